@@ -1,0 +1,58 @@
+"""Time as a thing one is given, so that tests can hold it."""
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Where the time comes from."""
+
+    def now_ns(self) -> int:
+        """Wall-clock nanoseconds since 1970 UTC: for stamps and windows."""
+        ...
+
+    def monotonic_ns(self) -> int:
+        """Nanoseconds that never run backwards: for durations and deadlines."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now_ns(self) -> int:
+        """Wall-clock nanoseconds since 1970 UTC."""
+        return time.time_ns()
+
+    def monotonic_ns(self) -> int:
+        """Nanoseconds that never run backwards."""
+        return time.monotonic_ns()
+
+
+class SetClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, now: datetime) -> None:
+        self._ns = int(now.timestamp()) * 1_000_000_000 + now.microsecond * 1000
+
+    def now_ns(self) -> int:
+        """The time it was set to."""
+        return self._ns
+
+    def monotonic_ns(self) -> int:
+        """The time it was set to; it must only be moved forward by a test that measures durations."""
+        return self._ns
+
+    def move(self, seconds: float) -> None:
+        """Move the hands by this many seconds, backwards if negative."""
+        self._ns += int(seconds * 1_000_000_000)
+
+
+def utc(ns: int) -> datetime:
+    """Nanoseconds since 1970 as an aware UTC datetime, cut to microseconds."""
+    seconds, rest = divmod(ns, 1_000_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)
+
+
+_: type[Clock] = SystemClock
+__: type[Clock] = SetClock

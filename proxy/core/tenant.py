@@ -1,0 +1,43 @@
+"""Who pays: the principal behind a key, and the scopes that budgets hang on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Principal:
+    """Whom a client key stands for. Names as of the call; `key_id` survives renames.
+
+    `models` are glob patterns of model names this key may use, empty meaning all. `agents` are the agent
+    names a client may claim, empty meaning that the key's own name is the agent. `tags` are trusted.
+    """
+
+    org: str
+    team: str
+    key_id: str
+    key_name: str
+    cost_center: str = ""
+    owner: str = ""
+    models: tuple[str, ...] = ()
+    agents: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def scopes(self) -> tuple[str, str, str]:
+        """The scopes every call of this principal falls under, widest first (DESIGN §3)."""
+        return (org_scope(self.org), team_scope(self.org, self.team), key_scope(self.org, self.team, self.key_name))
+
+
+def org_scope(org: str) -> str:
+    """`org:acme`."""
+    return f"org:{org}"
+
+
+def team_scope(org: str, team: str) -> str:
+    """`team:acme/support`."""
+    return f"team:{org}/{team}"
+
+
+def key_scope(org: str, team: str, key: str) -> str:
+    """`key:acme/support/bot`."""
+    return f"key:{org}/{team}/{key}"

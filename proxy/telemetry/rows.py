@@ -1,0 +1,138 @@
+"""The rows that are written: one operation per client call, one attempt per upstream request.
+
+The fields are the columns of the tables of the same name (telemetry/migrations); a test compares the two.
+Money travels as decimal text of dollars, so that no float is ever made of it; times as DateTime64 text in UTC.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+
+class Table(StrEnum):
+    """A table that rows are spooled for."""
+
+    OPERATIONS = "operations"
+    ATTEMPTS = "attempts"
+
+
+class _Tokens(msgspec.Struct, kw_only=True):
+    """Token columns, one per bucket of core.usage."""
+
+    input_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    audio_input_tokens: int = 0
+    audio_output_tokens: int = 0
+    image_input_tokens: int = 0
+    image_output_tokens: int = 0
+
+
+class OperationRow(_Tokens, kw_only=True):
+    """What one client call was, did, used and cost. Money in dollars as decimal text, durations in milliseconds."""
+
+    operation_id: str
+    charged_at: str
+    finished_at: str
+    org: str
+    team: str
+    key_id: str
+    key_name: str
+    cost_center: str = ""
+    owner: str = ""
+    end_user: str = ""
+    agent: str = ""
+    run: str = ""
+    run_source: str = ""
+    parent_run: str = ""
+    step: str = ""
+    tags: dict[str, str] = {}
+    dialect: str = "openai"
+    endpoint: str = ""
+    streamed: bool = False
+    requested_model: str = ""
+    model: str = ""
+    provider: str = ""
+    route: str = ""
+    outcome: str = ""
+    code: str = ""
+    would_code: str = ""
+    status: int = 0
+    attempts: int = 0
+    finish_reason: str = ""
+    tool_calls: int = 0
+    tool_fees: dict[str, int] = {}
+    usage_source: str = "none"
+    usage_flaws: list[str] = []
+    service_tier: str = ""
+    cost_usd: str | None = None
+    list_usd: str | None = None
+    stated_usd: str | None = None
+    held_usd: str = "0.00"
+    overrun_usd: str = "0.00"
+    price_version: str = ""
+    price_source: str = ""
+    duration_ms: float = 0.0
+    ttft_ms: float | None = None
+    overhead_ms: float = 0.0
+    stages_ms: dict[str, float] = {}
+    request_bytes: int = 0
+    response_bytes: int = 0
+    client: str = ""
+    reason: str = ""
+    error: str = ""
+    provider_request_id: str = ""
+    policy_revision: str = ""
+    decision: str = ""
+    config_generation: str = ""
+    worker: str = ""
+
+
+class AttemptRow(_Tokens, kw_only=True):
+    """What one upstream request did and cost. `price_lines` is JSON: one unrounded line per bucket and tool fee."""
+
+    attempt_id: str
+    operation_id: str
+    started_at: str
+    org: str
+    team: str
+    key_id: str
+    key_name: str
+    number: int = 1
+    purpose: str = "serve"
+    endpoint: str = ""
+    streamed: bool = False
+    provider: str = ""
+    sent_model: str = ""
+    model: str = ""
+    outcome: str = ""
+    status: int = 0
+    error: str = ""
+    finish_reason: str = ""
+    raw_usage: str = ""
+    usage_source: str = "none"
+    usage_flaws: list[str] = []
+    service_tier: str = ""
+    tool_fees: dict[str, int] = {}
+    cost_usd: str | None = None
+    list_usd: str | None = None
+    stated_usd: str | None = None
+    price_version: str = ""
+    price_source: str = ""
+    price_lines: str = "[]"
+    duration_ms: float = 0.0
+    ttft_ms: float | None = None
+    response_bytes: int = 0
+    provider_request_id: str = ""
+    retry_after_s: int | None = None
+    worker: str = ""
+
+
+ROWS: Final[dict[Table, type[OperationRow] | type[AttemptRow]]] = {
+    Table.OPERATIONS: OperationRow,
+    Table.ATTEMPTS: AttemptRow,
+}
