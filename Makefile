@@ -1,0 +1,68 @@
+# Everything a person types. `make help` lists it; each target prepares what it needs by itself.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime-installed
+DEV := $(VENV)/.dev-installed
+STATE := $(CURDIR)/.flyball
+PYTEST_ARGS ?=
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.PHONY: setup up demo check test test-all bench lock help
+
+setup: $(RUNTIME) ## prepare .venv with everything `flyball` needs, exactly as locked
+
+up: $(RUNTIME) ## serve on http://localhost:4000/v1, state in ./.flyball (sim-* models if no provider key is set)
+	@FLYBALL_HOME="$(STATE)" exec $(BIN)/flyball serve
+
+demo: $(RUNTIME) ## two minutes of live traffic of three tenants, one of which hits its cap
+	@FLYBALL_HOME="$(STATE)" exec $(BIN)/flyball demo $(DEMO_ARGS)
+
+check: $(DEV) ## format, lint, types, layers and generated dashboards: what CI checks before it tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m dashboards.build --check
+
+test: $(DEV) ## the tests CI runs (25 minutes at most), with the coverage gate
+	@.ci/packages chromium nginx redis-server
+	PATH="$$PATH:/usr/sbin" $(BIN)/python -m pytest -n 2 -m "not long" \
+	  --cov --cov-report=term --cov-fail-under=90 $(PYTEST_ARGS)
+
+test-all: $(DEV) ## every test, the long ones too: frameworks, soaks, faults
+	@.ci/packages chromium nginx redis-server
+	PATH="$$PATH:/usr/sbin" $(BIN)/python -m pytest -n 2 --timeout 1800 $(PYTEST_ARGS)
+
+bench: $(DEV) ## cost per call and per chunk beside plain nginx and a bare relay, into docs/bench.md
+	@.ci/packages nginx wrk
+	PATH="$$PATH:/usr/sbin" $(BIN)/python -m tests.bench
+
+lock: ## write requirements/*.txt anew from *.in (needs `uv` on the path)
+	cd requirements && for part in runtime dev; do \
+	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --no-header --no-annotate --quiet $$part.in -o $$part.txt; done
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Flyball needs Python 3.11 or newer; name one: make PYTHON=python3.12 setup" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || .ci/packages python3-venv
+	$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): requirements/runtime.txt pyproject.toml | $(BIN)/python
+	@echo "Installing what Flyball needs into $(VENV) (a minute or two, once)"
+	@$(PIP) --require-hashes -r requirements/runtime.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(DEV): requirements/dev.txt $(RUNTIME)
+	@echo "Installing what checks and tests need into $(VENV)"
+	@$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
