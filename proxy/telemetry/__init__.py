@@ -1,1 +1,11 @@
+"""Rows on their way to ClickHouse and back: the spool, the collector with the embedded ClickHouse, the reader."""
 
+from proxy.telemetry.rows import AttemptRow, OperationRow
+from proxy.telemetry.rows import Table as Table
+from proxy.telemetry.salvage import SalvagedRows as SalvagedRows
+from proxy.telemetry.salvage import abandoned as abandoned
+from proxy.telemetry.salvage import salvage as salvage
+from proxy.telemetry.settings import TelemetrySettings
+from proxy.telemetry.spool import Spool
+
+__all__ = ["AttemptRow", "OperationRow", "Spool", "TelemetrySettings"]

@@ -2,6 +2,7 @@
 
 The fields are the columns of the tables of the same name (telemetry/migrations); a test compares the two.
 Money travels as decimal text of dollars, so that no float is ever made of it; times as DateTime64 text in UTC.
+A field that has its default value is not written: the column has the same default, which a test compares.
 """
 
 from enum import StrEnum
@@ -17,7 +18,7 @@ class Table(StrEnum):
     ATTEMPTS = "attempts"
 
 
-class _Tokens(msgspec.Struct, kw_only=True):
+class _Tokens(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Token columns, one per bucket of core.usage."""
 
     input_tokens: int = 0
@@ -136,3 +137,10 @@ ROWS: Final[dict[Table, type[OperationRow] | type[AttemptRow]]] = {
     Table.OPERATIONS: OperationRow,
     Table.ATTEMPTS: AttemptRow,
 }
+
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+def encode(row: OperationRow | AttemptRow) -> bytes:
+    """One JSON line, with its newline."""
+    return _ENCODER.encode(row) + b"\n"

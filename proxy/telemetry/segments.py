@@ -1,0 +1,83 @@
+"""The names and folders of spool segments: files of JSON lines on their way to ClickHouse.
+
+A segment is written under `open/`, renamed into `sealed/` when it will not grow any more, and deleted once
+ClickHouse has its rows. Names sort by age: `<time of the first row>.<worker>.<number>.<table>.jsonl`.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from proxy.telemetry.rows import Table
+
+OPEN: Final = "open"
+SEALED: Final = "sealed"
+REJECTED: Final = "rejected"
+
+_NAME: Final = re.compile(r"(?P<first>\d{19})\.(?P<worker>[\w-]+)\.(?P<number>\d{8})\.(?P<table>\w+)\.jsonl")
+_TABLES: Final = frozenset(table.value for table in Table)
+_WORKER: Final = re.compile(r"[\w-]{1,64}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SegmentName:
+    """What a segment's file name says; `first_ns` is when its first row was written, in ns since 1970."""
+
+    first_ns: int
+    worker: str
+    number: int
+    table: Table
+
+    def __str__(self) -> str:
+        return f"{self.first_ns:019d}.{self.worker}.{self.number:08d}.{self.table}.jsonl"
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Read a file name; None when it is not a segment's."""
+        match = _NAME.fullmatch(text)
+        if match is None or match["table"] not in _TABLES:
+            return None
+        return cls(
+            first_ns=int(match["first"]),
+            worker=match["worker"],
+            number=int(match["number"]),
+            table=Table(match["table"]),
+        )
+
+
+def checked_worker(worker: str) -> str:
+    """The worker's name if it can stand in a file name.
+
+    Raises:
+        ValueError: it holds anything but letters, digits, `_` and `-`.
+    """
+    if not _WORKER.fullmatch(worker):
+        raise ValueError(f"worker name {worker!r} may hold letters, digits, _ and - only, at most 64")
+    return worker
+
+
+def segments_in(folder: Path) -> Iterator[tuple[SegmentName, os.DirEntry[str]]]:
+    """The segments lying in one folder, in no order; a folder that is not there holds none."""
+    try:
+        entries = os.scandir(folder)
+    except FileNotFoundError:
+        return
+    with entries:
+        for entry in entries:
+            name = SegmentName.parse(entry.name)
+            if name is not None:
+                yield name, entry
+
+
+def bytes_in(folder: Path) -> int:
+    """How much room the segments in one folder take; files that vanish meanwhile count nothing."""
+    total = 0
+    for _, entry in segments_in(folder):
+        try:
+            total += entry.stat().st_size
+        except FileNotFoundError:
+            continue
+    return total
