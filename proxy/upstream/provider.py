@@ -1,0 +1,139 @@
+"""A provider as the transport sees it: where, as whom, and with which patience."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+from urllib.parse import quote, urlsplit
+
+from proxy.core.secret import Secret
+from proxy.upstream.headers import NEVER_FORWARDED
+from proxy.upstream.settings import ProviderSettings
+from proxy.wire.profile import GENERIC, PROFILES, Profile, profile_of
+
+AuthHeader: TypeAlias = Literal["bearer", "api-key"]
+
+MAX_SECONDS: Final = 7 * 24 * 3600.0
+
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+_VALUE: Final = re.compile(r"[\x20-\x7e\t]*\Z")
+_RAW_URL: Final = re.compile(r"[\x21-\x7e]+\Z")
+
+
+class BadProvider(ValueError):
+    """A provider that cannot be reached as it is described; the message says what to change."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provider:
+    """One place to send calls to. Times are in seconds; `query` is raw, without `?`, put before a client's own."""
+
+    name: str
+    base_url: str
+    profile: Profile = GENERIC
+    api_key: Secret | None = None
+    auth_header: AuthHeader = "bearer"
+    extra_headers: Mapping[str, str] = field(default_factory=dict)
+    forward_headers: frozenset[bytes] = frozenset()
+    query: bytes = b""
+    allow_private: bool = False
+    ca_file: Path | None = None
+    connect_s: float = 10.0
+    first_byte_s: float = 600.0
+    idle_s: float = 300.0
+    total_s: float = 3600.0
+    on_client_disconnect: Literal["cancel", "drain"] = "cancel"
+    max_connections: int = 1024
+
+    @classmethod
+    def of(cls, name: str, settings: ProviderSettings) -> "Provider":
+        """A provider from its settings, with what was left open filled in from the profile of its host.
+
+        Raises:
+            BadProvider: a URL, header or time that cannot work.
+        """
+        _check_limits(name, settings)
+        profile = _profile(name, settings)
+        return cls(
+            name=name,
+            base_url=_base_url(name, settings.base_url),
+            profile=profile,
+            api_key=_sendable_key(name, settings.api_key),
+            auth_header=settings.auth_header or ("api-key" if profile.name == "azure" else "bearer"),
+            extra_headers=_extra_headers(name, settings.extra_headers),
+            forward_headers=_forward_headers(name, settings.forward_headers),
+            query="&".join(f"{quote(key)}={quote(value)}" for key, value in settings.query.items()).encode(),
+            allow_private=settings.allow_private,
+            ca_file=settings.ca_file,
+            connect_s=settings.connect_timeout_s,
+            first_byte_s=settings.first_byte_timeout_s,
+            idle_s=settings.idle_timeout_s,
+            total_s=settings.total_timeout_s,
+            on_client_disconnect=settings.on_client_disconnect or profile.on_client_disconnect,
+            max_connections=settings.max_connections,
+        )
+
+
+def _profile(name: str, settings: ProviderSettings) -> Profile:
+    if settings.profile is None:
+        profile = profile_of(urlsplit(settings.base_url).hostname or "")
+    elif settings.profile in PROFILES:
+        profile = PROFILES[settings.profile]
+    else:
+        raise BadProvider(f"provider {name}: profile {settings.profile!r} is not known; one of {', '.join(PROFILES)}")
+    if settings.inject_usage is None:
+        return profile
+    return replace(profile, inject_usage=settings.inject_usage)
+
+
+def _base_url(name: str, url: str) -> str:
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise BadProvider(f"provider {name}: base_url must be http:// or https:// with a host; it is {url!r}")
+    if "@" in parts.netloc:
+        raise BadProvider(f"provider {name}: base_url must not hold a user or password; use api_key_env")
+    if parts.query or parts.fragment or not _RAW_URL.match(url):
+        raise BadProvider(
+            f"provider {name}: base_url must end with its path, in plain ASCII (parameters go to `query`)"
+        )
+    return url.rstrip("/")
+
+
+def _sendable_key(name: str, key: Secret | None) -> Secret | None:
+    if key is not None and not _RAW_URL.match(key.reveal()):
+        raise BadProvider(f"provider {name}: the api key must be printable ASCII without spaces")
+    return key
+
+
+def _extra_headers(name: str, headers: Mapping[str, str]) -> dict[str, str]:
+    for header, value in headers.items():
+        if not _NAME.match(header) or not _VALUE.match(value):
+            raise BadProvider(f"provider {name}: extra_headers.{header} cannot be sent as a header")
+        if header.lower() in ("host", "content-length", "transfer-encoding", "connection"):
+            raise BadProvider(f"provider {name}: extra_headers.{header} is set by the connection itself")
+    return {header.lower(): value for header, value in headers.items()}
+
+
+def _forward_headers(name: str, headers: tuple[str, ...]) -> frozenset[bytes]:
+    wanted = frozenset(header.lower().encode() for header in headers)
+    for header in sorted(wanted):
+        if header in NEVER_FORWARDED or header.startswith(b"x-flyball-") or not _NAME.match(header.decode()):
+            raise BadProvider(f"provider {name}: forward_headers: {header.decode()!r} is never passed on")
+    return wanted
+
+
+def _check_limits(name: str, settings: ProviderSettings) -> None:
+    times = (
+        settings.connect_timeout_s,
+        settings.first_byte_timeout_s,
+        settings.idle_timeout_s,
+        settings.total_timeout_s,
+    )
+    # Written so that "not a number" fails too.
+    if not all(0 < seconds < MAX_SECONDS for seconds in times) or settings.max_connections < 1:
+        raise BadProvider(f"provider {name}: times must be above 0 and at most a week, max_connections at least 1")

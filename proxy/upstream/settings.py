@@ -1,0 +1,77 @@
+"""What can be set about providers (flyball.yaml: `providers`) and about reaching them (`upstream`)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from proxy.core.secret import Secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderSettings:
+    """One provider: where it is, how it is paid, and how long it may take."""
+
+    dialect: Literal["openai"] = field(default="openai", metadata={"doc": "The API the provider speaks."})
+    base_url: str = field(
+        metadata={
+            "doc": "Where the API's paths begin, e.g. https://api.openai.com/v1; http only where you trust the way."
+        }
+    )
+    api_key: Secret | None = field(
+        default=None, metadata={"doc": "The provider's key (by api_key_env or api_key_file only); none = send none."}
+    )
+    profile: str | None = field(
+        default=None, metadata={"doc": "Whose habits the provider has, e.g. vllm; by default known from the host."}
+    )
+    inject_usage: bool | None = field(
+        default=None,
+        metadata={"doc": "Ask streams for their usage (stream_options.include_usage); by default the profile's."},
+    )
+    auth_header: Literal["bearer", "api-key"] | None = field(
+        default=None,
+        metadata={"doc": "How the key is sent: `Authorization: Bearer` or `api-key`; by default as the host wants it."},
+    )
+    query: Mapping[str, str] = field(
+        default_factory=dict, metadata={"doc": "Parameters put before the client's own, e.g. api-version."}
+    )
+    extra_headers: Mapping[str, str] = field(
+        default_factory=dict, metadata={"doc": "Headers sent with every request to this provider."}
+    )
+    forward_headers: tuple[str, ...] = field(
+        default=(), metadata={"doc": "Client headers passed on beside the usual ones; never credentials or cookies."}
+    )
+    allow_private: bool = field(
+        default=False, metadata={"doc": "Let the host's name resolve to private, loopback or link-local addresses."}
+    )
+    ca_file: Path | None = field(
+        default=None,
+        metadata={"doc": "Certificates (PEM) to trust instead of the system's, for a provider of your own."},
+    )
+    connect_timeout_s: float = field(
+        default=10.0, metadata={"doc": "Longest wait for a connection: a free place, DNS, TCP and TLS together."}
+    )
+    first_byte_timeout_s: float = field(
+        default=600.0, metadata={"doc": "Longest wait for the answer to begin once the request is sent."}
+    )
+    idle_timeout_s: float = field(default=300.0, metadata={"doc": "Longest silence within an answer."})
+    total_timeout_s: float = field(default=3600.0, metadata={"doc": "Longest time for one attempt from start to end."})
+    on_client_disconnect: Literal["cancel", "drain"] | None = field(
+        default=None,
+        metadata={
+            "doc": "When a client goes away: drop the stream, or read it to its usage; by default the profile's."
+        },
+    )
+    max_connections: int = field(
+        default=1024, metadata={"doc": "Connections one worker may hold to this provider; further calls wait."}
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpstreamSettings:
+    """What is common to all providers."""
+
+    keep_alive_s: float = field(
+        default=15.0, metadata={"doc": "How long an idle connection is kept for the next call, in seconds."}
+    )
+    dns_ttl_s: int = field(default=10, metadata={"doc": "How long a checked address is used without asking DNS again."})

@@ -1,0 +1,73 @@
+"""The door to providers: one request in, one answer out, chunk by chunk; every client behind it obeys this."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from proxy.upstream.headers import RawHeader
+from proxy.upstream.provider import Provider
+
+
+@dataclass(slots=True)
+class UpstreamRequest:
+    """One attempt.
+
+    `path` begins with `/` and continues the provider's base_url; `query` is the client's, raw, without `?`. `headers`
+    are the client's own that may pass (see `forwardable`): host, framing, credentials and the provider's extra headers
+    are added by the transport. A streamed request asks for an unencoded answer.
+    """
+
+    provider: Provider
+    path: str
+    body: bytes
+    streamed: bool = False
+    query: bytes = b""
+    headers: list[RawHeader] = field(default_factory=list)
+
+
+class UpstreamResponse(Protocol):
+    """An answer whose status and headers are in and whose body is still coming."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status, 200 to 599."""
+        ...
+
+    @property
+    def headers(self) -> list[RawHeader]:
+        """As received, names in lower case."""
+        ...
+
+    async def chunk(self) -> bytes | None:
+        """The bytes that have come, at least one, waiting only when there are none; None at the clean end.
+
+        While nobody asks, at most 256 KB are taken from the provider; then it is made to wait.
+
+        Raises:
+            UpstreamFailed: the answer broke off (after all bytes that arrived were handed out), fell silent, took
+                too long, or was aborted.
+        """
+        ...
+
+    def abort(self) -> None:
+        """Drop the connection at once; a waiting `chunk` fails with `aborted`. Safe at any time and any number of times."""
+        ...
+
+    async def close(self) -> None:
+        """Done with it: the connection is kept if the answer was read to its end, dropped if not."""
+        ...
+
+
+class Transport(Protocol):
+    """Sends attempts to providers."""
+
+    async def send(self, request: UpstreamRequest) -> UpstreamResponse:
+        """Send and wait for status and headers.
+
+        Raises:
+            UpstreamFailed: no answer; `sent` tells whether the provider may have acted. It is never sent twice.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Drop every connection."""
+        ...
