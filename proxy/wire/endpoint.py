@@ -1,4 +1,4 @@
-"""The endpoints of the OpenAI dialect that Flyball reads: each has a request, a stream and an answer of its own shape."""
+"""The endpoints of the OpenAI dialect that are read: each has a request, a stream and an answer of its own shape."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -13,6 +13,16 @@ class Endpoint(StrEnum):
     COMPLETIONS = "completions"
     RESPONSES = "responses"
     EMBEDDINGS = "embeddings"
+
+    @property
+    def has_output(self) -> bool:
+        """Whether its answers are made of output tokens."""
+        return self is not Endpoint.EMBEDDINGS
+
+    @property
+    def takes_stream_options(self) -> bool:
+        """Whether `stream_options.include_usage` belongs in its requests."""
+        return self in (Endpoint.CHAT, Endpoint.COMPLETIONS)
 
 
 PATHS: Final[Mapping[str, Endpoint]] = MappingProxyType(

@@ -1,0 +1,6 @@
+"""The configuration: flyball.yaml and FLYBALL_<PART>__<KEY>, checked whole, every error at once with its place."""
+
+from proxy.config.load import BadConfig, Config, load_config
+from proxy.config.schema import ServerSettings
+
+__all__ = ["BadConfig", "Config", "ServerSettings", "load_config"]

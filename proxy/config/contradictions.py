@@ -1,0 +1,111 @@
+"""What no single key shows: names that lead nowhere, things asked for that cannot be had together."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from proxy.config.schema import FileSettings
+from proxy.config.tree import Listing, Mapping_, Node
+from proxy.core.money import NotMoney, exact_usd
+from proxy.pricing import BadPrices, load_book
+from proxy.upstream import BadProvider, Provider
+
+STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+
+
+def contradictions(settings: FileSettings, tree: Node, environment: Mapping[str, str]) -> list[str]:
+    """One sentence per contradiction, with the place of the key it hangs on."""
+    found = [
+        *_routes(settings),
+        *_providers(settings),
+        *_server(settings),
+        *_not_here_yet(settings),
+        *_prices(settings),
+        *_keys(settings, environment),
+        *_ceiling(settings),
+    ]
+    return [f"{place_of(tree, path)}: {path} {what}" for path, what in found]
+
+
+def place_of(tree: Node, path: str) -> str:
+    """Where a key stands in the file, or its nearest parent that does."""
+    node = tree
+    for name, index in STEP.findall(path):
+        if isinstance(node, Mapping_) and name in node.entries:
+            node = node.entries[name]
+        elif isinstance(node, Listing) and index and int(index) < len(node.items):
+            node = node.items[int(index)]
+        else:
+            break
+    return node.place
+
+
+def _routes(settings: FileSettings) -> Iterator[tuple[str, str]]:
+    seen: set[str] = set()
+    for at, route in enumerate(settings.routes):
+        if not route.targets:
+            yield f"routes[{at}].targets", "is empty, so the route leads nowhere"
+        if route.model in seen:
+            yield f"routes[{at}].model", f"repeats {route.model!r}; the first route would always win"
+        seen.add(route.model)
+        for number, target in enumerate(route.targets):
+            if target.provider not in settings.providers:
+                known = ", ".join(settings.providers) or "none"
+                path = f"routes[{at}].targets[{number}].provider"
+                yield path, f"names {target.provider!r}, which is not under providers (there: {known})"
+
+
+def _providers(settings: FileSettings) -> Iterator[tuple[str, str]]:
+    for name, provider in settings.providers.items():
+        try:
+            Provider.of(name, provider)
+        except BadProvider as error:
+            yield f"providers.{name}", f"cannot be used: {error}"
+
+
+def _server(settings: FileSettings) -> Iterator[tuple[str, str]]:
+    server = settings.server
+    if not 1 <= server.workers <= 64:
+        yield "server.workers", f"must be from 1 to 64; it is {server.workers}"
+    for key in ("listen", "admin_listen"):
+        value = getattr(server, key)
+        _, colon, port = value.rpartition(":")
+        if not colon or not port.isdigit() or int(port) > 65535:
+            yield f"server.{key}", f"must be host:port; it is {value!r}"
+    if server.listen == server.admin_listen and not server.listen.endswith(":0"):
+        yield "server.admin_listen", "must differ from server.listen"
+
+
+def _not_here_yet(settings: FileSettings) -> Iterator[tuple[str, str]]:
+    if settings.ledger.url is not None:
+        yield "ledger.url", "is not available in this version; leave it unset for SQLite in the state folder"
+    for sentence in settings.policy.contradictions():
+        path, _, what = sentence.partition(": ")
+        yield path, what
+
+
+def _prices(settings: FileSettings) -> Iterator[tuple[str, str]]:
+    try:
+        load_book(settings.prices)
+    except BadPrices as error:
+        for line in str(error).splitlines():
+            yield "prices", line
+
+
+def _keys(settings: FileSettings, environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for number, org in enumerate(settings.tenants):
+        for which, team in enumerate(org.teams):
+            for at, key in enumerate(team.keys):
+                path = f"tenants[{number}].teams[{which}].keys[{at}]"
+                if (key.key_env is None) == (key.key_file is None):
+                    yield path, "needs exactly one of key_env and key_file"
+                elif key.key_env is not None and not environment.get(key.key_env, "").strip():
+                    yield f"{path}.key_env", f"names {key.key_env}, which is not set in the environment"
+
+
+def _ceiling(settings: FileSettings) -> Iterator[tuple[str, str]]:
+    ceiling = settings.limits.hosted_tools_ceiling_usd
+    if ceiling is not None:
+        try:
+            exact_usd(ceiling)
+        except NotMoney as error:
+            yield "limits.hosted_tools_ceiling_usd", str(error)

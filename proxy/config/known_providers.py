@@ -1,0 +1,60 @@
+"""Providers that need no file: their usual environment variable is enough (DESIGN §10)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from proxy.core.secret import Secret
+from proxy.routing import RouteSettings, TargetSettings
+from proxy.upstream import ProviderSettings
+
+
+@dataclass(frozen=True, slots=True)
+class KnownProvider:
+    """A public provider of the OpenAI dialect and the model names that mean it."""
+
+    name: str
+    variable: str
+    base_url: str
+    models: tuple[str, ...]
+
+
+KNOWN: Final = (
+    KnownProvider(
+        "openai",
+        "OPENAI_API_KEY",
+        "https://api.openai.com/v1",
+        ("gpt-*", "o1*", "o3*", "o4*", "chatgpt-*", "text-embedding-*", "codex-*"),
+    ),
+    KnownProvider(
+        "gemini",
+        "GEMINI_API_KEY",
+        "https://generativelanguage.googleapis.com/v1beta/openai",
+        ("gemini-*", "gemma-*"),
+    ),
+    KnownProvider(
+        "mistral",
+        "MISTRAL_API_KEY",
+        "https://api.mistral.ai/v1",
+        ("mistral-*", "ministral-*", "magistral-*", "codestral-*", "pixtral-*", "open-mi*"),
+    ),
+    KnownProvider("deepseek", "DEEPSEEK_API_KEY", "https://api.deepseek.com/v1", ("deepseek-*",)),
+    KnownProvider("xai", "XAI_API_KEY", "https://api.x.ai/v1", ("grok-*",)),
+    KnownProvider("openrouter", "OPENROUTER_API_KEY", "https://openrouter.ai/api/v1", ("*/*",)),
+)
+
+
+def from_environment(
+    environment: Mapping[str, str],
+) -> tuple[dict[str, ProviderSettings], tuple[RouteSettings, ...]]:
+    """Providers and routes for every known variable that is set, in the order of the list."""
+    providers: dict[str, ProviderSettings] = {}
+    routes: list[RouteSettings] = []
+    for known in KNOWN:
+        key = environment.get(known.variable, "").strip()
+        if not key:
+            continue
+        providers[known.name] = ProviderSettings(base_url=known.base_url, api_key=Secret(key))
+        target = TargetSettings(provider=known.name)
+        routes += [RouteSettings(model=pattern, targets=(target,)) for pattern in known.models]
+    return providers, tuple(routes)

@@ -1,0 +1,85 @@
+"""The whole of flyball.yaml as types (DESIGN §10): each room's own settings, composed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from proxy.budget import BudgetEntry, BudgetSettings
+from proxy.identity import OrgSettings
+from proxy.journey.rooms import JourneySettings
+from proxy.metering import MeteringSettings
+from proxy.policy import PolicySettings
+from proxy.pricing import PricingSettings
+from proxy.routing import RouteSettings
+from proxy.telemetry import TelemetrySettings
+from proxy.upstream import ProviderSettings, UpstreamSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSettings:
+    """Where Flyball listens and how many processes serve."""
+
+    listen: str = field(
+        default="127.0.0.1:4000", metadata={"doc": "The data port, host:port; port 0 takes a free one."}
+    )
+    admin_listen: str = field(
+        default="127.0.0.1:4001", metadata={"doc": "The admin API and console, host:port; keep it off public networks."}
+    )
+    workers: int = field(default=2, metadata={"doc": "Worker processes on the data port."})
+    allowed_hosts: tuple[str, ...] | None = field(
+        default=None, metadata={"doc": "Names the data port answers to in `Host`; unset takes any well-formed one."}
+    )
+    max_body_bytes: int = field(default=33_554_432, metadata={"doc": "The largest request body that is read."})
+    shutdown_s: int = field(
+        default=30, metadata={"doc": "How long running streams may finish after SIGTERM, in seconds."}
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerSettings:
+    """Where budgets are kept."""
+
+    url: str | None = field(
+        default=None,
+        metadata={"doc": "Unset keeps SQLite in the state folder; Redis is not available in this version."},
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CacheModeSettings:
+    """One kind of cache."""
+
+    mode: Literal["disabled"] = field(
+        default="disabled", metadata={"doc": "Caches are not available in this version, so only `disabled` is taken."}
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CacheSettings:
+    """The caches; none serves in this version."""
+
+    exact: CacheModeSettings = field(default=CacheModeSettings(), metadata={"doc": "Whole requests seen before."})
+    semantic: CacheModeSettings = field(default=CacheModeSettings(), metadata={"doc": "Requests of the same meaning."})
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileSettings:
+    """Everything flyball.yaml may say; every part is optional."""
+
+    server: ServerSettings = field(default=ServerSettings(), metadata={"doc": "Addresses and processes."})
+    enforcement: Literal["enforce"] = field(
+        default="enforce", metadata={"doc": "`enforce` refuses what a budget cannot pay; `observe` comes later."}
+    )
+    limits: JourneySettings = field(default=JourneySettings(), metadata={"doc": "How calls are held and relayed."})
+    ledger: LedgerSettings = field(default=LedgerSettings(), metadata={"doc": "Where budgets are kept."})
+    budget: BudgetSettings = field(default=BudgetSettings(), metadata={"doc": "How the ledger keeps holds."})
+    telemetry: TelemetrySettings = field(default=TelemetrySettings(), metadata={"doc": "Where rows go."})
+    policy: PolicySettings = field(default=PolicySettings(), metadata={"doc": "What decides whether a call may go on."})
+    cache: CacheSettings = field(default=CacheSettings(), metadata={"doc": "What may be answered from memory."})
+    metering: MeteringSettings = field(default=MeteringSettings(), metadata={"doc": "How tokens are counted."})
+    upstream: UpstreamSettings = field(default=UpstreamSettings(), metadata={"doc": "How providers are reached."})
+    providers: Mapping[str, ProviderSettings] = field(default_factory=dict, metadata={"doc": "Name → provider."})
+    routes: tuple[RouteSettings, ...] = field(default=(), metadata={"doc": "Which model goes where; first match wins."})
+    tenants: tuple[OrgSettings, ...] = field(default=(), metadata={"doc": "Organisations, teams and keys."})
+    budgets: tuple[BudgetEntry, ...] = field(default=(), metadata={"doc": "How much each scope may spend."})
+    prices: PricingSettings = field(default=PricingSettings(), metadata={"doc": "Prices beside the shipped book."})

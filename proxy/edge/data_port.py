@@ -1,0 +1,152 @@
+"""The data port: one raw ASGI callable, from a request's first bytes to its journey (DESIGN §2, edge)."""
+
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from proxy.core.ids import new_id
+from proxy.core.refusal import Refusal, Refused
+from proxy.core.tenant import Principal
+from proxy.edge.answers import answer_json
+from proxy.edge.credentials import secret_of
+from proxy.edge.exchange import AsgiExchange, Receive, Scope, Send
+from proxy.edge.health import HEALTH_PATHS, Readiness, answer_health
+from proxy.edge.openai import endpoint_of, under_base, unknown_path, wrong_method
+from proxy.edge.own import FindOperation, key_facts, model_object, own_operation, usable_models
+from proxy.edge.refuse import refuse
+from proxy.journey.call import Call
+from proxy.journey.pipeline import travel
+from proxy.journey.rooms import Rooms
+from proxy.upstream import UpstreamFailed
+from proxy.wire.endpoint import Endpoint
+
+HOST: Final = re.compile(rb"[A-Za-z0-9._~-]*(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
+log = logging.getLogger("flyball.edge")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EdgeLimits:
+    """What the data port accepts: bytes of a body, and names in `Host` (None: any well-formed one)."""
+
+    max_body_bytes: int = 32 * 1024 * 1024
+    allowed_hosts: frozenset[bytes] | None = None
+
+
+class DataPort:
+    """Serves the OpenAI dialect, health probes and a key's view of itself; everything but health needs a key."""
+
+    def __init__(
+        self, rooms: Rooms, limits: EdgeLimits, readiness: Callable[[], Readiness], find_operation: FindOperation
+    ) -> None:
+        self._rooms = rooms
+        self._limits = limits
+        self._readiness = readiness
+        self._find_operation = find_operation
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One HTTP request. The last crash boundary: a fault of ours is answered with 500 and logged."""
+        if scope["type"] != "http":
+            return
+        raw_headers = scope["headers"]
+        headers = dict(raw_headers)
+        exchange = AsgiExchange(receive, send, headers, self._limits.max_body_bytes)
+        operation = new_id("op")
+        try:
+            await self._serve(scope, raw_headers, headers, exchange, operation)
+        except Refused as refused:
+            await self._refuse(exchange, refused, operation)
+        except UpstreamFailed:
+            # The answer was under way: leaving it unfinished makes the server cut the connection, which is the truth.
+            return
+        except Exception as fault:  # crash boundary: a client must never see a traceback or a hang
+            log.exception("a call failed by a fault of ours", extra={"operation": operation})
+            await self._refuse(exchange, _our_fault(fault), operation)
+        finally:
+            exchange.close()
+
+    async def _serve(
+        self,
+        scope: Scope,
+        raw_headers: list[tuple[bytes, bytes]],
+        headers: dict[bytes, bytes],
+        exchange: AsgiExchange,
+        operation: str,
+    ) -> None:
+        raw_path: bytes = scope["raw_path"]
+        if raw_path in HEALTH_PATHS:
+            await answer_health(exchange, raw_path, self._readiness)
+            return
+        self._check_host(headers)
+        path = under_base(raw_path)
+        endpoint = endpoint_of(path)
+        if endpoint is None or scope["method"] != "POST":
+            principal = self._principal(headers)
+            await self._serve_own(scope["method"], path, endpoint, principal, exchange)
+            return
+        clock = self._rooms.clock
+        call = Call(
+            operation=operation,
+            endpoint=endpoint,
+            path=path,
+            query=scope["query_string"],
+            raw_headers=raw_headers,
+            headers=headers,
+            secret=secret_of(headers),
+            received_ns=clock.monotonic_ns(),
+            arrived_ns=clock.now_ns(),
+        )
+        await travel(call, exchange, self._rooms)
+
+    async def _serve_own(
+        self, method: str, path: str, endpoint: Endpoint | None, principal: Principal, exchange: AsgiExchange
+    ) -> None:
+        if endpoint is not None:
+            raise wrong_method(method, "POST")
+        if path == "/models":
+            names = usable_models(self._rooms, principal)
+            await self._get(method, exchange, {"object": "list", "data": [model_object(name) for name in names]})
+        elif path.startswith("/models/"):
+            await self._get(method, exchange, self._model(path.removeprefix("/models/"), principal))
+        elif path == "/flyball/key":
+            await self._get(method, exchange, await key_facts(self._rooms, principal, self._rooms.clock.now_ns()))
+        elif path.startswith("/flyball/operations/"):
+            name = path.removeprefix("/flyball/operations/")
+            await self._get(method, exchange, await own_operation(self._find_operation, name, principal))
+        else:
+            raise unknown_path(path)
+
+    async def _get(self, method: str, exchange: AsgiExchange, value: object) -> None:
+        if method != "GET":
+            raise wrong_method(method, "GET")
+        await answer_json(exchange, value)
+
+    def _model(self, name: str, principal: Principal) -> object:
+        if name not in usable_models(self._rooms, principal):
+            raise Refused(Refusal.MODEL_NOT_FOUND, f"This key may use no model {name[:200]!r}.", param="model")
+        return model_object(name)
+
+    def _principal(self, headers: dict[bytes, bytes]) -> Principal:
+        rooms = self._rooms
+        return rooms.snapshot().keyring.authenticate(secret_of(headers), rooms.clock.now_ns())
+
+    def _check_host(self, headers: dict[bytes, bytes]) -> None:
+        host = headers.get(b"host", b"")
+        if not HOST.fullmatch(host):
+            raise Refused(Refusal.INVALID_REQUEST, "The Host header is malformed.", param="host")
+        allowed = self._limits.allowed_hosts
+        if allowed is not None and host.rpartition(b":")[0] not in allowed and host not in allowed:
+            raise Refused(Refusal.HOST_NOT_ALLOWED, "This server does not answer to that Host (server.allowed_hosts).")
+
+    async def _refuse(self, exchange: AsgiExchange, refused: Refused, operation: str) -> None:
+        if not exchange.started:
+            await refuse(exchange, refused, operation)
+
+
+def _our_fault(fault: Exception) -> Refused:
+    return Refused(
+        Refusal.INTERNAL_ERROR,
+        "Something in Flyball failed; the log has the details under this operation.",
+        facts={"fault": type(fault).__name__},
+    )

@@ -1,0 +1,64 @@
+"""The OpenAI dialect on the data port: which paths are served, and how the others are refused by name."""
+
+from typing import Final
+
+from proxy.core.refusal import Refusal, Refused
+from proxy.wire.endpoint import PATHS, Endpoint
+
+PREFIXES: Final = ("/openai/v1", "/v1", "")
+NOT_YET: Final = {
+    "assistants": "assistants",
+    "audio": "audio",
+    "batches": "batches",
+    "chat": "stored chat completions",
+    "containers": "containers",
+    "conversations": "conversations",
+    "files": "files",
+    "fine_tuning": "fine-tuning",
+    "images": "images",
+    "messages": "the Anthropic dialect",
+    "moderations": "moderations",
+    "organization": "organization administration",
+    "realtime": "realtime sessions",
+    "responses": "stored responses",
+    "threads": "threads",
+    "uploads": "uploads",
+    "vector_stores": "vector stores",
+    "videos": "videos",
+}
+
+
+def under_base(raw_path: bytes) -> str:
+    """What follows the base URL of a path, as sent: never decoded, never normalised."""
+    path = raw_path.decode("latin-1")
+    for prefix in PREFIXES:
+        if path.startswith(prefix + "/"):
+            return path[len(prefix) :]
+    return path
+
+
+def endpoint_of(path: str) -> Endpoint | None:
+    """The governed endpoint at a path under the base URL, None when there is none."""
+    return PATHS.get(path)
+
+
+def unknown_path(path: str) -> Refused:
+    """The refusal of a path that is not served, by name where we know it."""
+    first = path.lstrip("/").partition("/")[0]
+    if first in NOT_YET:
+        return Refused(
+            Refusal.PATH_NOT_FOUND,
+            f"Flyball does not serve {NOT_YET[first]} yet ({path[:100]}): what a provider keeps must be owned by "
+            "somebody before it can be governed.",
+            facts={"path": path[:200], "known": True},
+        )
+    return Refused(
+        Refusal.PATH_NOT_FOUND,
+        f"There is nothing at {path[:100]!r}. Served are {', '.join(PATHS)} and /models, each with or without /v1.",
+        facts={"path": path[:200], "known": False},
+    )
+
+
+def wrong_method(method: str, wanted: str) -> Refused:
+    """The refusal of a method that a path does not take."""
+    return Refused(Refusal.METHOD_NOT_ALLOWED, f"{method[:20]} is not taken here; use {wanted}.")

@@ -1,0 +1,19 @@
+"""The answer to a call that is refused, in the shape of the OpenAI dialect."""
+
+from proxy.core.refusal import Refused
+from proxy.edge.exchange import AsgiExchange
+from proxy.wire.openai.errors import error_body, error_headers
+
+
+async def refuse(exchange: AsgiExchange, refused: Refused, operation: str) -> None:
+    """Send the refusal; our own answers carry the operation id as their request id."""
+    body = error_body(refused, operation)
+    name = operation.encode()
+    headers = [
+        *error_headers(refused),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-request-id", name),
+        (b"x-flyball-operation", name),
+    ]
+    await exchange.start(refused.why.status, headers)
+    await exchange.finish(body)

@@ -1,0 +1,89 @@
+"""record and settle: whatever happened, one row is in the spool before the hold is settled, once."""
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+import anyio
+
+from proxy.budget import LedgerUnavailable
+from proxy.core.money import ZERO
+from proxy.core.outcome import Outcome
+from proxy.core.refusal import Refused
+from proxy.journey.bill import bill_unanswered
+from proxy.journey.record import write_rows
+from proxy.journey.rooms import Rooms
+from proxy.journey.state import Journey
+
+SETTLE_DEADLINE_S = 5.0
+log = logging.getLogger("flyball.journey")
+
+
+@contextlib.asynccontextmanager
+async def accounted(journey: Journey, rooms: Rooms) -> AsyncIterator[None]:
+    """Account for the journey on the way out, also out of a refusal, a fault or a cancellation."""
+    try:
+        yield
+    except Refused as refused:
+        _note_refusal(journey, refused)
+        raise
+    except BaseException as fault:
+        _note_fault(journey, fault)
+        raise
+    finally:
+        with anyio.CancelScope(shield=True, deadline=anyio.current_time() + SETTLE_DEADLINE_S):
+            await account(journey, rooms)
+
+
+async def account(journey: Journey, rooms: Rooms) -> None:
+    """Write the rows, then settle what was dispatched or release what was only held. Does nothing the second time.
+
+    A ledger that cannot be reached leaves the hold to its lease: the sweeper settles what was recorded.
+    """
+    if journey.accounted:
+        return
+    for attempt in journey.attempts:
+        if attempt.ended_ns and attempt.outcome is Outcome.UPSTREAM_ERROR and not attempt.status:
+            await bill_unanswered(journey, attempt, rooms)
+        elif not attempt.ended_ns:
+            attempt.ended_ns = rooms.clock.monotonic_ns()
+            await bill_unanswered(journey, attempt, rooms)
+    journey.accounted = True
+    journey.mark("relay", rooms.clock.monotonic_ns())
+    cost = journey.cost
+    if journey.granted is not None and cost is not None and cost > journey.granted.amount:
+        journey.overrun = type(cost)(cost - journey.granted.amount)
+    write_rows(journey, rooms)
+    rooms.counters.operation(journey.principal.org, journey.call.endpoint.value, journey.outcome, journey.code, cost)
+    await _settle(journey, rooms)
+
+
+async def _settle(journey: Journey, rooms: Rooms) -> None:
+    operation = journey.call.operation
+    try:
+        if journey.dispatched:
+            await rooms.ledger.settle(operation, journey.cost or ZERO, rooms.clock.now_ns())
+        elif journey.granted is not None:
+            await rooms.ledger.release(operation)
+    except LedgerUnavailable as error:
+        log.error("hold not settled, its lease will be swept", extra={"operation": operation, "error": str(error)})
+        return
+    rooms.spool.settled(operation)
+    journey.mark("settle", rooms.clock.monotonic_ns())
+
+
+def _note_refusal(journey: Journey, refused: Refused) -> None:
+    journey.code = refused.why.code
+    journey.status = refused.why.status
+    journey.error = journey.error or ("" if refused.why.callers_fault else refused.why.code)
+    if journey.outcome is Outcome.LOST:
+        dispatched_and_failed = bool(journey.attempts)
+        journey.outcome = Outcome.UPSTREAM_ERROR if dispatched_and_failed else Outcome.REFUSED
+
+
+def _note_fault(journey: Journey, fault: BaseException) -> None:
+    journey.error = journey.error or type(fault).__name__
+    if journey.outcome is Outcome.LOST:
+        journey.outcome = Outcome.TRUNCATED if journey.attempts else Outcome.REFUSED
+        journey.code = "internal_error"
+        journey.status = 500

@@ -1,0 +1,78 @@
+"""bill: what an attempt used and cost, from the provider's own numbers where it gave them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from proxy.core.clock import utc
+from proxy.core.money import ZERO
+from proxy.core.usage import NO_USAGE, ToolFee, Usage
+from proxy.journey.rooms import Rooms
+from proxy.journey.state import Attempt, Journey
+from proxy.metering import estimated, normalise
+from proxy.pricing import Price, price
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence:
+    """What was seen of an answer.
+
+    `billable`: the provider charges for it. `complete`: all that was made was delivered to us; when it was not, the
+    part we did not see is taken to be as large as the hold allowed.
+    """
+
+    raw_usage: bytes | None = None
+    service_tier: str | None = None
+    tool_calls: Mapping[ToolFee, int] = field(default_factory=dict)
+    delivered: Sequence[str] = ()
+    output_chars: int = 0
+    billable: bool = True
+    complete: bool = True
+
+
+async def bill(journey: Journey, attempt: Attempt, evidence: Evidence, rooms: Rooms) -> None:
+    """Set the attempt's usage and cost. An attempt without a price costs None, never zero."""
+    attempt.usage = await _usage(journey, attempt, evidence, rooms)
+    if attempt.usage is NO_USAGE:
+        attempt.cost = attempt.list_cost = ZERO
+        return
+    entry = _price_of(journey, attempt)
+    if entry is None:
+        rooms.counters.unpriced(attempt.sent_model)
+        return
+    tier = attempt.usage.service_tier or evidence.service_tier
+    priced = price(attempt.usage, entry, utc(attempt.started_at_ns), service_tier=tier)
+    attempt.priced = priced
+    attempt.cost, attempt.list_cost = priced.cost, priced.list_cost
+    attempt.price_source = entry.source
+
+
+async def bill_unanswered(journey: Journey, attempt: Attempt, rooms: Rooms) -> None:
+    """Bill an attempt that got no answer: nothing if it was never sent, else what its hold allowed."""
+    never_sent = attempt.error.endswith("(not sent)")
+    await bill(journey, attempt, Evidence(billable=not never_sent, complete=False), rooms)
+
+
+async def _usage(journey: Journey, attempt: Attempt, evidence: Evidence, rooms: Rooms) -> Usage:
+    if evidence.raw_usage is not None:
+        attempt.raw_usage = evidence.raw_usage
+        return normalise(
+            evidence.raw_usage,
+            arithmetic=attempt.provider.profile.arithmetic,
+            endpoint=journey.call.endpoint,
+            service_tier=evidence.service_tier,
+            tool_calls=evidence.tool_calls,
+        )
+    if not evidence.billable:
+        return NO_USAGE
+    counted = await rooms.counter.count_input(attempt.sent_model, journey.call.endpoint, journey.body)
+    if not evidence.complete:
+        return estimated(counted.tokens, journey.estimate.output_tokens)
+    made = await rooms.counter.count_output(attempt.sent_model, evidence.delivered, evidence.output_chars)
+    return estimated(counted.tokens, made)
+
+
+def _price_of(journey: Journey, attempt: Attempt) -> Price | None:
+    """The price of the model that answered, else of the one that was asked."""
+    names = [name for name in (attempt.model, attempt.sent_model, journey.request.model) if name]
+    provider = attempt.provider.profile.price_provider
+    return journey.snapshot.prices.find(provider, names, utc(journey.call.arrived_ns))

@@ -1,0 +1,62 @@
+"""One client call as the edge hands it over, and the way its answer goes back."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from proxy.wire.endpoint import Endpoint
+
+Headers: TypeAlias = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """A client's request before its body is read.
+
+    `path` is what follows the base URL (`/chat/completions`), `query` the raw query string, `secret` the key as the
+    client sent it. `received_ns` is monotonic, `arrived_ns` wall-clock.
+    """
+
+    operation: str
+    endpoint: Endpoint
+    path: str
+    query: bytes
+    raw_headers: Headers
+    headers: Mapping[bytes, bytes]
+    secret: str
+    received_ns: int
+    arrived_ns: int
+
+
+class Exchange(Protocol):
+    """The client's end of a call: its body comes in, the answer goes out, and it may hang up at any time."""
+
+    started: bool
+
+    async def body(self) -> bytes:
+        """The whole request body.
+
+        Raises:
+            Refused: REQUEST_TOO_LARGE over the configured bytes, INVALID_REQUEST when the client hangs up half-way.
+        """
+        ...
+
+    async def start(self, status: int, headers: Headers) -> None:
+        """Send the status line and headers."""
+        ...
+
+    async def send(self, chunk: bytes) -> None:
+        """Send a part of the body; waits while the client reads more slowly than we write."""
+        ...
+
+    async def finish(self, chunk: bytes = b"") -> None:
+        """Send the last part of the body."""
+        ...
+
+    def gone(self) -> bool:
+        """Whether the client has hung up."""
+        ...
+
+    def watch(self, when_gone: Callable[[], None]) -> None:
+        """Call this once when the client hangs up; to be used after the body was read."""
+        ...

@@ -1,0 +1,23 @@
+"""policy: may the call go on?"""
+
+from proxy.core.refusal import Refusal, Refused
+from proxy.journey.rooms import Rooms
+from proxy.journey.state import Journey
+from proxy.policy import Point
+
+
+def decide(journey: Journey, rooms: Rooms, point: Point) -> None:
+    """Ask the policy engine at one point of the journey.
+
+    Raises:
+        Refused: POLICY_DENIED, naming the rule.
+    """
+    decision = rooms.policy.decide(point, journey.principal, journey.request.model)
+    journey.decision = decision
+    journey.mark("policy", rooms.clock.monotonic_ns())
+    if not decision.allow:
+        raise Refused(
+            Refusal.POLICY_DENIED,
+            decision.message,
+            facts={"rule": decision.code, "point": point, "revision": decision.revision},
+        )

@@ -1,0 +1,110 @@
+"""upstream: send the call to its target, as one attempt."""
+
+from proxy.budget import LedgerUnavailable
+from proxy.core.ids import new_id
+from proxy.core.outcome import Outcome
+from proxy.core.refusal import Refusal, Refused
+from proxy.journey.hold import ledger_refusal
+from proxy.journey.rooms import Rooms
+from proxy.journey.state import Attempt, Journey
+from proxy.upstream import Provider, UpstreamFailed, UpstreamRequest, UpstreamResponse, forwardable
+from proxy.wire.openai.edit import with_model, with_usage_flag
+
+TIMEOUTS = frozenset({"connect_timeout", "first_byte_timeout", "idle_timeout", "total_timeout"})
+REQUEST_ID_HEADERS = (b"x-request-id", b"request-id", b"apim-request-id", b"x-generation-id", b"mistral-correlation-id")
+
+
+async def dispatch(journey: Journey, rooms: Rooms) -> UpstreamResponse:
+    """Mark the hold as dispatched, send the request, and return once the upstream's headers are in.
+
+    Raises:
+        Refused: UPSTREAM_TIMEOUT, UPSTREAM_REFUSED or UPSTREAM_ERROR when no answer came.
+    """
+    await _mark_dispatched(journey, rooms)
+    attempt = _begin(journey, rooms)
+    request = _request(journey, attempt)
+    journey.mark("dispatch", rooms.clock.monotonic_ns())
+    try:
+        response = await rooms.transport.send(request)
+    except UpstreamFailed as failure:
+        raise failed_before_answer(attempt, failure, rooms) from failure
+    finally:
+        journey.mark("upstream", rooms.clock.monotonic_ns())
+    attempt.status = response.status
+    _note_headers(attempt, response)
+    return response
+
+
+def sends_usage_flag(journey: Journey, provider: Provider) -> bool:
+    """Whether we ask the provider for a usage chunk that the client did not ask for."""
+    facts = journey.request
+    return (
+        facts.streamed
+        and not facts.asked_for_usage
+        and provider.inject_usage
+        and journey.call.endpoint.takes_stream_options
+    )
+
+
+def failed_before_answer(attempt: Attempt, failure: UpstreamFailed, rooms: Rooms) -> Refused:
+    """The refusal for an upstream that gave no answer; the attempt keeps whether it could have been billed."""
+    attempt.ended_ns = rooms.clock.monotonic_ns()
+    attempt.outcome = Outcome.UPSTREAM_ERROR
+    attempt.error = failure.kind if failure.sent else f"{failure.kind} (not sent)"
+    why, said = Refusal.UPSTREAM_REFUSED, "could not be reached"
+    if failure.kind in TIMEOUTS:
+        why, said = Refusal.UPSTREAM_TIMEOUT, "did not answer in time"
+    elif failure.sent:
+        why, said = Refusal.UPSTREAM_ERROR, "broke off before it answered"
+    return Refused(
+        why,
+        f"The provider {attempt.provider.name!r} {said} ({failure.kind}).",
+        facts={"provider": attempt.provider.name, "failure": failure.kind},
+    )
+
+
+async def _mark_dispatched(journey: Journey, rooms: Rooms) -> None:
+    try:
+        await rooms.ledger.dispatch(journey.call.operation, rooms.worker)
+    except LedgerUnavailable as error:
+        raise ledger_refusal(error) from error
+    journey.dispatched = True
+
+
+def _begin(journey: Journey, rooms: Rooms) -> Attempt:
+    candidate = journey.candidate
+    if candidate is None:
+        raise RuntimeError("a call is dispatched before a target was selected")
+    attempt = Attempt(
+        id=new_id("att"),
+        provider=journey.snapshot.providers[candidate.provider],
+        sent_model=candidate.model,
+        started_at_ns=rooms.clock.now_ns(),
+        started_ns=rooms.clock.monotonic_ns(),
+    )
+    journey.attempts.append(attempt)
+    return attempt
+
+
+def _request(journey: Journey, attempt: Attempt) -> UpstreamRequest:
+    call, body = journey.call, journey.body
+    if attempt.sent_model != journey.request.model:
+        body = with_model(body, attempt.sent_model)
+    if sends_usage_flag(journey, attempt.provider):
+        body = with_usage_flag(body)
+    return UpstreamRequest(
+        provider=attempt.provider,
+        path=call.path,
+        query=call.query,
+        headers=forwardable(call.raw_headers, attempt.provider),
+        body=body,
+        streamed=journey.request.streamed,
+    )
+
+
+def _note_headers(attempt: Attempt, response: UpstreamResponse) -> None:
+    for name, value in response.headers:
+        if name in REQUEST_ID_HEADERS and not attempt.provider_request_id:
+            attempt.provider_request_id = value.decode("latin-1")[:200]
+        elif name == b"retry-after" and value.isdigit():
+            attempt.retry_after_s = int(value)

@@ -1,0 +1,95 @@
+"""estimate: the worst case this call could cost, so that it can be held before a token is bought."""
+
+from proxy.core.clock import utc
+from proxy.core.money import ZERO, Nano, exact_usd
+from proxy.core.refusal import Refusal, Refused
+from proxy.journey.rooms import JourneySettings, Rooms
+from proxy.journey.state import Estimate, Journey
+from proxy.pricing import Price, worst_case
+from proxy.routing import Candidate
+
+ROUGH_BYTES_PER_TOKEN = 3
+
+
+async def estimate(journey: Journey, rooms: Rooms) -> None:
+    """Price the call's worst case, highest over its candidates.
+
+    Where no budget is in scope nothing is held, so the tokens are only roughly counted.
+
+    Raises:
+        Refused: UNPRICED_MODEL or CAPABILITY_MISSING where the worst case cannot be bounded and must be.
+    """
+    call, facts = journey.call, journey.request
+    journey.lines = journey.snapshot.budgets.lines_for(journey.principal.scopes, call.arrived_ns)
+    candidates = journey.resolution.candidates if journey.resolution else ()
+    for candidate in candidates:
+        journey.prices[candidate] = find_price(journey, candidate)
+    if journey.lines:
+        counted = await rooms.counter.count_input(facts.model, call.endpoint, journey.body)
+        input_tokens = counted.tokens
+    else:
+        input_tokens = len(journey.body) // ROUGH_BYTES_PER_TOKEN
+    extra = hosted_tools_ceiling(journey, rooms.settings)
+    estimates = [_worst(journey, price, input_tokens, extra, rooms.settings) for price in journey.prices.values()]
+    journey.estimate = max(estimates, key=lambda each: each.amount)
+    journey.mark("estimate", rooms.clock.monotonic_ns())
+
+
+def find_price(journey: Journey, candidate: Candidate) -> Price | None:
+    """The price of a candidate's model; None where it has none and may be served all the same."""
+    provider = journey.snapshot.providers[candidate.provider]
+    names = (candidate.model, journey.request.model)
+    price = journey.snapshot.prices.find(provider.profile.price_provider, names, utc(journey.call.arrived_ns))
+    if price is not None:
+        return price
+    hard = [line for line in journey.lines if line.hard]
+    if journey.snapshot.deny_unpriced or hard:
+        why = f"and the hard budget {hard[0].name!r} needs one" if hard else "and unpriced models are denied"
+        raise Refused(
+            Refusal.UNPRICED_MODEL,
+            f"The model {candidate.model[:200]!r} of provider {candidate.provider!r} has no price {why}. "
+            "Add it to the price overlay, or set prices.assume_usd_per_mtok.",
+            param="model",
+            facts={"model": candidate.model[:200], "provider": candidate.provider},
+        )
+    return None
+
+
+def hosted_tools_ceiling(journey: Journey, settings: JourneySettings) -> Nano:
+    """What is held for tools that the provider runs and bills without a bound.
+
+    Raises:
+        Refused: CAPABILITY_MISSING under a hard budget when no ceiling is configured.
+    """
+    tools = journey.request.hosted_tools
+    if not tools or not any(line.hard for line in journey.lines):
+        return ZERO
+    if settings.hosted_tools_ceiling_usd is None:
+        raise Refused(
+            Refusal.CAPABILITY_MISSING,
+            f"The provider-run tool {tools[0]!r} has no bounded price, so a hard budget cannot cover it. "
+            "Set limits.hosted_tools_ceiling_usd to allow it.",
+            param="tools",
+            facts={"tools": list(tools)},
+        )
+    return exact_usd(settings.hosted_tools_ceiling_usd)
+
+
+def output_bound(journey: Journey, price: Price | None, settings: JourneySettings) -> int:
+    """Output tokens the call is held for: what was asked, else the default, capped by the model, times its choices."""
+    facts = journey.request
+    asked = facts.max_output_tokens
+    bound = settings.default_max_output_tokens if asked is None else asked
+    if price is not None and price.max_output is not None:
+        bound = min(bound, price.max_output)
+    return bound * facts.choices if journey.call.endpoint.has_output else 0
+
+
+def _worst(journey: Journey, price: Price | None, tokens: int, extra: Nano, settings: JourneySettings) -> Estimate:
+    output = output_bound(journey, price, settings)
+    if price is None:
+        return Estimate(tokens, output, extra, ZERO)
+    at, tier = utc(journey.call.arrived_ns), journey.request.service_tier
+    whole = worst_case(price, at, input_tokens=tokens, output_tokens=output, service_tier=tier)
+    input_only = worst_case(price, at, input_tokens=tokens, output_tokens=0, service_tier=tier)
+    return Estimate(tokens, output, Nano(whole + extra), Nano(input_only + extra))

@@ -1,0 +1,79 @@
+"""hold: set the worst case aside in every budget of the call, all or none."""
+
+from proxy.budget import Granted, HoldRequest, LedgerUnavailable, Short
+from proxy.core.clock import utc
+from proxy.core.money import Nano, to_usd_text
+from proxy.core.refusal import JsonValue, Refusal, Refused
+from proxy.journey.record import start_record
+from proxy.journey.rooms import Rooms
+from proxy.journey.state import Journey
+
+
+async def hold(journey: Journey, rooms: Rooms) -> None:
+    """Hold the estimate; the hold is a lease that a dead worker cannot keep.
+
+    Raises:
+        Refused: BUDGET_EXCEEDED with the numbers of the budget that is short, DEPENDENCY_UNAVAILABLE.
+    """
+    now = rooms.clock.now_ns()
+    request = HoldRequest(
+        operation=journey.call.operation,
+        worker=rooms.worker,
+        lines=journey.lines,
+        amount=journey.estimate.amount,
+        charged_at_ns=journey.call.arrived_ns,
+        lease_until_ns=now + rooms.settings.lease_s * 1_000_000_000,
+        start_record=start_record(journey, rooms),
+    )
+    try:
+        verdict = await rooms.ledger.hold(request)
+    except LedgerUnavailable as error:
+        raise ledger_refusal(error) from error
+    journey.mark("hold", rooms.clock.monotonic_ns())
+    if isinstance(verdict, Granted):
+        journey.granted = verdict
+        return
+    raise _too_dear(journey, verdict)
+
+
+def ledger_refusal(error: LedgerUnavailable) -> Refused:
+    """The answer when the ledger cannot be asked: closed, and saying so."""
+    return Refused(
+        Refusal.DEPENDENCY_UNAVAILABLE,
+        "The budget ledger cannot be reached, so nothing may be spent; try again shortly.",
+        facts={"dependency": "ledger", "detail": str(error)},
+        retry_after_s=1,
+    )
+
+
+def _too_dear(journey: Journey, short: Short) -> Refused:
+    line = short.line
+    remaining = Nano(max(0, line.limit - short.spent - short.held))
+    resets_at = None if line.resets_at_ns is None else utc(line.resets_at_ns).isoformat()
+    facts: dict[str, JsonValue] = {
+        "scope": line.scope,
+        "budget": line.name,
+        "window": line.window,
+        "limit_usd": to_usd_text(line.limit),
+        "spent_usd": to_usd_text(short.spent),
+        "held_usd": to_usd_text(short.held),
+        "wanted_usd": to_usd_text(short.wanted),
+        "resets_at": resets_at,
+        "fits": {"max_tokens": _fitting_output(journey, remaining), "model": journey.request.model},
+    }
+    message = (
+        f"The budget {line.name!r} of {line.scope} has {to_usd_text(remaining)} USD left in {line.window}, "
+        f"and this call could cost {to_usd_text(short.wanted)} USD"
+        + (f"; it resets at {resets_at}." if resets_at else ".")
+    )
+    return Refused(Refusal.BUDGET_EXCEEDED, message, facts=facts)
+
+
+def _fitting_output(journey: Journey, remaining: Nano) -> int | None:
+    """How many output tokens what is left would pay for; None when not even the input fits."""
+    estimate = journey.estimate
+    left = remaining - estimate.input_cost
+    output_cost = estimate.amount - estimate.input_cost
+    if left < 0 or estimate.output_tokens == 0 or output_cost <= 0:
+        return None
+    return left * estimate.output_tokens // output_cost

@@ -1,0 +1,18 @@
+"""identity: whose call is it?"""
+
+from proxy.journey.call import Call, Exchange
+from proxy.journey.rooms import Rooms
+from proxy.journey.state import Journey
+
+
+def identify(call: Call, exchange: Exchange, rooms: Rooms) -> Journey:
+    """Begin the journey of a principal's call.
+
+    Raises:
+        Refused: INVALID_API_KEY, one generic text whatever is wrong with the key.
+    """
+    snapshot = rooms.snapshot()
+    principal = snapshot.keyring.authenticate(call.secret, call.arrived_ns)
+    journey = Journey(call, exchange, snapshot, principal, marked_ns=call.received_ns)
+    journey.mark("identity", rooms.clock.monotonic_ns())
+    return journey

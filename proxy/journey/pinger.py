@@ -1,0 +1,45 @@
+"""Comments into a silent stream, so that nothing on the way takes silence for death (DESIGN §4)."""
+
+import asyncio
+
+from proxy.journey.call import Exchange
+from proxy.wire.openai.stream import StreamTap
+
+PING = b": ping\n\n"
+
+
+class Pinger:
+    """Sends `: ping` after so many seconds without a byte, between events only.
+
+    One timer that looks at the time of the last chunk when it fires, so that a chunk costs no timer.
+    """
+
+    def __init__(self, exchange: Exchange, tap: StreamTap, after_s: float) -> None:
+        self._exchange = exchange
+        self._tap = tap
+        self._after_s = after_s
+        self._loop = asyncio.get_running_loop()
+        self._last = self._loop.time()
+        self._sending: asyncio.Task[None] | None = None
+        self._timer = self._loop.call_later(after_s, self._look)
+
+    def touched(self) -> None:
+        """A chunk was sent just now."""
+        self._last = self._loop.time()
+
+    def stop(self) -> None:
+        """Send no more."""
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        silent_s = self._loop.time() - self._last
+        if silent_s >= self._after_s:
+            self._ping()
+            silent_s = 0.0
+            self._last = self._loop.time()
+        self._timer = self._loop.call_later(self._after_s - silent_s, self._look)
+
+    def _ping(self) -> None:
+        idle = self._sending is None or self._sending.done()
+        if idle and self._tap.between_events and not self._exchange.gone():
+            self._sending = self._loop.create_task(self._exchange.send(PING))

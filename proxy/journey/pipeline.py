@@ -1,0 +1,33 @@
+"""The order of a call's journey (DESIGN §2); only this file knows it."""
+
+from proxy.journey.account import accounted
+from proxy.journey.call import Call, Exchange
+from proxy.journey.decide import decide
+from proxy.journey.dispatch import dispatch
+from proxy.journey.estimate import estimate
+from proxy.journey.hold import hold
+from proxy.journey.identify import identify
+from proxy.journey.pump import pump
+from proxy.journey.read import claim, read
+from proxy.journey.resolve import resolve, select
+from proxy.journey.rooms import Rooms
+
+
+async def travel(call: Call, exchange: Exchange, rooms: Rooms) -> None:
+    """Carry one call from its key to its last byte; every branch behind `identify` ends in exactly one operation row.
+
+    Raises:
+        Refused: the call is answered with a refusal; nothing of an answer was sent yet.
+    """
+    journey = identify(call, exchange, rooms)
+    async with accounted(journey, rooms):
+        await read(journey, rooms)
+        claim(journey)
+        resolve(journey)
+        await estimate(journey, rooms)
+        decide(journey, rooms, "request")
+        await hold(journey, rooms)
+        decide(journey, rooms, "route")
+        select(journey)
+        response = await dispatch(journey, rooms)
+        await pump(journey, response, rooms)

@@ -1,0 +1,27 @@
+"""pump: the answer on its way back, as a stream or in one piece."""
+
+from proxy.journey.relay_stream import relay_stream
+from proxy.journey.relay_unary import relay_unary
+from proxy.journey.rooms import Rooms
+from proxy.journey.state import Journey
+from proxy.upstream import UpstreamResponse
+
+
+async def pump(journey: Journey, response: UpstreamResponse, rooms: Rooms) -> None:
+    """Relay the upstream's answer byte for byte, reading its usage on a tee.
+
+    Whether it streams is told by the answer's own content type: a streamed request may be answered with JSON.
+    """
+    if _is_event_stream(journey, response):
+        await relay_stream(journey, response, rooms)
+    else:
+        await relay_unary(journey, response, rooms)
+
+
+def _is_event_stream(journey: Journey, response: UpstreamResponse) -> bool:
+    if response.status != 200:
+        return False
+    for name, value in response.headers:
+        if name == b"content-type":
+            return value.lstrip().lower().startswith(b"text/event-stream")
+    return journey.request.streamed

@@ -1,0 +1,33 @@
+"""read and runs: what the body asks for, and what the client says the call belongs to."""
+
+from proxy.core.refusal import Refusal, Refused
+from proxy.journey.rooms import Rooms
+from proxy.journey.state import Journey
+from proxy.runs import read_claims
+from proxy.wire.openai.request import read_request
+
+
+async def read(journey: Journey, rooms: Rooms) -> None:
+    """Read the body whole and the few fields of it that we act on.
+
+    Raises:
+        Refused: REQUEST_TOO_LARGE, INVALID_REQUEST, or CAPABILITY_MISSING for fields that lean on provider state.
+    """
+    journey.body = await journey.exchange.body()
+    journey.facts = facts = read_request(journey.call.endpoint, journey.body)
+    if facts.stateful:
+        raise Refused(
+            Refusal.CAPABILITY_MISSING,
+            f"`{facts.stateful[0]}` leans on state kept at the provider, which is not served here yet; "
+            "send the whole conversation in the request instead.",
+            param=facts.stateful[0],
+        )
+    journey.mark("read", rooms.clock.monotonic_ns())
+
+
+def claim(journey: Journey) -> None:
+    """Attribute the call to a run, an agent, an end user and tags."""
+    facts = journey.request
+    journey.claims = read_claims(
+        journey.call.headers, journey.principal, body_user=facts.user, body_session=facts.session
+    )

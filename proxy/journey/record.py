@@ -1,0 +1,190 @@
+"""record: the facts of a journey as rows, written to the spool before the hold is settled."""
+
+import msgspec
+
+from proxy.core.clock import utc
+from proxy.core.money import Nano, to_usd_text
+from proxy.core.usage import NO_USAGE, Bucket, Usage, UsageSource
+from proxy.journey.rooms import Rooms
+from proxy.journey.state import Attempt, Journey
+from proxy.telemetry import AttemptRow, OperationRow, Table
+
+NS_PER_MS = 1_000_000
+BUCKETS = tuple((bucket, f"{bucket.value}_tokens") for bucket in Bucket)
+_encode = msgspec.json.Encoder().encode
+
+
+def write_rows(journey: Journey, rooms: Rooms) -> None:
+    """Append one row per attempt and the operation's one row to the spool."""
+    for number, attempt in enumerate(journey.attempts, start=1):
+        rooms.spool.append(Table.ATTEMPTS, attempt_row(journey, attempt, number, rooms))
+    rooms.spool.append(Table.OPERATIONS, operation_row(journey, rooms))
+
+
+def start_record(journey: Journey, rooms: Rooms) -> bytes:
+    """The operation's row as far as it is known when its hold is asked for: what a dead worker's call is booked by."""
+    return _encode(operation_row(journey, rooms))
+
+
+def operation_row(journey: Journey, rooms: Rooms) -> OperationRow:
+    """The operation's row: who, what, how it ended, what it used and cost."""
+    call, principal, claims, facts = journey.call, journey.principal, journey.claims, journey.facts
+    usage = _total_usage(journey)
+    last = journey.attempts[-1] if journey.attempts else None
+    row = OperationRow(
+        operation_id=call.operation,
+        charged_at=stamp(call.arrived_ns),
+        finished_at=stamp(rooms.clock.now_ns()),
+        org=principal.org,
+        team=principal.team,
+        key_id=principal.key_id,
+        key_name=principal.key_name,
+        cost_center=principal.cost_center,
+        owner=principal.owner,
+        end_user=claims.end_user,
+        agent=claims.agent or principal.key_name,
+        run=claims.run,
+        run_source=claims.run_source,
+        parent_run=claims.parent_run,
+        step=claims.step,
+        tags=dict(claims.tags),
+        endpoint=call.endpoint.value,
+        outcome=journey.outcome.value,
+        code=journey.code,
+        status=journey.status,
+        attempts=len(journey.attempts),
+        usage_source=usage.source.value,
+        usage_flaws=[flaw.value for flaw in usage.flaws],
+        cost_usd=_usd(journey.cost),
+        list_usd=_usd(journey.list_cost),
+        price_version=journey.snapshot.prices.version,
+        request_bytes=len(journey.body),
+        client=call.headers.get(b"user-agent", b"").decode("latin-1")[:120],
+        reason=journey.reason,
+        error=journey.error,
+        overrun_usd=to_usd_text(journey.overrun),
+        config_generation=journey.snapshot.generation,
+        worker=rooms.worker,
+    )
+    if facts is not None:
+        row.streamed, row.requested_model = facts.streamed, facts.model[:200]
+    if journey.resolution is not None:
+        row.route = journey.resolution.route
+    if journey.decision is not None:
+        row.policy_revision = journey.decision.revision
+        row.decision = "allow" if journey.decision.allow else f"deny:{journey.decision.code}"
+    if journey.granted is not None:
+        row.held_usd = to_usd_text(journey.granted.amount)
+    if last is not None:
+        _note_last(row, last, usage)
+    _note_times(row, journey, last, rooms)
+    set_tokens(row, usage)
+    return row
+
+
+def attempt_row(journey: Journey, attempt: Attempt, number: int, rooms: Rooms) -> AttemptRow:
+    """One upstream request's row, with the price lines it was billed by."""
+    principal, usage = journey.principal, attempt.usage
+    row = AttemptRow(
+        attempt_id=attempt.id,
+        operation_id=journey.call.operation,
+        started_at=stamp(attempt.started_at_ns),
+        org=principal.org,
+        team=principal.team,
+        key_id=principal.key_id,
+        key_name=principal.key_name,
+        number=number,
+        endpoint=journey.call.endpoint.value,
+        streamed=journey.request.streamed,
+        provider=attempt.provider.name,
+        sent_model=attempt.sent_model[:200],
+        model=attempt.model[:200],
+        outcome=attempt.outcome.value,
+        status=attempt.status,
+        error=attempt.error,
+        finish_reason=attempt.finish_reason,
+        raw_usage=attempt.raw_usage.decode("utf-8", "replace"),
+        usage_source=usage.source.value,
+        usage_flaws=[flaw.value for flaw in usage.flaws],
+        service_tier=usage.service_tier or "",
+        tool_fees={fee.value: count for fee, count in usage.tool_calls.items()},
+        cost_usd=_usd(attempt.cost),
+        list_usd=_usd(attempt.list_cost),
+        stated_usd=_usd(usage.stated_cost),
+        price_version=journey.snapshot.prices.version,
+        price_source=attempt.price_source,
+        duration_ms=_ms(attempt.ended_ns - attempt.started_ns),
+        ttft_ms=_ttft(attempt),
+        response_bytes=attempt.response_bytes,
+        provider_request_id=attempt.provider_request_id,
+        retry_after_s=attempt.retry_after_s,
+        worker=rooms.worker,
+    )
+    if attempt.priced is not None:
+        row.price_lines = _encode(attempt.priced.lines).decode()
+    set_tokens(row, usage)
+    return row
+
+
+def set_tokens(row: OperationRow | AttemptRow, usage: Usage) -> None:
+    """Fill the token columns from the buckets."""
+    tokens = usage.tokens
+    for bucket, column in BUCKETS:
+        if count := tokens.get(bucket):
+            setattr(row, column, count)
+
+
+def stamp(ns: int) -> str:
+    """A UTC time as ClickHouse's DateTime64(3) reads it."""
+    return utc(ns).replace(tzinfo=None).isoformat(" ", "milliseconds")
+
+
+def _note_last(row: OperationRow, last: Attempt, usage: Usage) -> None:
+    row.provider = last.provider.name
+    row.model = (last.model or last.sent_model)[:200]
+    row.finish_reason = last.finish_reason
+    row.tool_calls = last.tool_call_count
+    row.tool_fees = {fee.value: count for fee, count in usage.tool_calls.items()}
+    row.service_tier = usage.service_tier or ""
+    row.stated_usd = _usd(usage.stated_cost)
+    row.price_source = last.price_source
+    row.response_bytes = last.response_bytes
+    row.provider_request_id = last.provider_request_id
+
+
+def _note_times(row: OperationRow, journey: Journey, last: Attempt | None, rooms: Rooms) -> None:
+    total = rooms.clock.monotonic_ns() - journey.call.received_ns
+    row.duration_ms = _ms(total)
+    row.overhead_ms = _ms(max(0, total - journey.stages.get("upstream", 0)))
+    row.stages_ms = {stage: _ms(spent) for stage, spent in journey.stages.items()}
+    if last is not None and last.first_output_ns:
+        row.ttft_ms = _ms(last.first_output_ns - journey.call.received_ns)
+
+
+def _total_usage(journey: Journey) -> Usage:
+    """Usage over all attempts; the one attempt's own in the ordinary case."""
+    used = [attempt.usage for attempt in journey.attempts if attempt.usage is not NO_USAGE]
+    if len(used) <= 1:
+        return used[0] if used else NO_USAGE
+    estimated = any(usage.source is UsageSource.ESTIMATED for usage in used)
+    last = used[-1]
+    return Usage(
+        tokens={bucket: total for bucket in Bucket if (total := sum(usage.count(bucket) for usage in used))},
+        tool_calls={fee: sum(usage.tool_calls.get(fee, 0) for usage in used) for fee in last.tool_calls},
+        source=UsageSource.ESTIMATED if estimated else UsageSource.PROVIDER,
+        flaws=tuple(dict.fromkeys(flaw for usage in used for flaw in usage.flaws)),
+        service_tier=last.service_tier,
+        stated_cost=last.stated_cost,
+    )
+
+
+def _usd(amount: Nano | None) -> str | None:
+    return None if amount is None else to_usd_text(amount)
+
+
+def _ms(ns: int) -> float:
+    return round(ns / NS_PER_MS, 3)
+
+
+def _ttft(attempt: Attempt) -> float | None:
+    return _ms(attempt.first_output_ns - attempt.started_ns) if attempt.first_output_ns else None

@@ -1,0 +1,139 @@
+"""A streamed answer: every chunk forwarded as it comes, read on a tee, ended truthfully."""
+
+import asyncio
+
+from proxy.core.outcome import Outcome
+from proxy.journey.answer_headers import answer_headers, stream_headers
+from proxy.journey.bill import Evidence, bill
+from proxy.journey.dispatch import sends_usage_flag
+from proxy.journey.pinger import Pinger
+from proxy.journey.rooms import Rooms
+from proxy.journey.state import Attempt, Journey
+from proxy.upstream import UpstreamFailed, UpstreamResponse
+from proxy.wire.openai.response import truncated_event
+from proxy.wire.openai.stream import StreamTap
+
+
+class Relay:
+    """One stream on its way: what the client still wants, and what the tap has read."""
+
+    def __init__(self, journey: Journey, response: UpstreamResponse, rooms: Rooms) -> None:
+        self.journey = journey
+        self.response = response
+        self.rooms = rooms
+        self.attempt = journey.attempts[-1]
+        self.tap = StreamTap(journey.call.endpoint, strip_usage=sends_usage_flag(journey, self.attempt.provider))
+        self.client_gone = False
+        self.failure: UpstreamFailed | None = None
+        self._drain_deadline: asyncio.TimerHandle | None = None
+        self._drained_bytes = 0
+
+    async def run(self) -> None:
+        """Forward until the upstream ends; never raises for what the upstream or the client does."""
+        exchange = self.journey.exchange
+        exchange.watch(self._when_client_leaves)
+        pinger = Pinger(exchange, self.tap, self.rooms.settings.ping_after_s)
+        try:
+            await self._forward(pinger)
+        except UpstreamFailed as failure:
+            self.failure = failure
+        finally:
+            pinger.stop()
+            self.release_drain()
+
+    async def _forward(self, pinger: Pinger) -> None:
+        tap, send, chunk_of = self.tap, self.journey.exchange.send, self.response.chunk
+        while (chunk := await chunk_of()) is not None:
+            self.attempt.response_bytes += len(chunk)
+            out = tap.feed(chunk)
+            if not self.attempt.first_output_ns and tap.facts.saw_output:
+                self.attempt.first_output_ns = self.rooms.clock.monotonic_ns()
+            if self.client_gone:
+                self._drained(len(chunk))
+            elif out:
+                pinger.touched()
+                await send(out)
+        rest = tap.close()
+        if rest and not self.client_gone:
+            await send(rest)
+
+    def _when_client_leaves(self) -> None:
+        self.client_gone = True
+        drains = self.attempt.provider.on_client_disconnect == "drain"
+        if not drains or self.rooms.drains >= self.rooms.settings.max_drains:
+            self.response.abort()
+            return
+        self.rooms.drains += 1
+        loop = asyncio.get_running_loop()
+        self._drain_deadline = loop.call_later(self.rooms.settings.drain_s, self.response.abort)
+
+    def _drained(self, size: int) -> None:
+        self._drained_bytes += size
+        if self._drained_bytes > self.rooms.settings.drain_bytes:
+            self.response.abort()
+
+    def release_drain(self) -> None:
+        """Give the place among the drains back, if this stream held one."""
+        if self._drain_deadline is not None:
+            self._drain_deadline.cancel()
+            self._drain_deadline = None
+            self.rooms.drains -= 1
+
+
+async def relay_stream(journey: Journey, response: UpstreamResponse, rooms: Rooms) -> None:
+    """Relay a stream and bill it. A stream that stops early ends in an in-band error, and its row says `truncated`."""
+    await journey.exchange.start(response.status, stream_headers(answer_headers(journey, response, rooms)))
+    journey.mark("relay", rooms.clock.monotonic_ns())
+    relay = Relay(journey, response, rooms)
+    await relay.run()
+    attempt = relay.attempt
+    attempt.ended_ns = rooms.clock.monotonic_ns()
+    journey.mark("upstream", attempt.ended_ns)
+    journey.status = response.status
+    journey.outcome = attempt.outcome = _outcome(relay)
+    if attempt.outcome is Outcome.TRUNCATED and not relay.client_gone:
+        message = f"The provider {attempt.provider.name!r} stopped before its answer was complete ({_why(relay)})."
+        await journey.exchange.send(truncated_event(journey.call.endpoint, journey.call.operation, message))
+    _note(relay, attempt)
+    await bill(journey, attempt, _evidence(relay), rooms)
+    await journey.exchange.finish()
+
+
+def _outcome(relay: Relay) -> Outcome:
+    facts = relay.tap.facts
+    if facts.error is not None:
+        return Outcome.UPSTREAM_ERROR
+    if relay.client_gone:
+        return Outcome.CANCELLED
+    if facts.terminal or (relay.failure is None and (facts.finish_reason or facts.overflow)):
+        return Outcome.OK
+    return Outcome.TRUNCATED
+
+
+def _why(relay: Relay) -> str:
+    return relay.failure.kind if relay.failure else "no terminal event"
+
+
+def _note(relay: Relay, attempt: Attempt) -> None:
+    facts = relay.tap.facts
+    attempt.model = facts.model or ""
+    attempt.finish_reason = facts.finish_reason or ""
+    attempt.tool_call_count = facts.tool_call_count
+    if facts.error is not None:
+        attempt.error = "in_band_error"
+    elif relay.failure is not None and not facts.terminal:
+        attempt.error = relay.failure.kind
+    relay.journey.error = attempt.error
+
+
+def _evidence(relay: Relay) -> Evidence:
+    facts = relay.tap.facts
+    return Evidence(
+        raw_usage=facts.raw_usage,
+        service_tier=facts.service_tier,
+        tool_calls=facts.tool_calls,
+        delivered=facts.delivered,
+        output_chars=facts.output_chars,
+        billable=True,
+        complete=True,
+    )

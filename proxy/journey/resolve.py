@@ -1,0 +1,35 @@
+"""resolve and select: which targets could serve the call, and which one does."""
+
+from fnmatch import fnmatchcase
+
+from proxy.core.refusal import Refusal, Refused
+from proxy.journey.state import Journey
+
+
+def may_use(patterns: tuple[str, ...], model: str) -> bool:
+    """Whether a key's model patterns allow a model; no patterns allow all."""
+    return not patterns or any(fnmatchcase(model, pattern) for pattern in patterns)
+
+
+def resolve(journey: Journey) -> None:
+    """Find the candidates for the model the client named.
+
+    Raises:
+        Refused: MODEL_NOT_ALLOWED by the key's own list, MODEL_NOT_FOUND when no route matches.
+    """
+    model = journey.request.model
+    if not may_use(journey.principal.models, model):
+        raise Refused(
+            Refusal.MODEL_NOT_ALLOWED,
+            f"This key may not use the model {model[:200]!r}; it may use {', '.join(journey.principal.models)}.",
+            param="model",
+            facts={"model": model[:200], "allowed": list(journey.principal.models)},
+        )
+    journey.resolution = journey.snapshot.router.resolve(model)
+
+
+def select(journey: Journey) -> None:
+    """Take the best candidate of the route."""
+    if journey.resolution is None:
+        raise RuntimeError("a target is selected before the route was resolved")
+    journey.candidate = journey.resolution.candidates[0]

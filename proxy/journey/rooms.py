@@ -1,0 +1,85 @@
+"""What a journey needs of the house: the rooms' doors, and one immutable snapshot of what is configured."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Protocol
+
+from proxy.budget import BudgetCatalog, Ledger
+from proxy.core.clock import Clock
+from proxy.core.money import Nano
+from proxy.core.outcome import Outcome
+from proxy.identity import Keyring
+from proxy.metering import TokenCounter
+from proxy.policy import PolicyEngine
+from proxy.pricing import PriceBook
+from proxy.routing import Router
+from proxy.telemetry import Spool
+from proxy.upstream import Provider, Transport
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Snapshot:
+    """Everything configured, as of one generation; a call keeps the snapshot it started with."""
+
+    generation: str
+    keyring: Keyring
+    budgets: BudgetCatalog
+    router: Router
+    providers: Mapping[str, Provider]
+    prices: PriceBook
+    deny_unpriced: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class JourneySettings:
+    """How calls are held, read and relayed."""
+
+    default_max_output_tokens: int = field(
+        default=4096, metadata={"doc": "Output a call is held for when it names no maximum, unless the model has less."}
+    )
+    hosted_tools_ceiling_usd: Decimal | None = field(
+        default=None,
+        metadata={"doc": "Dollars held for a call with provider-run tools; unset refuses them under a hard budget."},
+    )
+    lease_s: int = field(default=60, metadata={"doc": "Seconds a hold outlives a worker that stopped renewing it."})
+    buffered_answer_bytes: int = field(
+        default=2_097_152,
+        metadata={"doc": "Answers up to this size are settled before they are sent, so that headers tell their cost."},
+    )
+    metered_answer_bytes: int = field(
+        default=67_108_864, metadata={"doc": "Answers beyond this size are relayed but not read for their usage."}
+    )
+    ping_after_s: float = field(default=15.0, metadata={"doc": "Silence in a stream after which a comment is sent."})
+    drain_s: float = field(default=30.0, metadata={"doc": "How long an abandoned stream is read on for its usage."})
+    drain_bytes: int = field(default=4_194_304, metadata={"doc": "How much of an abandoned stream is read at most."})
+    max_drains: int = field(default=64, metadata={"doc": "How many abandoned streams are read on at once."})
+
+
+class Counters(Protocol):
+    """What is counted for /metrics."""
+
+    def operation(self, org: str, endpoint: str, outcome: Outcome, code: str, cost: Nano | None) -> None:
+        """Count one finished operation."""
+        ...
+
+    def unpriced(self, model: str) -> None:
+        """Count one call that was served without a price."""
+        ...
+
+
+@dataclass(kw_only=True, slots=True)
+class Rooms:
+    """The doors of the house, as one worker holds them."""
+
+    worker: str
+    clock: Clock
+    snapshot: Callable[[], Snapshot]
+    ledger: Ledger
+    policy: PolicyEngine
+    counter: TokenCounter
+    transport: Transport
+    spool: Spool
+    counters: Counters
+    settings: JourneySettings
+    drains: int = 0

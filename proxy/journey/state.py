@@ -1,0 +1,125 @@
+"""The facts of one call on its way: what each step found out, for the steps after it and for the row at the end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from proxy.budget import Granted, HoldLine
+from proxy.core.money import ZERO, Nano
+from proxy.core.outcome import Outcome
+from proxy.core.tenant import Principal
+from proxy.core.usage import NO_USAGE, Usage
+from proxy.journey.call import Call, Exchange
+from proxy.journey.rooms import Snapshot
+from proxy.policy import Decision
+from proxy.pricing import Price, Priced
+from proxy.routing import Candidate, Resolution
+from proxy.runs import Claims
+from proxy.upstream import Provider
+from proxy.wire.openai.request import RequestFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The worst case a call is held for: tokens in and out, and nano-dollars, highest over its candidates.
+
+    `input_cost` is the part of `amount` that the input alone would cost.
+    """
+
+    input_tokens: int
+    output_tokens: int
+    amount: Nano
+    input_cost: Nano
+
+
+NO_ESTIMATE = Estimate(0, 0, ZERO, ZERO)
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One upstream request; times are monotonic nanoseconds, `started_at_ns` wall-clock."""
+
+    id: str
+    provider: Provider
+    sent_model: str
+    started_at_ns: int
+    started_ns: int
+    ended_ns: int = 0
+    first_output_ns: int = 0
+    status: int = 0
+    outcome: Outcome = Outcome.LOST
+    error: str = ""
+    model: str = ""
+    finish_reason: str = ""
+    raw_usage: bytes = b""
+    usage: Usage = NO_USAGE
+    tool_call_count: int = 0
+    priced: Priced | None = None
+    price_source: str = ""
+    cost: Nano | None = None
+    list_cost: Nano | None = None
+    response_bytes: int = 0
+    provider_request_id: str = ""
+    retry_after_s: int | None = None
+
+
+@dataclass(slots=True)
+class Journey:
+    """One call: filled step by step, read by the record at the end. `outcome` starts as lost: a crash still shows."""
+
+    call: Call
+    exchange: Exchange
+    snapshot: Snapshot
+    principal: Principal
+    body: bytes = b""
+    facts: RequestFacts | None = None
+    claims: Claims = field(default_factory=Claims)
+    resolution: Resolution | None = None
+    candidate: Candidate | None = None
+    prices: dict[Candidate, Price | None] = field(default_factory=dict)
+    lines: tuple[HoldLine, ...] = ()
+    estimate: Estimate = NO_ESTIMATE
+    decision: Decision | None = None
+    granted: Granted | None = None
+    dispatched: bool = False
+    attempts: list[Attempt] = field(default_factory=list)
+    outcome: Outcome = Outcome.LOST
+    code: str = ""
+    status: int = 0
+    reason: str = ""
+    error: str = ""
+    overrun: Nano = ZERO
+    accounted: bool = False
+    stages: dict[str, int] = field(default_factory=dict)
+    marked_ns: int = 0
+
+    def mark(self, stage: str, now_ns: int) -> None:
+        """Book the time since the last mark under this stage, in nanoseconds."""
+        self.stages[stage] = self.stages.get(stage, 0) + now_ns - self.marked_ns
+        self.marked_ns = now_ns
+
+    @property
+    def request(self) -> RequestFacts:
+        """What the body said; only after it was read."""
+        if self.facts is None:
+            raise RuntimeError("the request is asked for before its body was read")
+        return self.facts
+
+    @property
+    def cost(self) -> Nano | None:
+        """The operation's cost: the sum of its attempts; None when one has no price."""
+        return total([attempt.cost for attempt in self.attempts])
+
+    @property
+    def list_cost(self) -> Nano | None:
+        """What it would have cost at list prices; None when an attempt has no price."""
+        return total([attempt.list_cost for attempt in self.attempts])
+
+
+def total(amounts: Sequence[Nano | None]) -> Nano | None:
+    """The sum of amounts; None when one of them is not known."""
+    summed = 0
+    for amount in amounts:
+        if amount is None:
+            return None
+        summed += amount
+    return Nano(summed)

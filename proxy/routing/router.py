@@ -1,0 +1,90 @@
+"""From a client's model name to the targets that could serve it."""
+
+import difflib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from proxy.core.refusal import Refusal, Refused
+from proxy.routing.settings import RouteSettings
+
+GLOB_SIGNS = frozenset("*?[")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One provider that could serve the call, under the model name it would be sent."""
+
+    provider: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The route that matched and its candidates, best first."""
+
+    route: str
+    candidates: tuple[Candidate, ...]
+
+
+def is_glob(pattern: str) -> bool:
+    """Whether a route's model is a pattern rather than one name."""
+    return not GLOB_SIGNS.isdisjoint(pattern)
+
+
+class Router:
+    """The routes of one configuration; immutable, shared by all calls of its generation."""
+
+    def __init__(self, routes: Sequence[RouteSettings]) -> None:
+        self._routes = tuple(routes)
+        self._exact = {route.model: at for at, route in reversed([*enumerate(self._routes)])}
+        self._globs = [(at, route) for at, route in enumerate(self._routes) if is_glob(route.model)]
+
+    def resolve(self, model: str) -> Resolution:
+        """The candidates for a model name.
+
+        Raises:
+            Refused: MODEL_NOT_FOUND, naming the nearest names there are.
+        """
+        route = self._match(model)
+        if route is None:
+            raise self._not_found(model)
+        return Resolution(
+            route=route.model,
+            candidates=tuple(Candidate(target.provider, target.model or model) for target in route.targets),
+        )
+
+    def names(self, allowed: Callable[[str], bool], known: Callable[[str], Iterable[str]]) -> list[str]:
+        """Model names a client may ask for: exact routes, and for globs the names their providers are known to have.
+
+        `allowed` says whether the caller may use a name; `known` lists the model names of a provider.
+        """
+        found: dict[str, None] = {}
+        for route in self._routes:
+            if not is_glob(route.model):
+                found[route.model] = None
+                continue
+            for target in route.targets:
+                for name in known(target.provider):
+                    if fnmatchcase(name, route.model):
+                        found[name] = None
+        return [name for name in found if allowed(name)]
+
+    def _match(self, model: str) -> RouteSettings | None:
+        exact = self._exact.get(model)
+        for at, route in self._globs:
+            if exact is not None and at > exact:
+                break
+            if fnmatchcase(model, route.model):
+                return route
+        return None if exact is None else self._routes[exact]
+
+    def _not_found(self, model: str) -> Refused:
+        near = difflib.get_close_matches(model, [route.model for route in self._routes], n=3, cutoff=0.5)
+        hint = f"; nearest routes: {', '.join(near)}" if near else ""
+        return Refused(
+            Refusal.MODEL_NOT_FOUND,
+            f"No route serves the model {model[:200]!r}{hint}. GET /v1/models lists what this key may use.",
+            param="model",
+            facts={"model": model[:200], "nearest": list(near)},
+        )

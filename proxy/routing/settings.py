@@ -1,0 +1,25 @@
+"""What flyball.yaml says about routes (DESIGN §10)."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetSettings:
+    """One place a route may send a call to."""
+
+    provider: str = field(metadata={"doc": "Name of a provider under `providers`."})
+    model: str | None = field(
+        default=None, metadata={"doc": "Model name sent to the provider; unset sends the client's own."}
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouteSettings:
+    """Which targets serve a client's model name; the first route that matches wins."""
+
+    model: str = field(metadata={"doc": "The client's model name, or a glob such as `gpt-*`."})
+    targets: tuple[TargetSettings, ...] = field(metadata={"doc": "Where matching calls may go, best first."})
+    strategy: Literal["priority"] = field(
+        default="priority", metadata={"doc": "How a target is chosen; `priority` takes the first one."}
+    )
