@@ -1,0 +1,92 @@
+"""The budgets as bars: what is spent, what is held for calls under way, what the limit is and when it resets."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from proxy.admin.console.figures import moment, permille, share, usd
+from proxy.admin.console.markup import Html, el
+from proxy.admin.console.readings import BudgetSeen
+from proxy.core.money import Nano
+
+_NEAR_PERMILLE = 800
+
+
+def budget_list(budgets: Sequence[BudgetSeen], now: datetime) -> Html:
+    """Every budget, the fullest first."""
+    if not budgets:
+        return el(
+            "p",
+            "No budgets yet. Add one under ",
+            el("code", "budgets:"),
+            " in flyball.yaml, or with ",
+            el("code", "POST /admin/v1/budgets"),
+            ".",
+            class_="hint",
+        )
+    fullest = sorted(budgets, key=lambda one: (-permille(one.spent + one.held, one.limit), one.name))
+    return el("ul", [_budget(one, now) for one in fullest], class_="budgets")
+
+
+def _budget(one: BudgetSeen, now: datetime) -> Html:
+    return el(
+        "li",
+        el("div", el("b", one.name), el("span", one.scope, class_="chip"), _kind(one), class_="budget-name"),
+        _bar(one),
+        el("p", el("b", usd(one.spent)), " spent", _held(one), " of ", el("b", usd(one.limit)), class_="budget-sum"),
+        el("p", _left(one), " · ", _resets(one, now), class_="muted"),
+        class_=f"budget {_tone(one)}",
+    )
+
+
+def _kind(one: BudgetSeen) -> Html | None:
+    return None if one.hard else el("span", "soft", class_="chip")
+
+
+def _held(one: BudgetSeen) -> Html | None:
+    return el("span", " + ", el("b", usd(one.held)), " held") if one.held else None
+
+
+def _left(one: BudgetSeen) -> str:
+    left = Nano(one.limit - one.spent - one.held)
+    return f"{usd(left)} left" if left >= 0 else f"{usd(Nano(-left))} over"
+
+
+def _resets(one: BudgetSeen, now: datetime) -> Html:
+    if one.resets_at is None:
+        return el("span", "never resets")
+    return el("span", f"resets in {_distance(now, one.resets_at)}, ", moment(one.resets_at, seconds=False), " UTC")
+
+
+def _distance(now: datetime, then: datetime) -> str:
+    seconds = max(0, int((then - now).total_seconds()))
+    for unit, word in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= unit:
+            number = seconds // unit
+            return f"{number} {word}{'' if number == 1 else 's'}"
+    return "under a minute"
+
+
+def _tone(one: BudgetSeen) -> str:
+    used = permille(one.spent + one.held, one.limit)
+    return "full" if used >= 1000 else "near" if used >= _NEAR_PERMILLE else ""
+
+
+def _bar(one: BudgetSeen) -> Html:
+    spent = permille(one.spent, one.limit)
+    held = min(1000 - spent, permille(one.held, one.limit))
+    told = f"{share(one.spent, one.limit)} spent, {share(one.held, one.limit)} held"
+    return el(
+        "svg",
+        el("rect", width="100%", height="100%", class_="track"),
+        el("rect", width=_percent(spent), height="100%", class_="spent"),
+        el("rect", x=_percent(spent), width=_percent(held), height="100%", class_="held") if held else None,
+        class_="meter",
+        role="img",
+        aria_label=told,
+        width="100%",
+        height=10,
+    )
+
+
+def _percent(thousandths: int) -> str:
+    return f"{thousandths / 10:.1f}%"
