@@ -1,0 +1,203 @@
+"""The price book: the shipped entries, the operator's overlay before them, and how a model's price is found."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from proxy.pricing.card import Price
+from proxy.pricing.entry import BookFile, Entry
+from proxy.pricing.names import names_to_try
+from proxy.pricing.overlay import BadPrices, OverlayEntry, read_overlay
+from proxy.pricing.sanity import complaint_about_multiplier, complaint_about_rate
+from proxy.pricing.settings import Adjustment, PricingSettings
+
+_ONE: Final = Decimal(1)
+_ZERO: Final = Decimal(0)
+_decode: Final = msgspec.json.Decoder(BookFile).decode
+
+Dated = tuple[tuple[str, Price], ...]
+"""Prices of one model, the newest first, each with the ISO date it holds from ("" = always)."""
+
+
+class PriceBook:
+    """An immutable set of prices. `version` is the short SHA-256 of all it was made from.
+
+    `assumed` is the ceiling for models without a price, if the operator set one.
+    """
+
+    def __init__(
+        self,
+        version: str,
+        files: Sequence[BookFile],
+        overlay: Sequence[OverlayEntry] = (),
+        adjustments: Sequence[Adjustment] = (),
+        assumed: Price | None = None,
+    ) -> None:
+        self.version = version
+        self.assumed = assumed
+        self._files: Mapping[str, BookFile] = {file.provider: file for file in files}
+        self._also = {file.provider: dict(_other_names(file)) for file in files}
+        self._adjustments = tuple(adjustments)
+        self._overlay = _grouped(overlay)
+        self._ready: dict[tuple[str, str], Dated] = {}
+
+    def find(self, provider: str, models: Sequence[str], at: datetime) -> Price | None:
+        """The price of the first of these names that has one at that time (aware); None when nobody knows it.
+
+        Pass the response's model before the requested one. The overlay is asked for all names before the book is.
+        Names are tried as they are, without the provider's prefix, and without a date at their end.
+        """
+        on = at.astimezone(UTC).date().isoformat()
+        file = self._files.get(provider)
+        prefixes = file.name_prefixes if file else ()
+        if self._overlay:
+            for name in _all_names(models, prefixes):
+                for key in ((provider, name), ("", name)):
+                    found = _current(self._overlay.get(key, ()), on)
+                    if found is not None:
+                        return found
+        if file is None:
+            return None
+        for name in _all_names(models, prefixes):
+            found = _current(self._book_prices(file, name), on) or _free(file, name)
+            if found is not None:
+                return found
+        return None
+
+    def entries(self) -> Iterator[tuple[str, str, Entry]]:
+        """Every entry of the shipped book: provider, model, data."""
+        for file in self._files.values():
+            for model, dated in file.models.items():
+                for entry in dated:
+                    yield file.provider, model, entry
+
+    def _book_prices(self, file: BookFile, name: str) -> Dated:
+        model = self._also[file.provider].get(name)
+        if model is None:
+            return ()
+        key = (file.provider, model)
+        ready = self._ready.get(key)
+        if ready is None:
+            ready = self._ready[key] = self._prepare(file, model)
+        return ready
+
+    def _prepare(self, file: BookFile, model: str) -> Dated:
+        factor = self._adjustment(file.provider, model)
+        source = f"book:{file.provider} {file.as_of.isoformat()}"
+        prices = []
+        for entry in file.models[model]:
+            if file.tool_fees_usd_per_1k_calls:
+                fees = {**file.tool_fees_usd_per_1k_calls, **entry.tool_fees_usd_per_1k_calls}
+                entry = msgspec.structs.replace(entry, tool_fees_usd_per_1k_calls=fees)
+            since = entry.since.isoformat() if entry.since else ""
+            shown = f"{file.provider}/{model}{'@' if since else ''}{since}"
+            prices.append((since, Price(shown, source, entry, factor)))
+        return tuple(sorted(prices, key=lambda dated: dated[0], reverse=True))
+
+    def _adjustment(self, provider: str, model: str) -> Decimal:
+        for adjustment in self._adjustments:
+            if fnmatchcase(provider, adjustment.provider) and fnmatchcase(model, adjustment.model):
+                return adjustment.multiplier
+        return _ONE
+
+
+def load_book(settings: PricingSettings) -> PriceBook:
+    """Read the shipped book and the overlay; call it again to reload.
+
+    Raises:
+        BadPrices: the overlay or a setting is not usable; it lists everything that is wrong.
+    """
+    complaints = list(_wrong_settings(settings))
+    text = b""
+    entries: tuple[OverlayEntry, ...] = ()
+    if settings.overlay is not None:
+        text, entries = _overlay_of(settings.overlay, complaints)
+    if complaints:
+        raise BadPrices(complaints)
+    contents = shipped_files()
+    digest = hashlib.sha256(repr((settings.assume_usd_per_mtok, settings.adjustments)).encode())
+    for content in (*contents, text):
+        digest.update(hashlib.sha256(content).digest())
+    files = [_decode(content) for content in contents]
+    return PriceBook(digest.hexdigest()[:12], files, entries, settings.adjustments, _assumed(settings))
+
+
+def shipped_files() -> list[bytes]:
+    """The contents of the shipped book, one per provider, in the order of their names."""
+    folder = resources.files("proxy.pricing") / "book"
+    return [file.read_bytes() for file in sorted(folder.iterdir(), key=lambda f: f.name) if file.name.endswith(".json")]
+
+
+def _overlay_of(path: Path, complaints: list[str]) -> tuple[bytes, tuple[OverlayEntry, ...]]:
+    try:
+        text = path.read_bytes()
+        return text, read_overlay(text, path.name)
+    except OSError as error:
+        complaints.append(f"prices.overlay: {path} cannot be read: {error.strerror}")
+    except BadPrices as bad:
+        complaints.extend(bad.complaints)
+    return b"", ()
+
+
+def _wrong_settings(settings: PricingSettings) -> Iterator[str]:
+    assumed = settings.assume_usd_per_mtok
+    if assumed is not None:
+        for side, rate in (("input", assumed.input), ("output", assumed.output)):
+            complaint = complaint_about_rate(rate)
+            if complaint:
+                yield f"prices.assume_usd_per_mtok.{side}: {complaint}"
+    for number, adjustment in enumerate(settings.adjustments):
+        complaint = complaint_about_multiplier(adjustment.multiplier)
+        if complaint:
+            yield f"prices.adjustments[{number}].multiplier: {complaint}"
+
+
+def _assumed(settings: PricingSettings) -> Price | None:
+    rates = settings.assume_usd_per_mtok
+    if rates is None:
+        return None
+    return Price("assumed", "assumed", Entry(input_usd_per_mtok=rates.input, output_usd_per_mtok=rates.output))
+
+
+def _all_names(models: Sequence[str], prefixes: Sequence[str]) -> Iterator[str]:
+    for model in models:
+        if model:
+            yield from names_to_try(model, prefixes)
+
+
+def _current(dated: Dated, on: str) -> Price | None:
+    return next((price for since, price in dated if since <= on), None)
+
+
+def _free(file: BookFile, name: str) -> Price | None:
+    """A name that ends in the provider's mark of a free variant costs nothing, and says so."""
+    if not file.free_suffix or not name.endswith(file.free_suffix):
+        return None
+    data = Entry(input_usd_per_mtok=_ZERO, output_usd_per_mtok=_ZERO)
+    return Price(f"{file.provider}/*{file.free_suffix}", f"book:{file.provider} {file.as_of.isoformat()}", data)
+
+
+def _other_names(file: BookFile) -> Iterator[tuple[str, str]]:
+    for model, dated in file.models.items():
+        yield model.lower(), model
+        for entry in dated:
+            for other in entry.also:
+                yield other.lower(), model
+
+
+def _grouped(overlay: Sequence[OverlayEntry]) -> Mapping[tuple[str, str], Dated]:
+    grouped: dict[tuple[str, str], list[tuple[str, Price]]] = {}
+    for one in overlay:
+        since = one.entry.since.isoformat() if one.entry.since else ""
+        shown = f"{one.provider or '*'}/{one.model}{'@' if since else ''}{since}"
+        priced = Price(shown, "overlay" + (f":{one.entry.source}" if one.entry.source else ""), one.entry)
+        for name in (one.model, *one.entry.also):
+            grouped.setdefault((one.provider, name.lower()), []).append((since, priced))
+    return {key: tuple(sorted(dated, key=lambda d: d[0], reverse=True)) for key, dated in grouped.items()}

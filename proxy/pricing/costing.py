@@ -1,0 +1,117 @@
+"""The one multiplication: buckets times rates, summed exactly, rounded once (DESIGN §5)."""
+
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from proxy.core.money import Nano
+from proxy.core.usage import Bucket, ToolFee, Usage
+from proxy.pricing.card import RATE_SCALE, UNITS_PER_NANO, Card, Price
+
+_PLACES: Final = RATE_SCALE + 6
+_INPUT: Final = (Bucket.INPUT, Bucket.CACHE_READ, Bucket.CACHE_WRITE, Bucket.CACHE_WRITE_1H)
+_INPUT_MEDIA: Final = (Bucket.AUDIO_INPUT, Bucket.IMAGE_INPUT)
+_OUTPUT: Final = (Bucket.OUTPUT, Bucket.REASONING, Bucket.AUDIO_OUTPUT, Bucket.IMAGE_OUTPUT)
+
+
+class PriceLine(NamedTuple):
+    """One line of a bill; `usd` is exact and unrounded. A tool's quantity is calls, its rate is per million calls."""
+
+    bucket: str
+    quantity: int
+    usd_per_mtok: str
+    usd: str
+
+
+class Priced(NamedTuple):
+    """What an attempt cost. `cost` is what is paid, `list_cost` what would be paid without negotiated adjustments.
+
+    `unpriced` names the tools that were run and have no known fee: they are not in the sums.
+    """
+
+    cost: Nano
+    list_cost: Nano
+    lines: tuple[PriceLine, ...]
+    unpriced: tuple[str, ...] = ()
+
+
+def price(
+    usage: Usage, price: Price, at: datetime, *, service_tier: str | None = None, region: str | None = None
+) -> Priced:
+    """Price one attempt: exact sums, rounded once, half to even, to nano-dollars.
+
+    `at` (aware) decides off-peak hours. `service_tier` defaults to the one the response told: that is the one billed.
+    """
+    tier = usage.service_tier if service_tier is None else service_tier
+    prompt = usage.prompt_tokens
+    card = price.card(prompt, at, service_tier=tier, region=region)
+    total, lines, unpriced = _bill(usage, card)
+    cost = list_cost = _half_even(total)
+    if price.adjustment != 1:
+        listed, _, _ = _bill(usage, price.card(prompt, at, service_tier=tier, region=region, listed=True))
+        list_cost = _half_even(listed)
+    return Priced(cost, list_cost, tuple(lines), unpriced)
+
+
+def worst_case(
+    price: Price,
+    at: datetime,
+    *,
+    input_tokens: int,
+    output_tokens: int,
+    service_tier: str | None = None,
+    region: str | None = None,
+    media: bool = True,
+) -> Nano:
+    """The most that so many tokens can cost, rounded up: the dearest rate an input or output token could meet.
+
+    Off-peak discounts are not counted on, so `at` changes nothing today. A requested service tier counts where it is
+    dearer than the standard one, for the provider may serve either. `media=False` says that the request carries
+    neither audio nor images.
+    """
+    tiers = (None, service_tier) if price.prices_tier(service_tier) else (None,)
+    cards = [
+        price.card(prompt, None, service_tier=tier, region=region) for tier in tiers for prompt in {0, input_tokens}
+    ]
+    inputs = _INPUT + _INPUT_MEDIA if media else _INPUT
+    dearest = max(input_tokens * _dearest(card, inputs) + output_tokens * _dearest(card, _OUTPUT) for card in cards)
+    return Nano(-(-dearest // UNITS_PER_NANO))
+
+
+def _dearest(card: Card, buckets: tuple[Bucket, ...]) -> int:
+    return max(card[bucket].units for bucket in buckets)
+
+
+def _bill(usage: Usage, card: Card) -> tuple[int, list[PriceLine], tuple[str, ...]]:
+    total = 0
+    lines: list[PriceLine] = []
+    unpriced: tuple[str, ...] = ()
+    for bucket, tokens in usage.tokens.items():
+        if tokens:
+            units, text = card[bucket]
+            amount = tokens * units
+            total += amount
+            lines.append(PriceLine(bucket.value, tokens, text, _usd(amount)))
+    for tool, calls in usage.tool_calls.items():
+        if calls:
+            rate = card.get(tool)
+            if rate is None:
+                unpriced = (*unpriced, ToolFee(tool).value)
+                continue
+            amount = calls * rate.units
+            total += amount
+            lines.append(PriceLine(ToolFee(tool).value, calls, rate.usd_per_mtok, _usd(amount)))
+    return total, lines, unpriced
+
+
+def _usd(units: int) -> str:
+    """Units as plain decimal text of dollars, nothing cut off but zeros."""
+    digits = str(units).zfill(_PLACES + 1)
+    return f"{digits[:-_PLACES]}.{digits[-_PLACES:]}".rstrip("0").rstrip(".")
+
+
+def _half_even(units: int) -> Nano:
+    nano, rest = divmod(units, UNITS_PER_NANO)
+    twice = 2 * rest
+    if twice > UNITS_PER_NANO or (twice == UNITS_PER_NANO and nano & 1):
+        nano += 1
+    return Nano(nano)
