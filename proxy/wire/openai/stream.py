@@ -1,0 +1,245 @@
+"""Reads a stream on its way through: the tap on which usage, model, outcome and output are learned."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from msgspec import Raw
+
+from proxy.core.usage import ToolFee
+from proxy.wire.endpoint import Endpoint
+from proxy.wire.openai.events import (
+    Choice,
+    Chunk,
+    ResponseBody,
+    ToolCallPart,
+    is_told,
+    read_chunk,
+    read_event,
+)
+from proxy.wire.openai.items import ItemTally, OutputItem
+from proxy.wire.openai.output import OutputText, is_plain, pieces_of
+from proxy.wire.openai.strip import stripped
+from proxy.wire.sse import EventTooLarge, SseSplitter, data_of, name_of
+
+_DONE: Final = b"[DONE]"
+_MAX_ERROR_BYTES: Final = 64 * 1024
+_MAX_CALLS: Final = 4096
+_LAST_EVENTS: Final = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
+
+
+@dataclass(slots=True)
+class StreamFacts:
+    """What a stream has told so far.
+
+    `raw_usage` is the latest usage object, its bytes as sent; running usage is cumulative, so it is never summed.
+    `terminal`: the stream has said that it is over (`[DONE]`, a last event, an in-band error). `saw_output`: the
+    first token has come. `delivered` keeps at most 256 Ki characters of `output_chars`. `events` counts events that
+    carry data. `overflow`: an event outgrew its bound; from there on nothing was read.
+    """
+
+    model: str | None = None
+    raw_usage: bytes | None = None
+    service_tier: str | None = None
+    finish_reason: str | None = None
+    terminal: bool = False
+    error: bytes | None = None
+    saw_output: bool = False
+    events: int = 0
+    tool_calls: Mapping[ToolFee, int] = field(default_factory=dict)
+    output_chars: int = 0
+    delivered: list[str] = field(default_factory=list)
+    tool_call_count: int = 0
+    overflow: bool = False
+
+
+class StreamTap:
+    """One stream's tap: what is fed is forwarded, and read.
+
+    Without `strip_usage` every chunk is given back as it came. With it, whole events are given back, without what
+    asking for usage has added. Call `close` when the stream is over: what is left is read and given back.
+    """
+
+    __slots__ = ("_blind", "_calls", "_ended", "_is_responses", "_items", "_output", "_splitter", "_strip", "facts")
+
+    def __init__(self, endpoint: Endpoint, *, strip_usage: bool) -> None:
+        self.facts = StreamFacts()
+        self._strip = strip_usage
+        self._is_responses = endpoint is Endpoint.RESPONSES
+        self._splitter = SseSplitter()
+        self._output = OutputText()
+        self.facts.delivered = self._output.texts
+        self._items = ItemTally()
+        self._calls: set[tuple[int, int, str]] = set()
+        self._ended = False
+        self._blind = False
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Read a chunk; the bytes to forward now. Never raises, whatever the bytes are."""
+        if self._blind or (self._ended and not self._strip):
+            return chunk
+        try:
+            events = self._splitter.feed(chunk)
+        except EventTooLarge as too_large:
+            return self._go_blind(too_large.events, chunk)
+        if self._strip:
+            return b"".join([self._read(event) for event in events])
+        for event in events:
+            self._read(event)
+        return chunk
+
+    def close(self) -> bytes:
+        """Read what is left at the end of the stream (a last event without its blank line); the bytes to forward."""
+        rest = self._splitter.close()
+        kept = self._read(rest)
+        return kept if self._strip else b""
+
+    def _go_blind(self, events: list[bytes], chunk: bytes) -> bytes:
+        kept = [self._read(event) for event in events]
+        self.facts.overflow = not self._ended
+        self._blind = True
+        rest = self._splitter.close()
+        return b"".join(kept) + rest if self._strip else chunk
+
+    def _read(self, event: bytes) -> bytes:
+        """Read one event; what of it is to be forwarded when stripping."""
+        if self._ended:
+            return event
+        data = data_of(event)
+        if not data:
+            return event
+        facts = self.facts
+        if data.startswith(_DONE):
+            facts.terminal = self._ended = True
+            return event
+        facts.events += 1
+        if self._is_responses:
+            self._read_response_event(event, data)
+            return event
+        chunk = read_chunk(data)
+        if chunk is None:
+            self._read_nameless_error(event, data)
+            return event
+        self._read_chunk(event, data, chunk)
+        return stripped(event, data, chunk) if self._strip else event
+
+    def _read_chunk(self, event: bytes, data: bytes, chunk: Chunk) -> None:
+        facts = self.facts
+        if chunk.model:
+            facts.model = chunk.model
+        if chunk.service_tier is not None:
+            facts.service_tier = chunk.service_tier
+        if not self._keep_usage(chunk.usage) and chunk.x_groq is not None:
+            self._keep_usage(chunk.x_groq.usage)
+        if chunk.choices is None:
+            self._read_nameless_error(event, data)
+        else:
+            for choice in chunk.choices:
+                self._read_choice(choice)
+        if is_told(chunk.error):
+            self._end_in_error(bytes(chunk.error))
+
+    def _keep_usage(self, usage: Raw) -> bool:
+        # `null` and `{}` tell nothing; anything longer that is no object is not usage either.
+        if len(usage) <= 4:
+            return False
+        told = bytes(usage)
+        if told[:1] != b"{":
+            return False
+        self.facts.raw_usage = told
+        return True
+
+    def _read_choice(self, choice: Choice) -> None:
+        if choice.finish_reason is not None:
+            self.facts.finish_reason = choice.finish_reason
+        delta = choice.delta
+        if delta is None:
+            if choice.text:
+                self._deliver(choice.text)
+            return
+        if type(delta.content) is str and is_plain(delta):
+            # The usual delta, told apart early: it is what a stream consists of.
+            if delta.content:
+                self._deliver(delta.content)
+            return
+        for text in pieces_of(delta):
+            self._deliver(text)
+        for call in delta.tool_calls or ():
+            self._count_call(choice.index or 0, call)
+
+    def _count_call(self, choice: int, call: ToolCallPart) -> None:
+        """A call is told in pieces, of which only the first is sure to have the name; some repeat it."""
+        named = call.function or call.custom
+        if named is not None and named.name and len(self._calls) < _MAX_CALLS:
+            self._calls.add((choice, call.index or 0, call.id or ""))
+            self.facts.tool_call_count = len(self._calls)
+
+    def _deliver(self, text: str) -> None:
+        self._output.add(text)
+        self.facts.output_chars = self._output.chars
+        self.facts.saw_output = True
+
+    def _read_response_event(self, event: bytes, data: bytes) -> None:
+        told = read_event(data)
+        if told is None:
+            self._read_nameless_error(event, data)
+            return
+        kind = told.type if told.type is not None else (name_of(event) or b"").decode("utf-8", "replace")
+        if told.delta and kind.endswith(".delta"):
+            self._read_delta(kind, told.delta)
+        elif told.response is not None:
+            self._read_response(kind, told.response)
+        elif told.item is not None and kind == "response.output_item.done":
+            self._count_item(told.item)
+        if kind == "error" or is_told(told.error):
+            self._end_in_error(bytes(told.error) if is_told(told.error) else data)
+
+    def _read_delta(self, kind: str, delta: str) -> None:
+        if kind.endswith("audio.delta"):
+            # Sound in base64: output, but no text.
+            self.facts.saw_output = True
+        else:
+            self._deliver(delta)
+
+    def _read_response(self, kind: str, response: ResponseBody) -> None:
+        facts = self.facts
+        if response.model:
+            facts.model = response.model
+        if response.service_tier is not None:
+            facts.service_tier = response.service_tier
+        self._keep_usage(response.usage)
+        if kind not in _LAST_EVENTS:
+            return
+        facts.finish_reason = finish_of(response)
+        if response.output:
+            # The whole list: what was counted item by item is in it.
+            self._items = ItemTally(response.output)
+            self._tell_items()
+        if is_told(response.error):
+            facts.error = bytes(response.error)[:_MAX_ERROR_BYTES]
+        facts.terminal = self._ended = True
+
+    def _count_item(self, item: OutputItem) -> None:
+        self._items.add(item)
+        self._tell_items()
+
+    def _tell_items(self) -> None:
+        self.facts.tool_calls = self._items.fees
+        self.facts.tool_call_count = self._items.calls
+
+    def _read_nameless_error(self, event: bytes, data: bytes) -> None:
+        """An event that is no chunk is an error if it is named so; else it is passed unread."""
+        if name_of(event) == b"error":
+            self._end_in_error(data)
+
+    def _end_in_error(self, error: bytes) -> None:
+        # Usage may still follow an error, so the tap reads on.
+        self.facts.error = error[:_MAX_ERROR_BYTES]
+        self.facts.terminal = True
+
+
+def finish_of(response: ResponseBody) -> str | None:
+    """Why a response ended: the reason it is incomplete, else its status."""
+    if response.incomplete_details is not None and response.incomplete_details.reason is not None:
+        return response.incomplete_details.reason
+    return response.status
