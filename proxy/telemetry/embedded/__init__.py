@@ -1,0 +1,1 @@
+"""ClickHouse's HTTP interface over the chdb engine in this process; only the collector imports it."""
