@@ -2,10 +2,15 @@
 
 from proxy.telemetry.rows import AttemptRow, OperationRow
 from proxy.telemetry.rows import Table as Table
+from proxy.telemetry.running import Endpoints as Endpoints
+from proxy.telemetry.running import run_collector
 from proxy.telemetry.salvage import SalvagedRows as SalvagedRows
 from proxy.telemetry.salvage import abandoned as abandoned
 from proxy.telemetry.salvage import salvage as salvage
 from proxy.telemetry.settings import TelemetrySettings
 from proxy.telemetry.spool import Spool
+from proxy.telemetry.store import StoreAddress as StoreAddress
+from proxy.telemetry.store import TelemetryUnavailable as TelemetryUnavailable
+from proxy.telemetry.store import store_address as store_address
 
-__all__ = ["AttemptRow", "OperationRow", "Spool", "TelemetrySettings"]
+__all__ = ["AttemptRow", "OperationRow", "Spool", "TelemetrySettings", "run_collector"]

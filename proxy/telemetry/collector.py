@@ -1,0 +1,179 @@
+"""Carries sealed segments from the spool to ClickHouse, oldest first, and loses none on the way."""
+
+import asyncio
+import heapq
+import json
+import logging
+import random
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from proxy.telemetry.segments import OPEN, REJECTED, SEALED, SegmentName, bytes_in, segments_in
+from proxy.telemetry.settings import TelemetrySettings
+from proxy.telemetry.shipping import Shipped, Shipper
+from proxy.telemetry.store import StoreAddress
+
+_LOG: Final = logging.getLogger(__name__)
+_LOOK_EVERY_S: Final = 0.2
+_REPORT_EVERY_S: Final = 1.0
+_COMPLAIN_EVERY_S: Final = 60.0
+_AT_ONCE: Final = 64
+_MOST_REFUSALS: Final = 5
+_LONGEST_WAIT_S: Final = 30.0
+METRICS_FILE: Final = "collector.json"
+
+
+@dataclass(slots=True)
+class CollectorMetrics:
+    """What the collector knows of itself; also in `<spool>/collector.json`, written every second.
+
+    `lag_seconds` is the age of the oldest row that is sealed and not in ClickHouse.
+    """
+
+    lag_seconds: float = 0.0
+    spool_bytes: int = 0
+    sealed_segments: int = 0
+    shipped_rows: int = 0
+    shipped_segments: int = 0
+    refusals: int = 0
+    rejected_segments: int = 0
+    rejected_rows: int = 0
+    away: bool = False
+    last_error: str = ""
+    reported_at: float = 0.0
+
+
+@dataclass(slots=True)
+class _Patience:
+    """How often a segment was refused, and when it is tried again (monotonic seconds)."""
+
+    refusals: int = 0
+    not_before: float = 0.0
+
+
+class Collector:
+    """Ships one spool. `run` until told to stop, then flushes what is sealed."""
+
+    def __init__(self, spool: Path, address: StoreAddress, settings: TelemetrySettings) -> None:
+        self._spool = spool
+        self._settings = settings
+        self._shipper = Shipper(address, settings)
+        self._patience: dict[SegmentName, _Patience] = {}
+        self._away_for = 0
+        self._reported = self._complained = float("-inf")
+        self.metrics = CollectorMetrics()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Ship until `stop`; then for at most the flush deadline what is left."""
+        while not stop.is_set():
+            busy = await self.round()
+            await self._report()
+            if not busy:
+                await _until(stop, self._pause())
+        deadline = time.monotonic() + self._settings.flush_timeout_s
+        while time.monotonic() < deadline and await self.round():
+            pass
+        await self._report(now=True)
+        await self._shipper.close()
+
+    async def round(self) -> bool:
+        """Send the oldest segments once; whether anything was shipped, so that looking again at once is worth it."""
+        due = await asyncio.to_thread(self._due)
+        if self._away_for:
+            due = due[:1]  # one is enough to find out whether ClickHouse is back
+        self.metrics.away = False
+        places = asyncio.Semaphore(self._settings.parallel_inserts)
+        async with asyncio.TaskGroup() as sending:
+            tasks = [sending.create_task(self._send(name, places)) for name in due]
+        self._away_for = self._away_for + 1 if self.metrics.away else 0
+        return not self.metrics.away and any(task.result() in (Shipped.DONE, Shipped.GONE) for task in tasks)
+
+    async def _send(self, name: SegmentName, places: asyncio.Semaphore) -> Shipped:
+        async with places:
+            if self.metrics.away:
+                return Shipped.AWAY
+            outcome, rows = await self._shipper.ship(name, self._spool / SEALED / str(name))
+        self._note(name, outcome, rows)
+        if outcome is Shipped.REFUSED and self._patience[name].refusals >= _MOST_REFUSALS:
+            await asyncio.to_thread(self._reject, name, rows)
+        return outcome
+
+    def _note(self, name: SegmentName, outcome: Shipped, rows: int) -> None:
+        if outcome is Shipped.REFUSED:
+            patience = self._patience.setdefault(name, _Patience())
+            patience.refusals += 1
+            patience.not_before = time.monotonic() + min(2.0**patience.refusals / 2, _LONGEST_WAIT_S)
+            self.metrics.refusals += 1
+        else:
+            self._patience.pop(name, None)
+        if outcome is Shipped.DONE:
+            self.metrics.shipped_segments += 1
+            self.metrics.shipped_rows += rows
+        self.metrics.away |= outcome is Shipped.AWAY
+        if outcome in (Shipped.AWAY, Shipped.REFUSED):
+            self._complain(name, outcome)
+
+    def _reject(self, name: SegmentName, rows: int) -> None:
+        """Put a segment aside that ClickHouse will never take; a person must look at it."""
+        self._patience.pop(name, None)
+        rejected = self._spool / REJECTED
+        rejected.mkdir(exist_ok=True)
+        (self._spool / SEALED / str(name)).rename(rejected / str(name))
+        self.metrics.rejected_segments += 1
+        self.metrics.rejected_rows += rows
+        _LOG.error(
+            "ClickHouse refused segment %s %d times, it is put aside in %s: %s",
+            name,
+            _MOST_REFUSALS,
+            rejected,
+            self._shipper.last_error,
+        )
+
+    def _due(self) -> list[SegmentName]:
+        """The oldest sealed segments whose time has come; also counts what lies there."""
+        now = time.monotonic()
+        names = [name for name, _ in segments_in(self._spool / SEALED)]
+        self.metrics.sealed_segments = len(names)
+        oldest = min((name.first_ns for name in names), default=None)
+        self.metrics.lag_seconds = 0.0 if oldest is None else max(0.0, time.time() - oldest / 1e9)
+        ready = (name for name in names if name not in self._patience or self._patience[name].not_before <= now)
+        return heapq.nsmallest(_AT_ONCE, ready, key=str)
+
+    def _pause(self) -> float:
+        """Seconds until the next look: short when all is well, growing with jitter while ClickHouse is away."""
+        if not self._away_for:
+            return _LOOK_EVERY_S
+        longest = min(_LOOK_EVERY_S * 2.0 ** min(self._away_for, 10), _LONGEST_WAIT_S)
+        return longest * random.uniform(0.5, 1.0)
+
+    def _complain(self, name: SegmentName, outcome: Shipped) -> None:
+        now = time.monotonic()
+        if now - self._complained >= _COMPLAIN_EVERY_S:
+            self._complained = now
+            _LOG.warning("segment %s is not shipped (%s): %s", name, outcome.value, self._shipper.last_error)
+
+    async def _report(self, *, now: bool = False) -> None:
+        if now or time.monotonic() - self._reported >= _REPORT_EVERY_S:
+            self._reported = time.monotonic()
+            self.metrics.last_error = self._shipper.last_error
+            self.metrics.reported_at = time.time()
+            await asyncio.to_thread(self._write_report)
+
+    def _write_report(self) -> None:
+        self.metrics.spool_bytes = bytes_in(self._spool / SEALED) + bytes_in(self._spool / OPEN)
+        fresh = self._spool / f".{METRICS_FILE}"
+        try:
+            fresh.write_text(json.dumps(asdict(self.metrics)))
+            fresh.replace(self._spool / METRICS_FILE)
+        except OSError as why:
+            _LOG.warning("the collector's figures cannot be written: %s", why)
+
+
+async def _until(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return

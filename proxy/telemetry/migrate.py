@@ -1,0 +1,94 @@
+"""The schema moves forward only: numbered files, each idempotent, each remembered once it is through."""
+
+import logging
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from clickhouse_connect.driver.asyncclient import AsyncClient
+
+from proxy.telemetry.settings import TelemetrySettings
+from proxy.telemetry.store import StoreAddress, as_store_failures, connected
+
+_LOG: Final = logging.getLogger(__name__)
+_FOLDER: Final = Path(__file__).parent / "migrations"
+_FILE: Final = re.compile(r"(\d{4})_(\w+)\.sql")
+_LEDGER: Final = """CREATE TABLE IF NOT EXISTS {database}.schema_migrations
+(number UInt16, name String, sha256 String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3))
+ENGINE = ReplacingMergeTree ORDER BY number"""
+
+
+class SchemaTooNew(RuntimeError):
+    """The store was written by a newer Flyball than this one; its message names the numbers."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Migration:
+    """One numbered step of the schema; `sql` still has its placeholders."""
+
+    number: int
+    name: str
+    sql: str
+
+    def statements(self, values: dict[str, str]) -> list[str]:
+        """The single statements with the placeholders filled."""
+        text = re.sub(r"^--[^\n]*\n", "", self.sql, flags=re.MULTILINE)
+        for name, value in values.items():
+            text = text.replace(f"{{{name}}}", value)
+        return [each.strip() for each in text.split(";\n") if each.strip()]
+
+
+def migrations() -> list[Migration]:
+    """Every step we know, in order."""
+    found = ((match, path) for path in sorted(_FOLDER.iterdir()) if (match := _FILE.fullmatch(path.name)))
+    return [Migration(number=int(match[1]), name=match[2], sql=path.read_text()) for match, path in found]
+
+
+async def migrate(address: StoreAddress, settings: TelemetrySettings) -> list[int]:
+    """Bring the store's schema up to ours; the numbers that were applied now.
+
+    Raises:
+        SchemaTooNew: the store knows steps that we do not.
+        TelemetryUnavailable, StoreRefused: as ClickHouse answers.
+    """
+    # `default` exists everywhere, our own database perhaps not yet.
+    async with connected(address, timeout_s=300, database="default") as client:
+        with as_store_failures():
+            return await _migrate(client, _placeholders(address, settings))
+
+
+def _placeholders(address: StoreAddress, settings: TelemetrySettings) -> dict[str, str]:
+    return {
+        "database": f"`{address.database.replace('`', '')}`",
+        "operations_days": str(settings.operations_days),
+        "attempts_days": str(settings.attempts_days),
+    }
+
+
+async def _migrate(client: AsyncClient, values: dict[str, str]) -> list[int]:
+    database = values["database"]
+    await client.command(f"CREATE DATABASE IF NOT EXISTS {database}")
+    await client.command(_LEDGER.replace("{database}", database))
+    known = migrations()
+    answer = await client.query(f"SELECT number FROM {database}.schema_migrations")  # noqa: S608 - a quoted name
+    done = {int(row[0]) for row in answer.result_rows}
+    if unknown := done - {each.number for each in known}:
+        raise SchemaTooNew(
+            f"the telemetry store has schema steps {sorted(unknown)} of a newer Flyball; upgrade this one"
+        )
+    fresh = [each for each in known if each.number not in done]
+    for step in fresh:
+        for statement in step.statements(values):
+            await client.command(statement)
+        await _remember(client, database, step)
+        _LOG.info("telemetry schema step %04d_%s applied", step.number, step.name)
+    return [each.number for each in fresh]
+
+
+async def _remember(client: AsyncClient, database: str, step: Migration) -> None:
+    digest = sha256(step.sql.encode()).hexdigest()
+    await client.insert(
+        f"{database}.schema_migrations", [[step.number, step.name, digest]], column_names=["number", "name", "sha256"]
+    )
