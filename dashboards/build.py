@@ -1,0 +1,59 @@
+"""Write the boards as JSON, or check that the JSON is what the code says: `python -m dashboards.build [--check]`."""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard
+from grafana_foundation_sdk.cog import encoder
+
+from dashboards.cost_overview import cost_overview
+
+FOLDER: Final = Path(__file__).parent / "generated"
+
+
+def boards() -> Mapping[str, Dashboard]:
+    """Every board under the name of its file."""
+    return MappingProxyType({"cost-overview.json": cost_overview()})
+
+
+def rendered(board: Dashboard) -> str:
+    """A board as JSON text, the same for the same code."""
+    return json.dumps(board.build(), cls=encoder.JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def stale(folder: Path = FOLDER) -> list[str]:
+    """The names of the files that are missing, differ from the code, or that no code makes."""
+    wanted = {name: rendered(board) for name, board in boards().items()}
+    found = {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.json"))}
+    return sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+
+
+def write(folder: Path = FOLDER) -> None:
+    """Write every board and drop what no code makes any more."""
+    folder.mkdir(exist_ok=True)
+    for name in stale(folder):
+        (folder / name).unlink(missing_ok=True)
+    for name, board in boards().items():
+        (folder / name).write_text(rendered(board), encoding="utf-8")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; 1 when `--check` finds stale files."""
+    parser = argparse.ArgumentParser(prog="dashboards.build", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing; fail when generated files are stale")
+    if not parser.parse_args(arguments).check:
+        write()
+        return 0
+    names = stale()
+    for name in names:
+        sys.stderr.write(f"dashboards/generated/{name} is stale: run python -m dashboards.build\n")
+    return 1 if names else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
