@@ -1,0 +1,195 @@
+"""The ledger's door: what a call asks of it, what it answers, and what every implementation promises."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, NamedTuple, Protocol, TypeAlias
+
+from proxy.core.money import Nano
+
+Phase: TypeAlias = Literal["held", "dispatched"]
+
+
+class Unit(StrEnum):
+    """What a line counts. A slot is a place for one call at a time: taken by a hold, free again when it ends."""
+
+    USD = "usd"
+    TOKENS = "tokens"
+    REQUESTS = "requests"
+    SLOTS = "slots"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HoldLine:
+    """One budget or limit that a call must fit under, with its window fixed.
+
+    `limit` is in nano-dollars, or in whole units where `unit` says so. A line in dollars takes the request's
+    amount; any other takes `amount`. `counted_from` names the oldest window of the same budget that counts against
+    the limit as well (a rolling window is many small ones, named so that they sort by time); None: only `window`.
+    A soft line (`hard` false) is counted and never refuses. The lines of one request differ in budget or window.
+    """
+
+    budget: str
+    name: str
+    scope: str
+    window: str
+    limit: Nano
+    hard: bool = True
+    resets_at_ns: int | None = None
+    unit: Unit = Unit.USD
+    amount: int | None = None
+    counted_from: str | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class HoldRequest:
+    """What a call wants set aside before it may cost anything: `amount` on every line in dollars, all or none.
+
+    `start_record` is the row so far, kept so that a worker's death still leaves a row. `dispatched` true makes the
+    hold in phase `dispatched` at once, for a call with nothing left to decide: one step less.
+    """
+
+    operation: str
+    worker: str
+    lines: tuple[HoldLine, ...]
+    amount: Nano
+    charged_at_ns: int
+    lease_until_ns: int
+    start_record: bytes
+    dispatched: bool = False
+
+
+class Balance(NamedTuple):
+    """Where a line stands: settled spend (with any opening spend) and open holds, in the line's unit."""
+
+    line: HoldLine
+    spent: Nano
+    held: Nano
+
+
+class Granted(NamedTuple):
+    """The money is set aside; the balances include it."""
+
+    amount: Nano
+    balances: tuple[Balance, ...]
+
+
+class Short(NamedTuple):
+    """The first line that the call does not fit under, and what it had before; nothing was set aside anywhere."""
+
+    line: HoldLine
+    spent: Nano
+    held: Nano
+    wanted: Nano
+
+
+Verdict: TypeAlias = Granted | Short
+
+
+class Settled(NamedTuple):
+    """What a settle did.
+
+    `already`: nothing was booked now. Either the operation had been settled before, or (`unknown`) there is neither
+    a hold nor a memory of it: its lines and windows cannot be known, so nothing is booked rather than a guess; the
+    row still has the cost, and a rebuild from rows counts it. `overrun` is the cost above the hold, in nano-dollars.
+    """
+
+    already: bool
+    overrun: Nano
+    unknown: bool = False
+
+
+class Lapsed(NamedTuple):
+    """An open hold that someone else must end: settle what was recorded, release what was only held, and book as
+    lost, at its amount, what was dispatched."""
+
+    operation: str
+    worker: str
+    phase: Phase
+    amount: Nano
+    charged_at_ns: int
+    start_record: bytes
+
+
+class LedgerUnavailable(Exception):
+    """The ledger did not answer in time or is broken; the step was not carried out. `dependency` names it."""
+
+    def __init__(self, reason: str, *, dependency: str = "ledger") -> None:
+        super().__init__(f"{dependency}: {reason}")
+        self.reason = reason
+        self.dependency = dependency
+
+
+class HoldLost(LedgerUnavailable):
+    """There is no open hold of that operation (its lease lapsed and it was ended): the call must not be sent."""
+
+    def __init__(self, operation: str) -> None:
+        super().__init__(f"there is no open hold of {operation}")
+        self.operation = operation
+
+
+class Ledger(Protocol):
+    """Money set aside before a call, booked after it; no more is ever set aside than there is.
+
+    Every step is atomic over all lines and idempotent by operation id. At all times, on every hard line,
+    `spent + held ≤ limit + overrun`. All steps raise LedgerUnavailable. Cancelling a waiting `hold` leaves no hold
+    behind; a `settle` or `release` once asked for is carried out even if the asker is cancelled.
+    """
+
+    async def hold(self, request: HoldRequest) -> Verdict:
+        """Set the amount aside on every line, or on none. Asked again for an open operation: its hold as it is.
+
+        Raises:
+            HoldLost: the operation was settled before.
+        """
+        ...
+
+    async def dispatch(self, operation: str, worker: str, *, start_record: bytes | None = None) -> None:
+        """Note, before the first byte goes upstream, that the hold may cost from now on.
+
+        Raises:
+            HoldLost: the hold is gone; the call must not be sent.
+        """
+        ...
+
+    async def extend(self, operation: str, by: Nano) -> Verdict:
+        """Set more aside for an open hold of this process, under the lines it was made with; all or none.
+
+        Raises:
+            HoldLost: the hold is gone, or was made by another process.
+        """
+        ...
+
+    async def settle(
+        self, operation: str, cost: Nano, at_ns: int, *, used: Mapping[Unit, int] | None = None
+    ) -> Settled:
+        """End a hold and book its cost in the windows fixed when it was made; above the hold it is booked in full.
+
+        `used` is what was used of units other than dollars; one not named there is booked as it was held, slots
+        at nothing.
+        """
+        ...
+
+    async def release(self, operation: str, *, only_held: bool = False) -> bool:
+        """End a hold at no cost; whether there was one. `only_held`: not if it has been dispatched meanwhile."""
+        ...
+
+    async def renew(self, worker: str, until_ns: int) -> None:
+        """Let every hold of a worker live until then, at least."""
+        ...
+
+    async def lapsed(self, now_ns: int) -> list[Lapsed]:
+        """Open holds whose own lease and whose worker's lease have both ended, oldest first, at most 256."""
+        ...
+
+    async def holds_of(self, worker: str) -> list[Lapsed]:
+        """Open holds of a worker that is known to be dead, oldest first, at most 256."""
+        ...
+
+    async def balances(self, lines: Sequence[HoldLine]) -> tuple[Balance, ...]:
+        """Where lines stand now."""
+        ...
+
+    async def close(self) -> None:
+        """Carry out what waits, then let go of the store; later steps raise LedgerUnavailable."""
+        ...

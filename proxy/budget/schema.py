@@ -1,0 +1,55 @@
+"""The budget room's tables in the state file. Money is INTEGER nano-dollars."""
+
+from typing import Final
+
+STEPS: Final = (
+    """
+    CREATE TABLE budgets (
+        id             TEXT PRIMARY KEY,
+        name           TEXT NOT NULL UNIQUE,
+        scope          TEXT NOT NULL,
+        window         TEXT NOT NULL,
+        timezone       TEXT NOT NULL,
+        limit_nano     INTEGER NOT NULL CHECK (limit_nano >= 0),
+        hard           INTEGER NOT NULL,
+        managed_by     TEXT NOT NULL CHECK (managed_by IN ('file', 'api')),
+        opening_nano   INTEGER NOT NULL CHECK (opening_nano >= 0),
+        opening_window TEXT NOT NULL,
+        -- Gone from flyball.yaml; what it spent is kept in case it comes back.
+        retired        INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID;
+
+    -- AUTOINCREMENT: open holds and workers' memories name counters by id, so that no id may ever mean another one.
+    CREATE TABLE counters (
+        id       INTEGER PRIMARY KEY AUTOINCREMENT,
+        budget   TEXT NOT NULL,
+        window   TEXT NOT NULL,
+        opening  INTEGER NOT NULL DEFAULT 0 CHECK (opening >= 0),
+        spent    INTEGER NOT NULL DEFAULT 0 CHECK (spent >= 0),
+        held     INTEGER NOT NULL DEFAULT 0 CHECK (held >= 0),
+        overrun  INTEGER NOT NULL DEFAULT 0 CHECK (overrun >= 0 AND overrun <= spent),
+        settled  INTEGER NOT NULL DEFAULT 0 CHECK (settled >= 0),
+        UNIQUE (budget, window)
+    );
+
+    -- number: made from the operation's id (steps.number_of), so that a hold is one row in one tree.
+    -- lines: ids of the counters, separated by spaces; "id:amount:unit" for what does not count dollars.
+    -- phase: 0 held, 1 dispatched.
+    CREATE TABLE holds (
+        number       INTEGER PRIMARY KEY,
+        operation    TEXT NOT NULL,
+        worker       TEXT NOT NULL,
+        phase        INTEGER NOT NULL CHECK (phase IN (0, 1)),
+        amount       INTEGER NOT NULL CHECK (amount >= 0),
+        charged_at   INTEGER NOT NULL,
+        lease_until  INTEGER NOT NULL,
+        lines        TEXT NOT NULL,
+        start_record BLOB NOT NULL
+    );
+
+    CREATE TABLE leases (worker TEXT PRIMARY KEY, until_ns INTEGER NOT NULL) WITHOUT ROWID;
+
+    -- operation: the 16 bytes of the id's UUIDv7, so that the oldest stand first; at_s: when it was settled.
+    CREATE TABLE settled (operation BLOB PRIMARY KEY, at_s INTEGER NOT NULL) WITHOUT ROWID;
+    """,
+)

@@ -1,0 +1,62 @@
+"""What can be set about the ledger, and a budget as flyball.yaml states it."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetSettings:
+    """How long holds live and how the ledger waits."""
+
+    lease_s: int = field(
+        default=60,
+        metadata={"doc": "Seconds a worker's holds outlive its last sign of life; it renews every third of this."},
+    )
+    first_hold_output_tokens: int = field(
+        default=4096,
+        metadata={
+            "doc": "Output tokens held at first for a call that sets no maximum; the hold is extended in steps of "
+            "this as output flows."
+        },
+    )
+    patience_ms: int = field(
+        default=1000,
+        metadata={"doc": "Milliseconds a call waits for a locked ledger before it is answered 503."},
+    )
+    batch_steps: int = field(
+        default=64,
+        metadata={"doc": "Most steps that are put into one transaction of the SQLite ledger."},
+    )
+    batch_us: int = field(
+        default=2000,
+        metadata={"doc": "Microseconds after which a transaction of the SQLite ledger takes no further step."},
+    )
+    max_waiting: int = field(
+        default=10_000,
+        metadata={"doc": "Holds that may wait for the ledger at once in one worker; more are answered 503."},
+    )
+    settled_memory_s: int = field(
+        default=86_400,
+        metadata={"doc": "Seconds for which a settled operation is remembered, so that settling twice counts once."},
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetEntry:
+    """One entry of `budgets` in flyball.yaml; the admin API takes the same words."""
+
+    name: str = field(metadata={"doc": "What the budget is called; unique among all budgets."})
+    scope: str = field(metadata={"doc": "Who it is for: org:acme, team:acme/support or key:acme/support/bot."})
+    limit_usd: Decimal = field(metadata={"doc": "Dollars that may be spent in one window."})
+    window: Literal["month", "total"] = field(
+        default="month", metadata={"doc": "When it starts over: each calendar `month`, or never (`total`)."}
+    )
+    timezone: str = field(default="UTC", metadata={"doc": "The IANA timezone whose calendar cuts the windows."})
+    hard: bool = field(
+        default=True, metadata={"doc": "Whether calls that do not fit are refused; a soft budget only counts."}
+    )
+    opening_spent_usd: Decimal = field(
+        default=Decimal(0),
+        metadata={"doc": "Dollars already spent, before Flyball, in the window in which this is first said."},
+    )

@@ -1,0 +1,294 @@
+"""What each step of the ledger does to the tables, inside a transaction that someone else begins and ends."""
+
+import sqlite3
+from asyncio import Future
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any, Final, Generic, TypeVar
+
+from proxy.budget.counters import Counter, Counters
+from proxy.budget.ledger import Balance, Granted, HoldLine, HoldLost, HoldRequest, Settled, Short, Unit, Verdict
+from proxy.core.money import ZERO, Nano
+
+MOST: Final = 10**18
+"""The most that one step may hold or book (a billion dollars): sums stay far inside 64 bits."""
+
+_OURS: Final = len("op_") + 32
+_ROW_NUMBERS: Final = 2**62 - 1
+
+_HOLD: Final = """INSERT INTO holds
+    (number, operation, worker, phase, amount, charged_at, lease_until, lines, start_record)
+    SELECT ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM settled WHERE operation = ?)
+    ON CONFLICT (number) DO NOTHING"""
+_AMOUNT: Final = "SELECT amount FROM holds WHERE number = ? AND operation = ?"
+_DISPATCH: Final = "UPDATE holds SET phase = 1, worker = ? WHERE number = ? AND operation = ?"
+_DISPATCH_WITH: Final = "UPDATE holds SET phase = 1, worker = ?, start_record = ? WHERE number = ? AND operation = ?"
+_EXTEND: Final = "UPDATE holds SET amount = amount + ? WHERE number = ? AND operation = ?"
+_END: Final = "DELETE FROM holds WHERE number = ? AND operation = ? RETURNING amount, lines"
+_END_HELD: Final = "DELETE FROM holds WHERE number = ? AND operation = ? AND phase = 0 RETURNING amount, lines"
+_REMEMBER: Final = "INSERT OR IGNORE INTO settled (operation, at_s) VALUES (?, ?)"
+_REMEMBERED: Final = "SELECT 1 FROM settled WHERE operation = ?"
+_RENEW: Final = "INSERT OR REPLACE INTO leases (worker, until_ns) VALUES (?, ?)"
+# Ids sort by the time they were made; one that does not (a clock set back) only delays those behind it.
+_PRUNE: Final = """DELETE FROM settled WHERE at_s < ?
+    AND operation IN (SELECT operation FROM settled ORDER BY operation LIMIT ?)"""
+_PRUNE_LEASES: Final = """DELETE FROM leases WHERE until_ns < ?
+    AND NOT EXISTS (SELECT 1 FROM holds WHERE holds.worker = leases.worker)"""
+
+Answer = TypeVar("Answer")
+
+
+class Tables:
+    """The tables as one connection sees them in the open transaction."""
+
+    __slots__ = ("counters", "cursor")
+
+    def __init__(self, cursor: sqlite3.Cursor) -> None:
+        self.cursor = cursor
+        self.counters = Counters(cursor)
+
+    def prune(self, *, settled_before_s: int, leases_before_ns: int, most: int) -> None:
+        """Forget a bounded number of old settled operations, and workers long gone."""
+        self.cursor.execute(_PRUNE, (settled_before_s, most))
+        self.cursor.execute(_PRUNE_LEASES, (leases_before_ns,))
+
+
+class Step(Generic[Answer]):
+    """One thing asked of the ledger, and the future that its asker waits on (None: nobody waits)."""
+
+    __slots__ = ("deadline", "future", "number", "operation")
+
+    # Whether it is pointless once the asker has gone.
+    droppable = True
+
+    def __init__(self, operation: str) -> None:
+        self.operation = operation
+        self.number = number_of(operation)
+        self.future: Future[Answer] | None = None
+        self.deadline = 0.0
+
+    def run(self, tables: Tables) -> Answer:
+        """Do it. HoldLost is an answer too; it must be raised before anything was changed."""
+        raise NotImplementedError
+
+
+AnyStep = Step[Any]
+
+
+class Hold(Step[Verdict]):
+    """Set money aside on all lines or on none."""
+
+    __slots__ = ("made", "request")
+
+    def __init__(self, request: HoldRequest) -> None:
+        super().__init__(request.operation)
+        self.request = request
+        self.made = False
+
+    def run(self, tables: Tables) -> Verdict:
+        """Granted, or Short with nothing changed."""
+        request = self.request
+        opened = [(line, tables.counters.of(line)) for line in request.lines]
+        short = _first_short(tables.counters, opened, request.amount)
+        if short is not None:
+            known = tables.cursor.execute(_AMOUNT, (self.number, self.operation)).fetchone()
+            return short if known is None else _granted(tables.counters, known[0], opened)
+        if not self._insert(tables.cursor, opened):
+            known = tables.cursor.execute(_AMOUNT, (self.number, self.operation)).fetchone()
+            if known is None:
+                raise HoldLost(self.operation)
+            return _granted(tables.counters, known[0], opened)
+        for line, counter in opened:
+            counter.hold(request.amount if line.amount is None else line.amount)
+        self.made = True
+        return _granted(tables.counters, request.amount, opened)
+
+    def _insert(self, cursor: sqlite3.Cursor, opened: list[tuple[HoldLine, Counter]]) -> bool:
+        request = self.request
+        values = (
+            self.number,
+            request.operation,
+            request.worker,
+            1 if request.dispatched else 0,
+            request.amount,
+            request.charged_at_ns,
+            request.lease_until_ns,
+            " ".join([_noted(line, counter) for line, counter in opened]),
+            request.start_record,
+            settled_key(request.operation),
+        )
+        return cursor.execute(_HOLD, values).rowcount == 1
+
+
+class Dispatch(Step[None]):
+    """Note that the hold may cost from now on."""
+
+    __slots__ = ("start_record", "worker")
+
+    def __init__(self, operation: str, worker: str, start_record: bytes | None) -> None:
+        super().__init__(operation)
+        self.worker = worker
+        self.start_record = start_record
+
+    def run(self, tables: Tables) -> None:
+        """Raises HoldLost when there is no such hold."""
+        if self.start_record is None:
+            done = tables.cursor.execute(_DISPATCH, (self.worker, self.number, self.operation))
+        else:
+            done = tables.cursor.execute(_DISPATCH_WITH, (self.worker, self.start_record, self.number, self.operation))
+        if done.rowcount == 0:
+            raise HoldLost(self.operation)
+
+
+class Extend(Step[Verdict]):
+    """Set more money aside for an open hold."""
+
+    __slots__ = ("by", "lines")
+
+    def __init__(self, operation: str, by: Nano, lines: tuple[HoldLine, ...]) -> None:
+        super().__init__(operation)
+        self.by = by
+        self.lines = lines
+
+    def run(self, tables: Tables) -> Verdict:
+        """Granted with the new amount, or Short with nothing changed."""
+        known = tables.cursor.execute(_AMOUNT, (self.number, self.operation)).fetchone()
+        if known is None:
+            raise HoldLost(self.operation)
+        opened = [(line, tables.counters.of(line)) for line in self.lines if line.amount is None]
+        short = _first_short(tables.counters, opened, self.by)
+        if short is not None:
+            return short
+        tables.cursor.execute(_EXTEND, (self.by, self.number, self.operation))
+        for _, counter in opened:
+            counter.hold(self.by)
+        return _granted(tables.counters, known[0] + self.by, opened)
+
+
+class Settle(Step[Settled]):
+    """End a hold and book what the call cost."""
+
+    __slots__ = ("at_s", "cost", "used")
+
+    droppable = False
+
+    def __init__(self, operation: str, cost: Nano, at_s: int, used: Mapping[Unit, int]) -> None:
+        super().__init__(operation)
+        self.cost = cost
+        self.at_s = at_s
+        self.used = used
+
+    def run(self, tables: Tables) -> Settled:
+        """Book once; nothing when there is no hold."""
+        row = tables.cursor.execute(_END, (self.number, self.operation)).fetchone()
+        key = settled_key(self.operation)
+        if row is None:
+            known = tables.cursor.execute(_REMEMBERED, (key,)).fetchone()
+            return Settled(True, ZERO, unknown=known is None)
+        amount, lines = row
+        for entry in lines.split(" ") if lines else ():
+            self._book(tables.counters, entry, amount)
+        tables.cursor.execute(_REMEMBER, (key, self.at_s))
+        return Settled(False, Nano(max(0, self.cost - amount)))
+
+    def _book(self, counters: Counters, entry: str, amount: int) -> None:
+        number, held, unit = _read_noted(entry, amount)
+        counters.numbered(number).book(self._cost_in(unit, held), held)
+
+    def _cost_in(self, unit: str, held: int) -> int:
+        if unit == "usd":
+            return self.cost
+        return self.used.get(Unit(unit), 0 if unit == "slots" else held)
+
+
+class Release(Step[bool]):
+    """End a hold at no cost."""
+
+    __slots__ = ("only_held",)
+
+    droppable = False
+
+    def __init__(self, operation: str, only_held: bool = False) -> None:
+        super().__init__(operation)
+        self.only_held = only_held
+
+    def run(self, tables: Tables) -> bool:
+        """Whether there was one."""
+        query = _END_HELD if self.only_held else _END
+        row = tables.cursor.execute(query, (self.number, self.operation)).fetchone()
+        if row is None:
+            return False
+        amount, lines = row
+        for entry in lines.split(" ") if lines else ():
+            number, held, _ = _read_noted(entry, amount)
+            tables.counters.numbered(number).hold(-held)
+        return True
+
+
+class Renew(Step[None]):
+    """Let a worker's holds live longer; `operation` is the worker here."""
+
+    __slots__ = ("until_ns",)
+
+    def __init__(self, worker: str, until_ns: int) -> None:
+        super().__init__(worker)
+        self.until_ns = until_ns
+
+    def run(self, tables: Tables) -> None:
+        """One row, however many holds."""
+        tables.cursor.execute(_RENEW, (self.operation, self.until_ns))
+
+
+def number_of(operation: str) -> int:
+    """The row number of an operation's hold: the 62 random bits of a UUIDv7, a digest of any other id.
+
+    Two open operations meeting in one number is a matter of 1 in 1e11 years of such proxies, and safe: the second
+    is told that its hold is lost.
+    """
+    if len(operation) == _OURS:
+        try:
+            return int(operation[-16:], 16) & _ROW_NUMBERS
+        except ValueError:
+            pass
+    return int.from_bytes(blake2b(operation.encode(), digest_size=8).digest()) & _ROW_NUMBERS
+
+
+def settled_key(operation: str) -> bytes:
+    """How a settled operation is remembered: 16 bytes for one of our ids, which may be millions."""
+    if len(operation) == _OURS:
+        try:
+            return bytes.fromhex(operation[3:])
+        except ValueError:
+            pass
+    return operation.encode()
+
+
+def _first_short(counters: Counters, opened: list[tuple[HoldLine, Counter]], amount: Nano) -> Short | None:
+    for line, counter in opened:
+        if line.hard:
+            spent, held = counters.standing(line, counter)
+            wanted = amount if line.amount is None else line.amount
+            if spent + held + wanted > line.limit:
+                return Short(line, Nano(spent), Nano(held), Nano(wanted))
+    return None
+
+
+def _granted(counters: Counters, amount: int, opened: list[tuple[HoldLine, Counter]]) -> Granted:
+    return Granted(Nano(amount), tuple([_balance(counters, line, counter) for line, counter in opened]))
+
+
+def _balance(counters: Counters, line: HoldLine, counter: Counter) -> Balance:
+    spent, held = counters.standing(line, counter)
+    return Balance(line, Nano(spent), Nano(held))
+
+
+def _noted(line: HoldLine, counter: Counter) -> str:
+    return str(counter.number) if line.amount is None else f"{counter.number}:{line.amount}:{line.unit}"
+
+
+def _read_noted(entry: str, amount: int) -> tuple[int, int, str]:
+    """Counter, what is held there, unit."""
+    if ":" not in entry:
+        return int(entry), amount, "usd"
+    number, held, unit = entry.split(":")
+    return int(number), int(held), unit

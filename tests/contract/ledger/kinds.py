@@ -1,0 +1,53 @@
+"""The ledgers that the contract is held to; a new implementation is a new entry of KINDS."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from proxy.budget import BudgetSettings, HoldLine, HoldRequest, Ledger, SqliteLedger
+from proxy.core.clock import Clock, SystemClock
+from proxy.core.money import Nano
+from proxy.state import StateFile
+
+
+def open_sqlite(folder: Path, clock: Clock, settings: BudgetSettings) -> Ledger:
+    """The ledger in a folder's state file; several on one folder share their money."""
+    return SqliteLedger(StateFile(folder / "ledger.sqlite"), clock=clock, settings=settings)
+
+
+Opener = Callable[[Path, Clock, BudgetSettings], Ledger]
+
+KINDS: Final[Mapping[str, Opener]] = {"sqlite": open_sqlite}
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    kind: str, folder: Path, clock: Clock | None = None, settings: BudgetSettings | None = None
+) -> AsyncIterator[Ledger]:
+    """A ledger of that kind, closed at the end."""
+    ledger = KINDS[kind](folder, clock or SystemClock(), settings or BudgetSettings())
+    try:
+        yield ledger
+    finally:
+        await ledger.close()
+
+
+def line(budget: str = "bud_a", *, limit: int, window: str = "2026-11", hard: bool = True) -> HoldLine:
+    """A line in dollars."""
+    return HoldLine(budget=budget, name=budget, scope="org:acme", window=window, limit=Nano(limit), hard=hard)
+
+
+def request(
+    operation: str, amount: int, *lines: HoldLine, worker: str = "wrk_1", lease_until_ns: int = 10**12
+) -> HoldRequest:
+    """A hold as a call would ask for it."""
+    return HoldRequest(
+        operation=operation,
+        worker=worker,
+        lines=lines,
+        amount=Nano(amount),
+        charged_at_ns=1,
+        lease_until_ns=lease_until_ns,
+        start_record=b'{"operation_id":"' + operation.encode() + b'"}',
+    )
