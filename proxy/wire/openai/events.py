@@ -11,7 +11,7 @@ from typing import Final, TypeVar, get_args, get_origin
 import msgspec
 from msgspec import Raw, Struct
 
-from proxy.wire.openai.items import OutputItem
+from proxy.wire.openai.items import ContentPart, OutputItem
 
 ABSENT: Final = Raw(b"")
 
@@ -37,13 +37,6 @@ class ToolCallPart(Struct, gc=False):
     id: str | None = None
     function: FunctionPart | None = None
     custom: CustomPart | None = None
-
-
-class ContentPart(Struct, gc=False):
-    """A part of content told as a list, as Mistral's reasoning models do."""
-
-    text: str | None = None
-    thinking: list["ContentPart"] | str | None = None
 
 
 class AudioPart(Struct, gc=False):
@@ -108,6 +101,13 @@ class ResponseBody(Struct, gc=False):
     incomplete_details: IncompleteDetails | None = None
     error: Raw = ABSENT
 
+    @property
+    def finish(self) -> str | None:
+        """Why a response ended: the reason it is incomplete, else its status."""
+        if self.incomplete_details is not None and self.incomplete_details.reason is not None:
+            return self.incomplete_details.reason
+        return self.status
+
 
 class ResponseEvent(Struct, gc=False):
     """One event of the responses endpoint."""
@@ -123,6 +123,7 @@ Shape = TypeVar("Shape", bound=Struct)
 
 _CHUNK: Final = msgspec.json.Decoder(Chunk)
 _EVENT: Final = msgspec.json.Decoder(ResponseEvent)
+_RESPONSE: Final = msgspec.json.Decoder(ResponseBody)
 _NOTHING: Final = frozenset({b"null", b"{}", b'""', b"[]", b"false", b"0"})
 
 
@@ -140,6 +141,14 @@ def read_event(data: bytes) -> ResponseEvent | None:
         return _EVENT.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return salvaged(data, ResponseEvent)
+
+
+def read_response_body(data: bytes) -> ResponseBody | None:
+    """A whole response object, or what of it has the right type; None when it is no JSON object."""
+    try:
+        return _RESPONSE.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return salvaged(data, ResponseBody)
 
 
 def salvaged(data: bytes, shape: type[Shape]) -> Shape | None:

@@ -17,12 +17,25 @@ class Action(msgspec.Struct, gc=False):
     type: str | None = None
 
 
+class ContentPart(msgspec.Struct, gc=False):
+    """A part of content told as a list: of a response's items, or of Mistral's reasoning models."""
+
+    text: str | None = None
+    refusal: str | None = None
+    thinking: list["ContentPart"] | str | None = None
+
+
 class OutputItem(msgspec.Struct, gc=False):
-    """The few facts of an output item that decide a fee."""
+    """The facts of an output item that decide a fee, and the texts the model has written into it."""
 
     type: str | None = None
     action: Action | None = None
     container_id: str | None = None
+    name: str | None = None
+    arguments: str | None = None
+    input: str | None = None
+    content: list[ContentPart] | None = None
+    summary: list[ContentPart] | None = None
 
 
 class ItemTally:

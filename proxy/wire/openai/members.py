@@ -2,30 +2,25 @@
 
 import re
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final, TypeAlias
 
 import msgspec
 from msgspec import Raw
 
 _RAW_MEMBERS: Final = msgspec.json.Decoder(dict[str, Raw])
+_OPEN: Final = re.compile(rb"[ \t\n\r]*\{")
+_HEAD: Final = re.compile(rb'[ \t\n\r]*,?[ \t\n\r]*("[^"\\]*(?:\\.[^"\\]*)*")[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
+"""What stands before a value: the comma after the last one, the key, the colon."""
 _STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-_SPACE: Final = re.compile(rb"[ \t\n\r]*")
-_COLON: Final = re.compile(rb"[ \t\n\r]*:[ \t\n\r]*")
-_COMMA: Final = re.compile(rb"[ \t\n\r]*,[ \t\n\r]*")
 _SCALAR: Final = re.compile(rb"[^ \t\n\r,\]}]+")
 _STRUCTURE: Final = re.compile(rb'["{}\[\]]')
 _OPENING: Final = frozenset(b"{[")
 _CLOSING: Final = frozenset(b"}]")
 _QUOTE: Final = 0x22
+_AFTER_A_VALUE: Final = frozenset({b",", b"}", b" ", b"\n", b"\r", b"\t"})
 
-
-class Member(NamedTuple):
-    """One member: its key, decoded, and the spans of its key and value."""
-
-    key: str
-    start: int
-    value_start: int
-    value_end: int
+Member: TypeAlias = tuple[str, int, int, int]
+"""One member: its decoded key, where the key starts, where the value starts, where the value ends."""
 
 
 class NotWellFormed(ValueError):
@@ -41,14 +36,27 @@ def raw_members(body: bytes) -> dict[str, Raw]:
     return _RAW_MEMBERS.decode(body)
 
 
-def has_no_room_for_repeats(body: bytes, members: dict[str, Raw]) -> bool:
-    """Whether the body is just as long as its distinct members written without a space: then no key is repeated.
+def begins(raw: Raw, mark: bytes) -> bool:
+    """Whether a value starts with this byte: `{`, `[` and `"` tell its kind."""
+    return bytes(memoryview(raw)[:1]) == mark
 
-    Cheap and never wrong when it says yes: a repeated key, a space or an escape in a key only makes the body longer.
+
+def is_plain_layout(body: bytes, members: dict[str, Raw]) -> bool:
+    """Whether the body is just its distinct members in one of the two usual layouts: then no key is repeated.
+
+    Compact: as long as the members without a space, which a repeated key, a space or an escape would only lengthen.
+    Spaced as Python's `json` does it: the same bytes as the members written so.
     """
     count = len(members)
     # Each key has two quotes and a colon, all but one member a comma, the object two braces.
-    return len(body) == sum(map(len, members)) + sum(map(len, members.values())) + 4 * count + (1 if count else 2)
+    compact = sum(map(len, members)) + sum(map(len, members.values())) + 4 * count + (1 if count else 2)
+    if len(body) == compact:
+        return True
+    return len(body) == compact + 2 * count - 1 and body == _spaced(members)
+
+
+def _spaced(members: dict[str, Raw]) -> bytes:
+    return b"{%b}" % b", ".join([b'"%b": %b' % (key.encode(), raw) for key, raw in members.items()])
 
 
 def walk(body: bytes, members: dict[str, Raw]) -> Iterator[Member]:
@@ -57,30 +65,17 @@ def walk(body: bytes, members: dict[str, Raw]) -> Iterator[Member]:
     A value's end is known from its decoded length, so that nothing nested is looked at. Only where a key is
     repeated with another value is it scanned.
     """
-    at = _after_open(body)
-    while body[at : at + 1] == b'"':
-        start = at
-        end = _match(_STRING, body, at)
-        key = _key(body[start:end])
-        value_start = _match(_COLON, body, end)
-        value_end = _value_end(body, value_start, members[key])
-        yield Member(key, start, value_start, value_end)
-        comma = _COMMA.match(body, value_end)
-        if comma is None:
-            return
-        at = comma.end()
+    at = open_end(body)
+    while (head := _HEAD.match(body, at)) is not None:
+        key = _key(head[1])
+        start = head.end()
+        at = _value_end(body, start, members[key])
+        yield key, head.start(1), start, at
 
 
 def open_end(body: bytes) -> int:
     """The place right after the object's opening brace."""
-    space = _match(_SPACE, body, 0)
-    if body[space : space + 1] != b"{":
-        raise NotWellFormed("the body is not a JSON object")
-    return space + 1
-
-
-def _after_open(body: bytes) -> int:
-    return _match(_SPACE, body, open_end(body))
+    return _match(_OPEN, body, 0)
 
 
 def _key(quoted: bytes) -> str:
@@ -90,15 +85,11 @@ def _key(quoted: bytes) -> str:
 
 
 def _value_end(body: bytes, start: int, last: Raw) -> int:
-    value = bytes(last)
-    end = start + len(value)
+    end = start + len(last)
     # A number can be the beginning of another one (1 and 12): what follows must end a value too.
-    if body.startswith(value, start) and body[end : end + 1] in _AFTER_A_VALUE:
+    if body.startswith(memoryview(last), start) and body[end : end + 1] in _AFTER_A_VALUE:
         return end
     return _scanned_end(body, start)
-
-
-_AFTER_A_VALUE: Final = frozenset({b",", b"}", b" ", b"\n", b"\r", b"\t"})
 
 
 def _scanned_end(body: bytes, start: int) -> int:

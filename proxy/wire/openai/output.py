@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from proxy.wire.openai.events import ContentPart, Delta
+from proxy.wire.openai.events import Delta
+from proxy.wire.openai.items import ContentPart
 
 MAX_KEPT_CHARS: Final = 256 * 1024
 _BLOCK: Final = 1024

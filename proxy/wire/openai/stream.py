@@ -57,10 +57,22 @@ class StreamTap:
     """One stream's tap: what is fed is forwarded, and read.
 
     Without `strip_usage` every chunk is given back as it came. With it, whole events are given back, without what
-    asking for usage has added. Call `close` when the stream is over: what is left is read and given back.
+    asking for usage has added. Call `close` when the stream is over: what is left is read and given back, and
+    `left_in_a_line` says whether the stream broke off in the middle of a line.
     """
 
-    __slots__ = ("_blind", "_calls", "_ended", "_is_responses", "_items", "_output", "_splitter", "_strip", "facts")
+    __slots__ = (
+        "_blind",
+        "_calls",
+        "_ended",
+        "_is_responses",
+        "_items",
+        "_output",
+        "_splitter",
+        "_strip",
+        "facts",
+        "left_in_a_line",
+    )
 
     def __init__(self, endpoint: Endpoint, *, strip_usage: bool) -> None:
         self.facts = StreamFacts()
@@ -73,6 +85,7 @@ class StreamTap:
         self._calls: set[tuple[int, int, str]] = set()
         self._ended = False
         self._blind = False
+        self.left_in_a_line = False
 
     def feed(self, chunk: bytes) -> bytes:
         """Read a chunk; the bytes to forward now. Never raises, whatever the bytes are."""
@@ -91,6 +104,7 @@ class StreamTap:
     def close(self) -> bytes:
         """Read what is left at the end of the stream (a last event without its blank line); the bytes to forward."""
         rest = self._splitter.close()
+        self.left_in_a_line = self._blind or (rest != b"" and rest[-1:] not in b"\r\n")
         kept = self._read(rest)
         return kept if self._strip else b""
 
@@ -210,7 +224,7 @@ class StreamTap:
         self._keep_usage(response.usage)
         if kind not in _LAST_EVENTS:
             return
-        facts.finish_reason = finish_of(response)
+        facts.finish_reason = response.finish
         if response.output:
             # The whole list: what was counted item by item is in it.
             self._items = ItemTally(response.output)
@@ -236,10 +250,3 @@ class StreamTap:
         # Usage may still follow an error, so the tap reads on.
         self.facts.error = error[:_MAX_ERROR_BYTES]
         self.facts.terminal = True
-
-
-def finish_of(response: ResponseBody) -> str | None:
-    """Why a response ended: the reason it is incomplete, else its status."""
-    if response.incomplete_details is not None and response.incomplete_details.reason is not None:
-        return response.incomplete_details.reason
-    return response.status

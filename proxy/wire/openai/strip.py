@@ -50,14 +50,17 @@ def _scanned(event: bytes, data: bytes) -> bytes:
 
 def _span_of_nulls(data: bytes) -> tuple[int, int] | None:
     """The span of the top-level null usage with the comma that goes with it; None when it is not told just once."""
-    members = list(walk(data, raw_members(data)))
-    found = [number for number, member in enumerate(members) if member.key == "usage"]
-    if len(found) != 1:
-        return None
-    number = found[0]
-    member = members[number]
-    if number > 0:
-        # The comma before it, and the space around that comma.
-        return members[number - 1].value_end, member.value_end
-    comma = _COMMA.match(data, member.value_end)
-    return member.start, member.value_end if comma is None else comma.end()
+    span: tuple[int, int] | None = None
+    end_before = 0
+    for key, key_start, _, end in walk(data, raw_members(data)):
+        if key == "usage":
+            if span is not None:
+                return None
+            if end_before:
+                # The comma before it, and the space around that comma.
+                span = end_before, end
+            else:
+                comma = _COMMA.match(data, end)
+                span = key_start, end if comma is None else comma.end()
+        end_before = end
+    return span

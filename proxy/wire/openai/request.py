@@ -1,0 +1,296 @@
+"""What must be known of a request before it is let through: read once, strictly, and only these fields."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, NoReturn, TypeAlias, Union
+
+import msgspec
+from msgspec import Raw, Struct
+
+from proxy.core.refusal import Refusal, Refused
+from proxy.wire.endpoint import Endpoint
+from proxy.wire.openai.members import begins, is_plain_layout, raw_members, walk
+from proxy.wire.openai.stateful import state_fields
+
+MAX_MODEL_CHARS: Final = 512
+MAX_CHOICES: Final = 1024
+"""No provider takes more; a larger number is a slip, or an attack on the arithmetic of holds."""
+MAX_OUTPUT_TOKENS: Final = 2**31 - 1
+"""An output limit above this is taken as this: no model reaches it, and money stays within 64 bits."""
+
+CLIENT_RUN_TOOLS: Final = frozenset(
+    {"function", "custom", "local_shell", "apply_patch", "computer", "computer_use_preview"}
+)
+"""Tool types whose calls the client runs; every other type is run, and may be billed, by the provider."""
+
+_OPTIONS_OF_HOSTED_SEARCH: Final = ("web_search_options", "search_parameters", "plugins")
+"""Members by which a provider-run tool is asked for without `tools` (OpenAI; xAI; OpenRouter)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFacts:
+    """What one request asks for.
+
+    `max_output_tokens` is the largest output limit it gives, None when it gives none (or a negative one, which some
+    servers take as "no limit"). `choices` is how many completions are made and billed: `n` or `best_of`, times the
+    prompts of a legacy completion. `hosted_tools` are types of provider-run tools. `session` is
+    `metadata.session_id`. `stateful` names what leans on state kept at the provider.
+    """
+
+    model: str
+    streamed: bool = False
+    asked_for_usage: bool = False
+    max_output_tokens: int | None = None
+    choices: int = 1
+    has_tools: bool = False
+    hosted_tools: tuple[str, ...] = ()
+    user: str | None = None
+    session: str | None = None
+    stateful: tuple[str, ...] = ()
+    service_tier: str | None = None
+
+
+class _StreamOptions(Struct, gc=False):
+    include_usage: bool | None = None
+
+
+class _Tool(Struct, gc=False):
+    type: str | None = None
+
+
+class _Metadata(Struct, gc=False):
+    session_id: Raw = Raw(b"")
+
+
+class _Request(Struct, gc=False):
+    model: str
+    stream: bool | None = None
+    stream_options: _StreamOptions | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    max_output_tokens: int | None = None
+    n: int | None = None
+    best_of: int | None = None
+    tools: list[_Tool] | None = None
+    functions: list[Raw] | None = None
+    user: str | None = None
+    metadata: _Metadata | None = None
+    service_tier: str | None = None
+
+
+_REQUEST: Final = msgspec.json.Decoder(_Request)
+_Prompt: TypeAlias = Union[str, list[Union[str, int, list[int]]], None]
+
+_WANTED: Final[Mapping[str, str]] = {
+    "model": "a string",
+    "stream": "true or false",
+    "stream_options": "an object",
+    "max_tokens": "an integer",
+    "max_completion_tokens": "an integer",
+    "max_output_tokens": "an integer",
+    "n": "an integer",
+    "best_of": "an integer",
+    "tools": "an array of objects, each with a `type`",
+    "functions": "an array",
+    "user": "a string",
+    "metadata": "an object",
+    "service_tier": "a string",
+}
+"""The fields read, and what each must be; for all but `model`, null is as good as absent."""
+
+_WATCHED: Final = frozenset(_WANTED) | {
+    "messages",
+    "input",
+    "prompt",
+    "previous_response_id",
+    "conversation",
+    "background",
+    *_OPTIONS_OF_HOSTED_SEARCH,
+}
+"""Keys that must not be repeated: of two values one would be governed and the other one obeyed."""
+
+_LONE_SURROGATE: Final = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]"
+)
+
+
+def read_request(endpoint: Endpoint, body: bytes) -> RequestFacts:
+    """The facts of a request body; fields that are not read are not looked at.
+
+    Raises:
+        Refused: INVALID_REQUEST, naming the field and what to do, for anything but a JSON object in UTF-8 with a
+            model and with the right types in the fields read, none of them repeated.
+    """
+    members = _members(body)
+    _refuse_repeats(body, members)
+    try:
+        request = _REQUEST.decode(body)
+    except (msgspec.ValidationError, UnicodeDecodeError):
+        request = _read_patiently(members)
+    tools = request.tools or ()
+    hosted = _hosted(tools, members)
+    return RequestFacts(
+        model=_checked_model(request.model),
+        streamed=request.stream is True,
+        asked_for_usage=request.stream_options is not None and request.stream_options.include_usage is True,
+        max_output_tokens=_output_limit(request),
+        choices=_choices(endpoint, request, members),
+        has_tools=bool(tools or request.functions or hosted),
+        hosted_tools=hosted,
+        user=request.user,
+        session=None if request.metadata is None else _session(request.metadata.session_id),
+        stateful=state_fields(endpoint, body, members, hosted),
+        service_tier=request.service_tier,
+    )
+
+
+def _members(body: bytes) -> dict[str, Raw]:
+    if not body.isascii():
+        _check_utf8(body)
+    try:
+        return raw_members(body)
+    except RecursionError:
+        _refuse("the body is nested too deeply")
+    except msgspec.ValidationError:
+        _refuse(f"the body must be a JSON object; got {_kind(body.lstrip()[:1])}")
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        _refuse(_why_malformed(body, str(error)))
+
+
+def _check_utf8(body: bytes) -> None:
+    if body.startswith(b"\xef\xbb\xbf"):
+        _refuse("the body starts with a byte order mark; send JSON in UTF-8 without one")
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        _refuse(f"the body is not valid UTF-8 (byte {error.start}); send JSON in UTF-8")
+
+
+def _why_malformed(body: bytes, error: str) -> str:
+    if not body.strip():
+        return "the body is empty; send a JSON object"
+    if "truncated" in error:
+        if _LONE_SURROGATE.search(body) is not None:
+            return "the body holds half of a surrogate pair (\\ud800 to \\udfff), which is no character"
+        return "the body is not valid JSON: it ends too early"
+    return f"the body is not valid JSON: {error.removeprefix('JSON is malformed: ')}"
+
+
+def _refuse_repeats(body: bytes, members: dict[str, Raw]) -> None:
+    if is_plain_layout(body, members):
+        return
+    seen: set[str] = set()
+    for key, _, _, _ in walk(body, members):
+        if key in seen and key in _WATCHED:
+            _refuse(f"`{key}` is given twice; give it once", key)
+        seen.add(key)
+
+
+def _read_patiently(members: dict[str, Raw]) -> _Request:
+    """Reads field by field, to name the one that is wrong; a whole number written as 100.0 is taken."""
+    values: dict[str, object] = {}
+    for name, wanted in _WANTED.items():
+        raw = members.get(name)
+        if raw is None:
+            if name == "model":
+                _refuse("`model` is missing; name the model to call", name)
+            continue
+        values[name] = _read_field(name, raw, wanted)
+    try:
+        return msgspec.convert(values, _Request)
+    except msgspec.ValidationError as error:
+        # Every field has been read as its own type just now.
+        _refuse(str(error))
+
+
+def _read_field(name: str, raw: Raw, wanted: str) -> object:
+    try:
+        value: object = msgspec.json.decode(raw)
+        if wanted == "an integer" and isinstance(value, float) and math.isfinite(value) and value.is_integer():
+            value = int(value)
+        msgspec.convert({"model": "", name: value}, _Request)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        if name == "stream_options" and begins(raw, b"{"):
+            _refuse("`stream_options.include_usage` must be true or false", "stream_options.include_usage")
+        _refuse(f"`{name}` must be {wanted}; got {_kind(bytes(raw), wanted)}", name)
+    return value
+
+
+_KINDS: Final = {b'"': "a string", b"{": "an object", b"[": "an array", b"t": "true", b"f": "false", b"n": "null"}
+
+
+def _kind(value: bytes, wanted: str = "") -> str:
+    """What a JSON value is, by its first byte."""
+    kind = _KINDS.get(value[:1], "a number")
+    if kind == "an array" and wanted.startswith("an array"):
+        return "an array with something else in it"
+    if kind == "a number" and wanted == "an integer":
+        return "a fraction or a number out of range"
+    return kind
+
+
+def _checked_model(model: str) -> str:
+    if not model or model.isspace():
+        _refuse("`model` is empty; name the model to call", "model")
+    if len(model) > MAX_MODEL_CHARS or not model.isprintable():
+        _refuse(f"`model` must be at most {MAX_MODEL_CHARS} printable characters", "model")
+    return model
+
+
+def _output_limit(request: _Request) -> int | None:
+    # Which of two limits a provider obeys is not known: the larger one bounds the call.
+    limits = (request.max_completion_tokens, request.max_tokens, request.max_output_tokens)
+    given = [limit for limit in limits if limit is not None]
+    if not given or min(given) < 0:
+        return None
+    return min(max(given), MAX_OUTPUT_TOKENS)
+
+
+def _choices(endpoint: Endpoint, request: _Request, members: dict[str, Raw]) -> int:
+    if endpoint is Endpoint.RESPONSES or endpoint is Endpoint.EMBEDDINGS:
+        return 1
+    if endpoint is Endpoint.CHAT and request.n is None and request.best_of is None:
+        return 1
+    most = 1
+    for name, value in (("n", request.n), ("best_of", request.best_of)):
+        if value is None:
+            continue
+        if not 1 <= value <= MAX_CHOICES:
+            _refuse(f"`{name}` must be between 1 and {MAX_CHOICES}; got {value}", name)
+        most = max(most, value)
+    return most * _prompts(members) if endpoint is Endpoint.COMPLETIONS else most
+
+
+def _prompts(members: dict[str, Raw]) -> int:
+    raw = members.get("prompt")
+    if raw is None or not begins(raw, b"["):
+        return 1
+    try:
+        prompts = msgspec.json.decode(raw, type=_Prompt)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        _refuse("`prompt` must be a string, an array of strings, or arrays of token ids", "prompt")
+    if not prompts or isinstance(prompts[0], int):
+        return 1
+    return len(prompts)
+
+
+def _hosted(tools: Iterable[_Tool], members: dict[str, Raw]) -> tuple[str, ...]:
+    found = [tool.type for tool in tools if tool.type is not None and tool.type not in CLIENT_RUN_TOOLS]
+    for name in _OPTIONS_OF_HOSTED_SEARCH:
+        if name in members and bytes(members[name]) not in (b"null", b"[]"):
+            found.append(name)
+    return tuple(found)
+
+
+def _session(raw: Raw) -> str | None:
+    try:
+        return msgspec.json.decode(raw, type=str)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        # It is attribution only: a session that is no text is no session.
+        return None
+
+
+def _refuse(message: str, param: str | None = None) -> NoReturn:
+    raise Refused(Refusal.INVALID_REQUEST, message, param=param)

@@ -1,0 +1,152 @@
+"""Reads a whole answer, and writes the one event we may have to add to a stream: that it stopped early."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+from msgspec import Raw
+
+from proxy.core.refusal import Refusal
+from proxy.core.usage import ToolFee
+from proxy.wire.endpoint import Endpoint
+from proxy.wire.openai.events import (
+    Choice,
+    Chunk,
+    ResponseBody,
+    is_told,
+    read_chunk,
+    read_response_body,
+)
+from proxy.wire.openai.items import ContentPart, ItemTally
+from proxy.wire.openai.output import OutputText, pieces_of
+
+_MAX_ERROR_BYTES: Final = 64 * 1024
+
+
+@dataclass(slots=True)
+class UnaryFacts:
+    """What a whole answer has told; the fields mean what they mean in `StreamFacts`.
+
+    `error` is the error object of an answer that is one, whatever its status. `is_error` says that there is one.
+    """
+
+    model: str | None = None
+    raw_usage: bytes | None = None
+    service_tier: str | None = None
+    finish_reason: str | None = None
+    tool_calls: Mapping[ToolFee, int] = field(default_factory=dict)
+    output_chars: int = 0
+    delivered: list[str] = field(default_factory=list)
+    tool_call_count: int = 0
+    is_error: bool = False
+    error: bytes | None = None
+
+
+def read_response(endpoint: Endpoint, body: bytes) -> UnaryFacts:
+    """The facts of an inflated answer; a body that cannot be read has none."""
+    if endpoint is Endpoint.RESPONSES:
+        response = read_response_body(body)
+        return UnaryFacts() if response is None else _of_response(response)
+    chunk = read_chunk(body) or read_chunk(_first_of_array(body))
+    return UnaryFacts() if chunk is None else _of_chunk(chunk)
+
+
+def _first_of_array(body: bytes) -> bytes:
+    """Gemini's compatibility layer wraps an error in an array of one."""
+    if not body.lstrip().startswith(b"["):
+        return b""
+    try:
+        parts = msgspec.json.decode(body, type=list[Raw])
+    except (msgspec.MsgspecError, RecursionError):
+        return b""
+    return bytes(parts[0]) if parts else b""
+
+
+def truncated_event(endpoint: Endpoint, operation: str, message: str) -> bytes:
+    """The in-band error for a stream that its provider stopped early, as that endpoint's SDKs read it.
+
+    It begins with a blank line, which ends an event that was cut after its last line. After a line cut in its middle
+    (`StreamTap.left_in_a_line`) no event can be added that a client could read: break the connection off instead.
+    """
+    why = Refusal.UPSTREAM_TRUNCATED
+    facts = {"operation": operation}
+    error = {"message": message, "type": why.error_type, "param": None, "code": why.code, "flyball": facts}
+    if endpoint is Endpoint.RESPONSES:
+        # The reference writes the error flat; the SDKs raise on a nested one only.
+        told = {
+            "type": "error",
+            "code": why.code,
+            "message": message,
+            "param": None,
+            "sequence_number": 0,
+            "error": error,
+        }
+        return b"\n\nevent: error\ndata: " + msgspec.json.encode(told) + b"\n\n"
+    return b"\n\ndata: " + msgspec.json.encode({"error": error}) + b"\n\n"
+
+
+def _of_chunk(chunk: Chunk) -> UnaryFacts:
+    facts = UnaryFacts(model=chunk.model or None, service_tier=chunk.service_tier)
+    facts.raw_usage = _usage(chunk.usage) or (None if chunk.x_groq is None else _usage(chunk.x_groq.usage))
+    _tell_error(facts, chunk.error)
+    output = OutputText()
+    for choice in chunk.choices or ():
+        _read_choice(facts, output, choice)
+    _tell_output(facts, output)
+    return facts
+
+
+def _read_choice(facts: UnaryFacts, output: OutputText, choice: Choice) -> None:
+    if choice.finish_reason is not None:
+        facts.finish_reason = choice.finish_reason
+    message = choice.message or choice.delta
+    if message is None:
+        if choice.text:
+            output.add(choice.text)
+        return
+    for text in pieces_of(message):
+        output.add(text)
+    facts.tool_call_count += len(message.tool_calls or ()) + (message.function_call is not None)
+
+
+def _of_response(response: ResponseBody) -> UnaryFacts:
+    facts = UnaryFacts(model=response.model or None, service_tier=response.service_tier)
+    facts.raw_usage = _usage(response.usage)
+    facts.finish_reason = response.finish
+    _tell_error(facts, response.error)
+    tally = ItemTally(response.output or ())
+    facts.tool_calls, facts.tool_call_count = tally.fees, tally.calls
+    output = OutputText()
+    for item in response.output or ():
+        for text in (item.name, item.arguments, item.input):
+            if text:
+                output.add(text)
+        _add_parts(output, item.content)
+        _add_parts(output, item.summary)
+    _tell_output(facts, output)
+    return facts
+
+
+def _add_parts(output: OutputText, parts: list[ContentPart] | None) -> None:
+    for part in parts or ():
+        if part.text:
+            output.add(part.text)
+        if part.refusal:
+            output.add(part.refusal)
+
+
+def _tell_output(facts: UnaryFacts, output: OutputText) -> None:
+    facts.output_chars = output.chars
+    facts.delivered = output.texts
+
+
+def _tell_error(facts: UnaryFacts, error: Raw) -> None:
+    if is_told(error):
+        facts.is_error = True
+        facts.error = bytes(error)[:_MAX_ERROR_BYTES]
+
+
+def _usage(raw: Raw) -> bytes | None:
+    told = bytes(raw)
+    return told if told[:1] == b"{" and len(told) > 2 else None
