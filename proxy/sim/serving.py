@@ -91,7 +91,8 @@ class SimProcess:
     def __init__(self, *, host: str = "127.0.0.1", port: int = 0, speed: float = 1.0, seed: int = 1) -> None:
         command = [sys.executable, "-m", "proxy.sim", "--host", host, "--port", str(port), "--until-stdin-closes"]
         command += ["--speed", str(speed), "--seed", str(seed)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        # A session of its own: Ctrl-C in a terminal is for whoever started it, who then stops it.
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
         said = self._process.stdout.readline() if self._process.stdout else b""
         if not said:
             raise RuntimeError(f"the simulated provider did not start (exit code {self._process.wait()})")

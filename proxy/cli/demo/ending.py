@@ -1,0 +1,58 @@
+"""What the demo says when the traffic is over: the sums, and where to look."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+from rich.console import Console
+
+from proxy.cli.demo.folder import DemoFolder
+from proxy.cli.demo.serving import Serving
+from proxy.cli.demo.tally import Ending, Tally
+from proxy.cli.demo.tenants import CAPPED, KEYS
+from proxy.cli.demo.view import tenants_table, usd
+from proxy.core.money import Nano
+
+
+def tell_sums(console: Console, tally: Tally, sim_bill: Mapping[str, Any] | None) -> None:
+    """The last figures, and what the provider itself would charge."""
+    console.print()
+    console.print(tenants_table(tally))
+    calls = f"{tally.ended} calls, {tally.count(Ending.REFUSED)} refused before they cost anything"
+    console.print(f"\n{calls}; spent {usd(tally.spent)} in all.")
+    if sim_bill is not None:
+        console.print(f"The provider's own bill: {usd(Nano(sim_bill['cost_nano']))}.")
+    capped = tally.tenants[CAPPED]
+    if capped.endings[Ending.REFUSED]:
+        limit = usd(capped.balance.limit)
+        console.print(f"{CAPPED} ran into its cap of {limit}: from then on what did not fit was refused with 402.")
+
+
+def tell_addresses(console: Console, folder: DemoFolder, serving: Serving) -> None:
+    """Where to look, and a line to paste."""
+    endpoints = folder.endpoints()
+    key = KEYS[0]
+    rows = [
+        ("console", f"{serving.admin_url}/console   (log in with: flyball console --config {folder.config})"),
+        ("admin API", f"{serving.admin_url}/admin/v1/spend?group_by=org   (bearer: {folder.home}/admin-token)"),
+        ("Grafana", f"ClickHouse datasource {endpoints.get('clickhouse', 'http://127.0.0.1:8123')}, database flyball,"),
+        ("", f"user grafana, password in {folder.home}/grafana-password"),
+        ("call it", f"curl {serving.data_url}/chat/completions \\"),
+        ("", f'  -H "Authorization: Bearer $(cat {folder.key_file(key)})" -H "Content-Type: application/json" \\'),
+        ("", """  -d '{"model": "sim-small", "messages": [{"role": "user", "content": "Hello"}]}'"""),
+    ]
+    console.print()
+    for name, what in rows:
+        console.print(f"[bold]{name:<10}[/bold] ", end="")
+        console.print(what, soft_wrap=True, markup=False, highlight=False)
+
+
+async def sim_bill(sim_url: str) -> Mapping[str, Any] | None:
+    """The simulated provider's account; None when it does not answer."""
+    async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+        try:
+            answer = await client.get(f"{sim_url.removesuffix('/v1')}/sim/bill")
+        except httpx.TransportError:
+            return None
+    bill: Mapping[str, Any] = answer.json()
+    return bill
