@@ -1,0 +1,54 @@
+"""The commands a person types."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[3]
+PROMISED: Final = {"setup", "up", "demo", "check", "test", "test-all", "bench", "help"}
+
+
+def make(*arguments: str) -> str:
+    """The output of make."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    done = subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True, env=environment, check=True)
+    return done.stdout
+
+
+def test_help_lists_every_target_with_a_sentence() -> None:
+    listed = dict(re.findall(r"^  make (\S+)\s+(\S.*)$", make("help"), re.MULTILINE))
+    assert set(listed) >= PROMISED
+    assert make() == make("help")
+
+
+def test_testing_runs_the_gates() -> None:
+    commands = make("--dry-run", "check", "test")
+    for gate in ("ruff format --check", "ruff check", "mypy", "lint-imports", "dashboards.build --check"):
+        assert gate in commands
+    assert "--cov-fail-under=90" in commands
+
+
+def test_dependencies_are_installed_by_hash_only() -> None:
+    installs = [line for line in make("--dry-run", "--always-make", "test").splitlines() if " install " in line]
+    assert len(installs) == 3
+    assert all("--require-hashes" in line or "--no-deps" in line for line in installs)
+
+
+def test_what_ci_runs_is_what_people_run() -> None:
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    commands = [line for line in script.read_text().splitlines() if line and not line.startswith("#")]
+    assert commands == ["set -euo pipefail", 'cd "$(dirname "$0")/.."', "export CI=true", "make check", "make test"]
+
+
+def test_a_missing_package_is_named_and_an_error_in_ci_only(tmp_path: Path) -> None:
+    for command in ("bash", "id"):
+        (tmp_path / command).symlink_to(f"/bin/{command}" if command == "bash" else "/usr/bin/id")
+    bare = {"PATH": str(tmp_path)}
+    script = ["/bin/bash", str(ROOT / ".ci" / "packages"), "no-such-program"]
+    here = subprocess.run(script, env=bare, capture_output=True, text=True)
+    in_ci = subprocess.run(script, env={**bare, "CI": "true"}, capture_output=True, text=True)
+    assert (here.returncode, in_ci.returncode) == (0, 1)
+    assert "apt-get install no-such-program" in here.stderr
