@@ -2,8 +2,8 @@
 
 from proxy.pricing.book import PriceBook, load_book
 from proxy.pricing.card import Price
-from proxy.pricing.costing import price, worst_case
+from proxy.pricing.costing import Priced, price, worst_case
 from proxy.pricing.overlay import BadPrices
 from proxy.pricing.settings import PricingSettings
 
-__all__ = ["BadPrices", "Price", "PriceBook", "PricingSettings", "load_book", "price", "worst_case"]
+__all__ = ["BadPrices", "Price", "PriceBook", "Priced", "PricingSettings", "load_book", "price", "worst_case"]

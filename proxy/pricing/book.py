@@ -44,32 +44,38 @@ class PriceBook:
         self.assumed = assumed
         self._files: Mapping[str, BookFile] = {file.provider: file for file in files}
         self._also = {file.provider: dict(_other_names(file)) for file in files}
+        self._spellings = {file.provider: _spellings(file) for file in files}
         self._adjustments = tuple(adjustments)
         self._overlay = _grouped(overlay)
+        self._overlay_names = [(one.provider, name) for one in overlay for name in (one.model, *one.entry.also)]
         self._ready: dict[tuple[str, str], Dated] = {}
 
     def find(self, provider: str, models: Sequence[str], at: datetime) -> Price | None:
-        """The price of the first of these names that has one at that time (aware); None when nobody knows it.
+        """The price of the first of these names that has one at that time (aware).
 
-        Pass the response's model before the requested one. The overlay is asked for all names before the book is.
-        Names are tried as they are, without the provider's prefix, and without a date at their end.
+        Pass the response's model before the requested one. The overlay is asked for all names before the book is. Names
+        are tried as they are, without the provider's prefix, and without a date at their end. When nobody knows any:
+        the assumed ceiling if the operator set one (source "assumed"), else None.
         """
         on = at.astimezone(UTC).date().isoformat()
         file = self._files.get(provider)
         prefixes = file.name_prefixes if file else ()
-        if self._overlay:
+        for name in _all_names(models, prefixes) if self._overlay else ():
+            for key in ((provider, name), ("", name)):
+                found = _current(self._overlay.get(key, ()), on)
+                if found is not None:
+                    return found
+        if file is not None:
             for name in _all_names(models, prefixes):
-                for key in ((provider, name), ("", name)):
-                    found = _current(self._overlay.get(key, ()), on)
-                    if found is not None:
-                        return found
-        if file is None:
-            return None
-        for name in _all_names(models, prefixes):
-            found = _current(self._book_prices(file, name), on) or _free(file, name)
-            if found is not None:
-                return found
-        return None
+                found = _current(self._book_prices(file, name), on) or _free(file, name)
+                if found is not None:
+                    return found
+        return self.assumed
+
+    def names(self, provider: str) -> list[str]:
+        """Every model name with a price at a provider, the overlay's first; not the ones a rule would find."""
+        of_overlay = [name for to, name in self._overlay_names if to in ("", provider)]
+        return list(dict.fromkeys([*of_overlay, *self._spellings.get(provider, ())]))
 
     def entries(self) -> Iterator[tuple[str, str, Entry]]:
         """Every entry of the shipped book: provider, model, data."""
@@ -182,6 +188,10 @@ def _free(file: BookFile, name: str) -> Price | None:
         return None
     data = Entry(input_usd_per_mtok=_ZERO, output_usd_per_mtok=_ZERO)
     return Price(f"{file.provider}/*{file.free_suffix}", f"book:{file.provider} {file.as_of.isoformat()}", data)
+
+
+def _spellings(file: BookFile) -> list[str]:
+    return [name for model, dated in file.models.items() for name in (model, *(o for e in dated for o in e.also))]
 
 
 def _other_names(file: BookFile) -> Iterator[tuple[str, str]]:

@@ -1,7 +1,9 @@
 """The one multiplication: buckets times rates, summed exactly, rounded once (DESIGN §5)."""
 
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from proxy.core.money import Nano
 from proxy.core.usage import Bucket, ToolFee, Usage
@@ -13,7 +15,7 @@ _INPUT_MEDIA: Final = (Bucket.AUDIO_INPUT, Bucket.IMAGE_INPUT)
 _OUTPUT: Final = (Bucket.OUTPUT, Bucket.REASONING, Bucket.AUDIO_OUTPUT, Bucket.IMAGE_OUTPUT)
 
 
-class PriceLine(NamedTuple):
+class PriceLine(msgspec.Struct, frozen=True, gc=False):
     """One line of a bill; `usd` is exact and unrounded. A tool's quantity is calls, its rate is per million calls."""
 
     bucket: str
@@ -22,7 +24,7 @@ class PriceLine(NamedTuple):
     usd: str
 
 
-class Priced(NamedTuple):
+class Priced(msgspec.Struct, frozen=True):
     """What an attempt cost. `cost` is what is paid, `list_cost` what would be paid without negotiated adjustments.
 
     `unpriced` names the tools that were run and have no known fee: they are not in the sums.
