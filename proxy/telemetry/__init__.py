@@ -1,5 +1,11 @@
-"""Rows on their way to ClickHouse and back: the spool, the collector with the embedded ClickHouse, the reader."""
+"""Rows on their way to ClickHouse and back: the spool, the collector with the embedded ClickHouse, the reader.
 
+`__all__` is what one starts with; the other names are the types those give and take.
+"""
+
+from proxy.telemetry.reader import OperationDetail as OperationDetail
+from proxy.telemetry.reader import Reader
+from proxy.telemetry.reader import cursor as cursor
 from proxy.telemetry.rows import AttemptRow, OperationRow
 from proxy.telemetry.rows import Table as Table
 from proxy.telemetry.running import Endpoints as Endpoints
@@ -8,9 +14,11 @@ from proxy.telemetry.salvage import SalvagedRows as SalvagedRows
 from proxy.telemetry.salvage import abandoned as abandoned
 from proxy.telemetry.salvage import salvage as salvage
 from proxy.telemetry.settings import TelemetrySettings
+from proxy.telemetry.spend import SpendQuery
+from proxy.telemetry.spend import SpendRow as SpendRow
 from proxy.telemetry.spool import Spool
 from proxy.telemetry.store import StoreAddress as StoreAddress
 from proxy.telemetry.store import TelemetryUnavailable as TelemetryUnavailable
 from proxy.telemetry.store import store_address as store_address
 
-__all__ = ["AttemptRow", "OperationRow", "Spool", "TelemetrySettings", "run_collector"]
+__all__ = ["AttemptRow", "OperationRow", "Reader", "SpendQuery", "Spool", "TelemetrySettings", "run_collector"]

@@ -1,0 +1,191 @@
+"""Asks ClickHouse for the console, the spend API and `explain`; every answer is bound to an org where one is given."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final, TypeVar
+
+from clickhouse_connect.driver.asyncclient import AsyncClient
+from clickhouse_connect.driver.query import QueryResult
+
+from proxy.core.money import to_usd_text
+from proxy.core.refusal import Refusal, Refused
+from proxy.telemetry.rows import AttemptRow, OperationRow
+from proxy.telemetry.settings import TelemetrySettings
+from proxy.telemetry.spend import Select, SpendQuery, SpendRow, conditions, exact_nano, read_spend, select_spend
+from proxy.telemetry.store import StoreAddress, StoreRefused, TelemetryUnavailable, as_store_failures, open_client
+
+_Row = TypeVar("_Row", OperationRow, AttemptRow)
+_TOO_MUCH: Final = 396
+_GRACE_S: Final = 2  # ClickHouse ends a query at its own limit, and says so
+_MOST_RECENT: Final = 1000
+_MOST_ATTEMPTS: Final = 100
+# Ids carry the time they were made; a row's own times lie near it, except for what was settled late.
+_NEAR: Final = timedelta(days=2)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OperationDetail:
+    """One operation with its attempts in the order they were made."""
+
+    operation: OperationRow
+    attempts: tuple[AttemptRow, ...]
+
+
+class Reader:
+    """A reading connection to the store; opened at the first question, opened anew after a failure."""
+
+    def __init__(self, address: StoreAddress, settings: TelemetrySettings | None = None) -> None:
+        self._address = address
+        self._settings = settings or TelemetrySettings()
+        self._client: AsyncClient | None = None
+        self._opening = asyncio.Lock()
+
+    async def spend(self, asked: SpendQuery) -> list[SpendRow]:
+        """What was spent, by bucket and group, dearest first within a bucket.
+
+        Raises:
+            Refused: the question is wrong, or its answer too large (INVALID_REQUEST).
+            TelemetryUnavailable: ClickHouse cannot answer now.
+        """
+        answer = await self._ask(select_spend(asked))
+        return read_spend(asked, answer.result_rows)
+
+    async def operation(self, operation: str, org: str | None) -> OperationDetail | None:
+        """One operation of this org (None = any org); None when there is no such operation there."""
+        row = await self._first(OperationRow, "operations", "charged_at", operation, org)
+        if row is None:
+            return None
+        attempts = await self._of_operation(AttemptRow, "attempts", "started_at", operation, row.org, near=True)
+        if not attempts and row.attempts:
+            attempts = await self._of_operation(AttemptRow, "attempts", "started_at", operation, row.org, near=False)
+        return OperationDetail(operation=row, attempts=tuple(attempts))
+
+    async def recent(
+        self,
+        *,
+        org: str | None,
+        filters: Mapping[str, Sequence[str]] | None = None,
+        limit: int = 50,
+        before: str | None = None,
+    ) -> list[OperationRow]:
+        """The latest operations, newest first; `before` is the `cursor` of the last row one already has.
+
+        Raises:
+            Refused: a filter, limit or cursor that is none (INVALID_REQUEST).
+            TelemetryUnavailable: ClickHouse cannot answer now.
+        """
+        if not 0 < limit <= _MOST_RECENT:
+            raise Refused(Refusal.INVALID_REQUEST, f"limit lies between 1 and {_MOST_RECENT}", param="limit")
+        parameters: dict[str, Any] = {"limit": limit}
+        terms = conditions(filters or {}, org, parameters)
+        if before is not None:
+            parameters["at"], parameters["id"] = _read_cursor(before)
+            terms.append(
+                "(t.charged_at, t.operation_id) < (parseDateTime64BestEffort({at:String}, 3, 'UTC'), {id:String})"
+            )
+        sql = (
+            f"SELECT t.* FROM operations AS t WHERE {' AND '.join(terms) or '1'}"  # noqa: S608 - closed lists only
+            " ORDER BY t.charged_at DESC, t.operation_id DESC LIMIT {limit:UInt32}"
+        )
+        answer = await self._ask(Select(sql=sql, parameters=parameters))
+        return [_row(OperationRow, each) for each in answer.named_results()]
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    async def _first(self, kind: type[_Row], table: str, time: str, operation: str, org: str | None) -> _Row | None:
+        for near in (True, False):
+            rows = await self._of_operation(kind, table, time, operation, org, near=near)
+            if rows or _born(operation) is None:
+                return rows[0] if rows else None
+        return None
+
+    async def _of_operation(
+        self, kind: type[_Row], table: str, time: str, operation: str, org: str | None, *, near: bool
+    ) -> list[_Row]:
+        """The rows of one operation; `near` looks only around the time that its id tells."""
+        parameters: dict[str, Any] = {"id": operation, "most": _MOST_ATTEMPTS}
+        terms = ["t.operation_id = {id:String}", *conditions({}, org, parameters)]
+        at = _born(operation)
+        if near and at is not None:
+            parameters |= {"from": str(at - _NEAR)[:19], "to": str(at + _NEAR)[:19]}
+            terms.append(f"t.{time} BETWEEN toDateTime({{from:String}}, 'UTC') AND toDateTime({{to:String}}, 'UTC')")
+        sql = (
+            f"SELECT t.* FROM {table} AS t WHERE {' AND '.join(terms)}"  # noqa: S608 - closed lists only
+            f" ORDER BY t.{time} LIMIT {{most:UInt32}}"
+        )
+        answer = await self._ask(Select(sql=sql, parameters=parameters))
+        return [_row(kind, each) for each in answer.named_results()]
+
+    async def _ask(self, select: Select) -> QueryResult:
+        try:
+            async with asyncio.timeout(self._settings.query_timeout_s + _GRACE_S):
+                client = await self._connected()
+                with as_store_failures():
+                    return await client.query(select.sql, parameters=select.parameters, settings=self._limits())
+        except TimeoutError:
+            await self.close()
+            raise TelemetryUnavailable("it took too long") from None
+        except TelemetryUnavailable:
+            await self.close()
+            raise
+        except StoreRefused as refused:
+            if refused.code == _TOO_MUCH:
+                raise Refused(Refusal.INVALID_REQUEST, "the answer is too large; ask for less at once") from None
+            raise TelemetryUnavailable(str(refused)) from None
+
+    def _limits(self) -> dict[str, int]:
+        return {
+            "max_execution_time": self._settings.query_timeout_s,
+            "max_result_bytes": self._settings.result_mb * 1024 * 1024,
+        }
+
+    async def _connected(self) -> AsyncClient:
+        async with self._opening:
+            if self._client is None:
+                self._client = await open_client(self._address, timeout_s=self._settings.query_timeout_s + _GRACE_S)
+            return self._client
+
+
+def cursor(row: OperationRow) -> str:
+    """The place of a row in `Reader.recent`."""
+    return f"{row.charged_at}/{row.operation_id}"
+
+
+def _born(operation: str) -> datetime | None:
+    """When an id of ours was made (its first 48 bits are milliseconds, core.ids); None when it is none of ours."""
+    digits = operation.partition("_")[2]
+    try:
+        return datetime.fromtimestamp((int(digits, 16) >> 80) / 1000, UTC) if len(digits) == 32 else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _read_cursor(text: str) -> tuple[str, str]:
+    at, slash, operation = text.partition("/")
+    try:
+        datetime.fromisoformat(at)
+    except ValueError:
+        slash = ""
+    if not slash:
+        raise Refused(Refusal.INVALID_REQUEST, "this is no cursor of ours", param="before")
+    return at, operation
+
+
+def _row(kind: type[_Row], found: Mapping[str, Any]) -> _Row:
+    """A stored row as it was written; columns of a newer schema are left out."""
+    return kind(**{name: _as_written(found[name]) for name in kind.__struct_fields__ if name in found})
+
+
+def _as_written(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=None).isoformat(sep=" ", timespec="milliseconds")
+    if isinstance(value, Decimal):
+        return to_usd_text(exact_nano(value))
+    return value

@@ -1,0 +1,224 @@
+"""What was spent: the question, its SQL with bound values only, and the answer in whole nano-dollars."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from proxy.core.money import Nano
+from proxy.core.refusal import Refusal, Refused
+from proxy.core.usage import Bucket
+
+ROLLED_UP: Final[Mapping[str, str]] = {
+    "org": "org",
+    "team": "team",
+    "key": "key_name",
+    "model": "model",
+    "provider": "provider",
+    "agent": "agent",
+    "cost_center": "cost_center",
+    "outcome": "outcome",
+}
+"""Names one can group and filter by, and their columns, that the quarter-hours know too."""
+
+ONLY_RAW: Final[Mapping[str, str]] = {
+    "key_id": "key_id",
+    "owner": "owner",
+    "user": "end_user",
+    "run": "run",
+    "endpoint": "endpoint",
+    "requested_model": "requested_model",
+    "route": "route",
+    "code": "code",
+    "would_code": "would_code",
+    "finish_reason": "finish_reason",
+    "usage_source": "usage_source",
+    "service_tier": "service_tier",
+    "price_version": "price_version",
+    "price_source": "price_source",
+    "client": "client",
+}
+"""Names that only the operations themselves know; so does `tag:<name>`."""
+
+TAG: Final = "tag:"
+_QUARTER_S: Final = 900
+_MOST_ROWS: Final = 50_000
+_MOST_GROUPS: Final = 8
+_TOKENS: Final = tuple(f"{bucket.value}_tokens" for bucket in Bucket)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpendQuery:
+    """Spend from `start` (inclusive) to `end` (exclusive), of one org or, with None, of all.
+
+    `bucket` is local to `timezone` (IANA). `group_by` and `filters` take the names above and `tag:<name>`;
+    a filter keeps the rows whose value is among the given ones.
+    """
+
+    org: str | None
+    start: datetime
+    end: datetime
+    bucket: Literal["hour", "day", "all"] = "all"
+    timezone: str = "UTC"
+    group_by: tuple[str, ...] = ()
+    filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    limit: int = 10_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpendRow:
+    """One line of the answer. `bucket_start` is None for the bucket `all`; `group` has the asked names."""
+
+    bucket_start: datetime | None
+    group: Mapping[str, str]
+    calls: int
+    unpriced: int
+    cost: Nano
+    list_cost: Nano
+    tokens: Mapping[Bucket, int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Select:
+    """One SQL text and the values bound to its placeholders."""
+
+    sql: str
+    parameters: dict[str, Any]
+
+
+def select_spend(asked: SpendQuery) -> Select:
+    """The SQL of a spend question; from the quarter-hours where they know all that is asked.
+
+    Raises:
+        Refused: a name, time zone or span that is none (INVALID_REQUEST, with its parameter).
+    """
+    _check(asked)
+    rolled = _fits_rollup(asked)
+    parameters: dict[str, Any] = {"timezone": asked.timezone, "limit": asked.limit}
+    columns = [_column(name, parameters) for name in asked.group_by]
+    time = "quarter" if rolled else "charged_at"
+    bucket = _BUCKETS[asked.bucket].replace("{time}", time)
+    groups = ["bucket", *(f"g{number}" for number in range(len(columns)))]
+    chosen = [f"{bucket} AS bucket", *(f"{column} AS g{number}" for number, column in enumerate(columns))]
+    sql = (
+        f"SELECT {', '.join([*chosen, *(_ROLLED_SUMS if rolled else _RAW_SUMS)])}"  # noqa: S608 - closed lists only
+        f" FROM {'spend_quarter_hours' if rolled else 'operations'} AS t"
+        f" WHERE {' AND '.join(_conditions(asked, time, parameters))}"
+        f" GROUP BY {', '.join(groups)} ORDER BY bucket, sum_cost DESC, {', '.join(groups)} LIMIT {{limit:UInt32}}"
+    )
+    return Select(sql=sql, parameters=parameters)
+
+
+_BUCKETS: Final[Mapping[str, str]] = {
+    "all": "toUnixTimestamp(toDateTime(0))",
+    "hour": "toUnixTimestamp(toStartOfHour({time}, {timezone:String}))",
+    "day": "toUnixTimestamp(toStartOfDay({time}, {timezone:String}))",
+}
+_ROLLED_SUMS: Final = (
+    "sum(t.calls) AS sum_calls",
+    "sum(t.unpriced) AS sum_unpriced",
+    "sum(t.cost_usd) AS sum_cost",
+    "sum(t.list_usd) AS sum_list",
+    *(f"sum(t.{name}) AS sum_{name}" for name in _TOKENS),
+)
+_RAW_SUMS: Final = (
+    "count() AS sum_calls",
+    "countIf(t.cost_usd IS NULL AND t.outcome NOT IN ('refused', 'cached')) AS sum_unpriced",
+    "sum(toDecimal128(ifNull(t.cost_usd, 0), 9)) AS sum_cost",
+    "sum(toDecimal128(ifNull(t.list_usd, 0), 9)) AS sum_list",
+    *(f"sum(t.{name}) AS sum_{name}" for name in _TOKENS),
+)
+
+
+def read_spend(asked: SpendQuery, rows: Iterable[Sequence[Any]]) -> list[SpendRow]:
+    """The lines of ClickHouse's answer as ours."""
+    first = 1 + len(asked.group_by)
+    return [
+        SpendRow(
+            bucket_start=None if asked.bucket == "all" else datetime.fromtimestamp(row[0], UTC),
+            group=dict(zip(asked.group_by, row[1:first], strict=True)),
+            calls=row[first],
+            unpriced=row[first + 1],
+            cost=exact_nano(row[first + 2]),
+            list_cost=exact_nano(row[first + 3]),
+            tokens=dict(zip(Bucket, row[first + 4 :], strict=True)),
+        )
+        for row in rows
+    ]
+
+
+def exact_nano(dollars: Decimal) -> Nano:
+    """A sum of dollars with nine digits after the point, in nano-dollars."""
+    return Nano(int(dollars.scaleb(9)))
+
+
+def conditions(filters: Mapping[str, Sequence[str]], org: str | None, parameters: dict[str, Any]) -> list[str]:
+    """WHERE terms for filters by name and for the org the asker is bound to; values go into `parameters`.
+
+    Raises:
+        Refused: a name that is none.
+    """
+    terms = []
+    if org is not None:
+        parameters["org"] = org
+        terms.append("t.org = {org:String}")
+    for number, (name, wanted) in enumerate(filters.items()):
+        parameters[f"wanted{number}"] = list(wanted)
+        terms.append(f"{_column(name, parameters)} IN {{wanted{number}:Array(String)}}")
+    return terms
+
+
+def _conditions(asked: SpendQuery, time: str, parameters: dict[str, Any]) -> list[str]:
+    parameters["start"] = f"{asked.start.timestamp():.3f}"
+    parameters["end"] = f"{asked.end.timestamp():.3f}"
+    # `t.` because the bucket's alias must not be taken for the column.
+    span = [
+        f"t.{time} >= toDateTime64({{start:Decimal(18, 3)}}, 3, 'UTC')",
+        f"t.{time} < toDateTime64({{end:Decimal(18, 3)}}, 3, 'UTC')",
+    ]
+    return [*span, *conditions(asked.filters, asked.org, parameters)]
+
+
+def _column(name: str, parameters: dict[str, Any]) -> str:
+    column = ROLLED_UP.get(name) or ONLY_RAW.get(name)
+    if column is not None:
+        return f"t.{column}"
+    if not name.startswith(TAG):
+        known = ", ".join(sorted([*ROLLED_UP, *ONLY_RAW]))
+        raise Refused(Refusal.INVALID_REQUEST, f"{name!r} is none of {known}, {TAG}<name>", param="group_by")
+    place = f"tag{sum(key.startswith('tag') for key in parameters)}"
+    parameters[place] = name[len(TAG) :]
+    return f"t.tags[{{{place}:String}}]"
+
+
+def _fits_rollup(asked: SpendQuery) -> bool:
+    on_quarters = all(
+        moment.timestamp() % _QUARTER_S == 0 and not moment.microsecond for moment in (asked.start, asked.end)
+    )
+    return on_quarters and {*asked.group_by, *asked.filters} <= ROLLED_UP.keys()
+
+
+def _check(asked: SpendQuery) -> None:
+    problem = _problem(asked)
+    if problem is not None:
+        raise Refused(Refusal.INVALID_REQUEST, problem[1], param=problem[0])
+
+
+def _problem(asked: SpendQuery) -> tuple[str, str] | None:
+    if asked.start.tzinfo is None or asked.end.tzinfo is None:
+        return "start", "start and end must say their time zone"
+    if asked.start >= asked.end:
+        return "start", "start must lie before end"
+    if asked.bucket not in _BUCKETS:
+        return "bucket", f"{asked.bucket!r} is none of {', '.join(_BUCKETS)}"
+    if len(asked.group_by) > _MOST_GROUPS or len(set(asked.group_by)) < len(asked.group_by):
+        return "group_by", f"at most {_MOST_GROUPS} different names"
+    if not 0 < asked.limit <= _MOST_ROWS:
+        return "limit", f"limit lies between 1 and {_MOST_ROWS}"
+    try:
+        ZoneInfo(asked.timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return "timezone", f"{asked.timezone!r} is no IANA time zone"
+    return None

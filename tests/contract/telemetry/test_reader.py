@@ -1,0 +1,258 @@
+"""The reader's sums are exact, its answers stay inside the org, and what it cannot answer it says."""
+
+import asyncio
+import random
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from proxy.core.ids import new_id
+from proxy.core.money import Nano, exact_usd, to_usd_text
+from proxy.core.refusal import Refusal, Refused
+from proxy.core.secret import Secret
+from proxy.core.usage import Bucket
+from proxy.telemetry.reader import Reader, cursor
+from proxy.telemetry.rows import OperationRow, Table
+from proxy.telemetry.settings import TelemetrySettings
+from proxy.telemetry.spend import SpendQuery, select_spend
+from proxy.telemetry.spool import Spool
+from proxy.telemetry.store import StoreAddress, TelemetryUnavailable
+from tests.contract.telemetry.conftest import CollectorProcess
+
+Make = Callable[..., Any]
+START = datetime(2026, 10, 24, tzinfo=UTC)
+ALL = SpendQuery(org="spend", start=START, end=START + timedelta(days=3))
+TEAMS = ("support", "it's", 'q"uo\\te', "日本")
+
+
+@pytest.fixture(scope="module")
+def seeded(collector: CollectorProcess) -> list[OperationRow]:
+    """Three days around the end of summer time, with awkward names and very unequal amounts."""
+    chance = random.Random(11)
+    rows = []
+    for number in range(4000):
+        at = START + timedelta(seconds=chance.uniform(0, 3 * 86400))
+        cost = chance.choice([None, "0.00", to_usd_text(Nano(chance.randrange(10**18)))])
+        rows.append(
+            OperationRow(
+                operation_id=f"op_spend{number}",
+                charged_at=at.isoformat(sep=" ", timespec="milliseconds")[:23],
+                finished_at="2026-11-20 10:00:00.000",
+                org="spend" if number % 5 else "other",
+                team=chance.choice(TEAMS),
+                key_id="key_1",
+                key_name="bot",
+                model=chance.choice(["gpt-5-mini", "gpt-5"]),
+                outcome=chance.choice(["ok", "refused"]),
+                end_user=chance.choice(["u1", "u2"]),
+                tags={"feature": chance.choice(TEAMS)},
+                cost_usd=cost,
+                list_usd=cost,
+                input_tokens=chance.randrange(10**6),
+            )
+        )
+    spool = Spool(collector.spool, "seed")
+    for row in rows:
+        spool.append(Table.OPERATIONS, row)
+    spool.close()
+    collector.all_shipped()
+    return [row for row in rows if row.org == "spend"]
+
+
+@pytest.fixture
+async def reader(collector: CollectorProcess) -> AsyncIterator[Reader]:
+    reader = Reader(collector.address)
+    yield reader
+    await reader.close()
+
+
+def at(row: OperationRow) -> datetime:
+    return datetime.fromisoformat(row.charged_at).replace(tzinfo=UTC)
+
+
+def total(rows: list[OperationRow]) -> Nano:
+    return Nano(sum(exact_usd(row.cost_usd or "0") for row in rows))
+
+
+async def test_the_total_is_exact_to_the_nano_dollar(reader: Reader, seeded: list[OperationRow]) -> None:
+    (row,) = await reader.spend(ALL)
+    assert (row.calls, row.cost, row.list_cost) == (len(seeded), total(seeded), total(seeded))
+    assert row.unpriced == sum(each.cost_usd is None and each.outcome == "ok" for each in seeded)
+    assert row.tokens[Bucket.INPUT] == sum(each.input_tokens for each in seeded)
+    assert row.bucket_start is None
+
+
+@pytest.mark.parametrize("name", ["team", "model", "outcome", "user", "tag:feature"])
+async def test_groups_add_up(reader: Reader, seeded: list[OperationRow], name: str) -> None:
+    values: dict[str, list[OperationRow]] = defaultdict(list)
+    for row in seeded:
+        key = {"user": row.end_user, "tag:feature": row.tags["feature"]}.get(name)
+        values[key if key is not None else str(getattr(row, name))].append(row)
+    found = await reader.spend(replace(ALL, group_by=(name,)))
+    assert {each.group[name]: each.cost for each in found} == {key: total(rows) for key, rows in values.items()}
+    assert [each.cost for each in found] == sorted((each.cost for each in found), reverse=True)
+
+
+@pytest.mark.parametrize("name", ["team", "tag:feature"])
+@pytest.mark.parametrize("team", TEAMS)
+async def test_filters_take_any_text(reader: Reader, seeded: list[OperationRow], name: str, team: str) -> None:
+    (row,) = await reader.spend(replace(ALL, filters={name: [team]}))
+    wanted = [each for each in seeded if (each.team if name == "team" else each.tags["feature"]) == team]
+    assert row.cost == total(wanted)
+
+
+@pytest.mark.parametrize("group_by", [(), ("user",)])
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Asia/Kathmandu", "America/New_York"])
+async def test_days_are_local_days(
+    reader: Reader, seeded: list[OperationRow], zone: str, group_by: tuple[str, ...]
+) -> None:
+    """Both from the quarter-hours and from the rows; Berlin's 25 October 2026 has 25 hours."""
+    days: dict[datetime, list[OperationRow]] = defaultdict(list)
+    for row in seeded:
+        local = at(row).astimezone(ZoneInfo(zone))
+        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+        days[midnight.astimezone(UTC)].append(row)
+    found: dict[datetime, int] = defaultdict(int)
+    for each in await reader.spend(replace(ALL, bucket="day", timezone=zone, group_by=group_by)):
+        assert each.bucket_start is not None
+        found[each.bucket_start] += each.cost
+    assert found == {day: total(rows) for day, rows in days.items()}
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Asia/Kathmandu"])
+async def test_hours_are_local_hours(reader: Reader, seeded: list[OperationRow], zone: str) -> None:
+    found = await reader.spend(replace(ALL, bucket="hour", timezone=zone))
+    assert sum(each.cost for each in found) == total(seeded)
+    assert all(each.bucket_start and each.bucket_start.astimezone(ZoneInfo(zone)).minute == 0 for each in found)
+    assert len({each.bucket_start for each in found}) >= 72
+
+
+async def test_a_span_that_cuts_quarter_hours_is_exact_too(reader: Reader, seeded: list[OperationRow]) -> None:
+    start, end = START + timedelta(hours=5, seconds=7), START + timedelta(hours=40, milliseconds=250)
+    (row,) = await reader.spend(replace(ALL, start=start, end=end))
+    inside = [each for each in seeded if start <= at(each) < end]
+    assert (row.calls, row.cost) == (len(inside), total(inside))
+
+
+async def test_another_org_sees_nothing_of_it(reader: Reader, seeded: list[OperationRow]) -> None:
+    assert await reader.spend(replace(ALL, org="nobody")) == []
+    assert await reader.spend(replace(ALL, org="nobody", filters={"org": ["spend"]})) == []
+    both = await reader.spend(replace(ALL, org=None, group_by=("org",), filters={"org": ["spend", "other"]}))
+    assert {each.group["org"] for each in both} == {"spend", "other"}
+    assert await reader.recent(org="nobody") == []
+    assert await reader.operation(seeded[0].operation_id, "nobody") is None
+    assert await reader.operation(seeded[0].operation_id, "spend") is not None
+
+
+async def test_an_operation_comes_with_its_attempts(
+    reader: Reader, collector: CollectorProcess, operation: Make, attempt: Make
+) -> None:
+    ours = new_id("op")
+    row = operation(1, "detail", operation_id=ours, charged_at=str(datetime.now(UTC))[:23], attempts=2, tags={"a": "b"})
+    attempts = [
+        attempt(each, "detail", operation_id=ours, purpose="retry", started_at=f"{datetime.now(UTC):%F %T}.{each:03d}")
+        for each in (1, 2)
+    ]
+    spool = Spool(collector.spool, "detail")
+    spool.append(Table.OPERATIONS, row)
+    for each in attempts:
+        spool.append(Table.ATTEMPTS, each)
+    spool.close()
+    collector.all_shipped()
+    found = await reader.operation(ours, "detail")
+    assert found is not None
+    assert found.operation == row
+    assert list(found.attempts) == attempts
+    assert await reader.operation(new_id("op"), None) is None
+    assert await reader.operation("'; DROP TABLE operations", None) is None
+
+
+async def test_an_operation_charged_long_before_its_id_is_found(
+    reader: Reader, collector: CollectorProcess, operation: Make
+) -> None:
+    row = operation(1, "late", operation_id=new_id("op"), charged_at="2026-01-01 00:00:00.000")
+    spool = Spool(collector.spool, "late")
+    spool.append(Table.OPERATIONS, row)
+    spool.close()
+    collector.all_shipped()
+    found = await reader.operation(row.operation_id, None)
+    assert found is not None
+    assert found.operation.charged_at == "2026-01-01 00:00:00.000"
+
+
+async def test_recent_pages_through_everything_once(reader: Reader, seeded: list[OperationRow]) -> None:
+    seen: list[OperationRow] = []
+    before = None
+    while page := await reader.recent(org="spend", filters={"team": ["it's"]}, limit=100, before=before):
+        seen += page
+        before = cursor(page[-1])
+    wanted = sorted((each for each in seeded if each.team == "it's"), key=cursor, reverse=True)
+    assert [each.operation_id for each in seen] == [each.operation_id for each in wanted]
+    assert [each.cost_usd for each in seen] == [each.cost_usd for each in wanted]
+
+
+@pytest.mark.parametrize(
+    ("change", "param"),
+    [
+        ({"group_by": ("nosuch",)}, "group_by"),
+        ({"group_by": ("team; DROP TABLE x",)}, "group_by"),
+        ({"group_by": ("team", "team")}, "group_by"),
+        ({"filters": {"1=1 OR t.org": ["x"]}}, "group_by"),
+        ({"timezone": "Mars/Olympus"}, "timezone"),
+        ({"timezone": "../../etc/passwd"}, "timezone"),
+        ({"bucket": "week"}, "bucket"),
+        ({"limit": 0}, "limit"),
+        ({"start": ALL.end}, "start"),
+        ({"start": datetime(2026, 1, 1)}, "start"),
+    ],
+)
+def test_a_wrong_question_is_refused_by_name(change: dict[str, Any], param: str) -> None:
+    with pytest.raises(Refused) as refused:
+        select_spend(replace(ALL, **change))
+    assert (refused.value.why, refused.value.param) == (Refusal.INVALID_REQUEST, param)
+
+
+async def test_wrong_pages_are_refused(reader: Reader) -> None:
+    for options in ({"before": "x"}, {"before": "2026/op_1"}, {"limit": 0}, {"limit": 10**6}):
+        with pytest.raises(Refused):
+            await reader.recent(org=None, **options)
+
+
+def test_the_rollup_is_used_where_it_knows_everything() -> None:
+    assert "spend_quarter_hours" in select_spend(replace(ALL, group_by=("team", "model"), bucket="day")).sql
+    assert "operations" in select_spend(replace(ALL, group_by=("user",))).sql
+    assert "operations" in select_spend(replace(ALL, start=START + timedelta(seconds=1))).sql
+
+
+async def test_a_store_that_is_away_is_said_to_be() -> None:
+    nobody = StoreAddress(host="127.0.0.1", port=9, user="flyball", password=Secret("x"), database="flyball")
+    with pytest.raises(TelemetryUnavailable):
+        await Reader(nobody).spend(ALL)
+
+
+async def test_a_store_that_never_answers_is_given_up() -> None:
+    over = asyncio.Event()
+
+    async def silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        mute = StoreAddress(host="127.0.0.1", port=port, user="flyball", password=Secret("x"), database="flyball")
+        with pytest.raises(TelemetryUnavailable):
+            await Reader(mute, TelemetrySettings(query_timeout_s=0)).recent(org=None)
+        over.set()
+        await asyncio.sleep(0.05)
+
+
+async def test_a_wrong_password_is_unavailable_and_not_shown(collector: CollectorProcess) -> None:
+    with pytest.raises(TelemetryUnavailable) as away:
+        await Reader(replace(collector.address, password=Secret("canary-password"))).recent(org=None)
+    assert "canary" not in str(away.value)
