@@ -30,7 +30,7 @@ from proxy.admin.console.gate import (
 from proxy.admin.console.login_page import login_page, opened_page, spent_link_page
 from proxy.admin.console.markup import el
 from proxy.admin.console.operation_page import operation_page
-from proxy.admin.console.ranking import total
+from proxy.admin.console.ranking import MOST_COLOURS, MOST_ROWS
 from proxy.admin.console.readings import (
     DIMENSIONS,
     ORG,
@@ -38,15 +38,15 @@ from proxy.admin.console.readings import (
     RecentAsked,
     SpendAsked,
     SpendReader,
-    StoreUnavailable,
 )
 from proxy.admin.console.recent_page import MOST, recent_page
 from proxy.admin.console.sessions import ConsoleIdentity, ConsoleSessions, Session
 from proxy.admin.console.shell import message
-from proxy.admin.console.span import Window, span_named, window
+from proxy.admin.console.span import span_named, window
 from proxy.admin.console.spend_page import SpendFacts, spend_page
 from proxy.core.clock import Clock, utc
 from proxy.core.outcome import Outcome
+from proxy.core.refusal import Refused
 
 LIVE_EVERY_S: Final = 10
 
@@ -81,7 +81,7 @@ def build_console(rooms: ConsoleRooms) -> ASGIApp:
             Route("/operations/{operation_id}", desk.operation),
             Route("/static/{digest}/{name}", _asset),
         ],
-        exception_handlers={HTTPException: _say_http, StoreUnavailable: _say_unavailable},
+        exception_handlers={HTTPException: _say_http, Refused: _say_refused},
     )
 
 
@@ -141,21 +141,19 @@ class _Desk:
         dimensions = DIMENSIONS if who.org else (*DIMENSIONS, ORG)
         by = request.query_params.get("by", "")
         by = by if by in dimensions else dimensions[0]
-        span = window(span_named(request.query_params.get("range")), now)
-        cells, earlier, budgets = await asyncio.gather(
-            self._rooms.spend.spend(_asked(span, by, who, int(span.span.slot.total_seconds()))),
-            self._rooms.spend.spend(_asked(span.before, by, who, None)),
-            self._rooms.budgets.live(who.org, who.team),
+        asked = SpendAsked(
+            window=window(span_named(request.query_params.get("range")), now),
+            by=by,
+            org=who.org,
+            team=who.team,
+            series=MOST_COLOURS,
+            rows=MOST_ROWS,
+        )
+        seen, budgets = await asyncio.gather(
+            self._rooms.spend.spend(asked), self._rooms.budgets.live(who.org, who.team)
         )
         return SpendFacts(
-            window=span,
-            by=by,
-            dimensions=dimensions,
-            cells=cells,
-            earlier=total(earlier).cost,
-            budgets=budgets,
-            now=now,
-            live=live,
+            window=asked.window, by=by, dimensions=dimensions, seen=seen, budgets=budgets, now=now, live=live
         )
 
     async def recent(self, request: Request) -> Response:
@@ -183,10 +181,6 @@ class _Desk:
         return html(operation_page(place, story))
 
 
-def _asked(span: Window, by: str, who: ConsoleIdentity, slot_s: int | None) -> SpendAsked:
-    return SpendAsked(start=span.start, end=span.end, slot_s=slot_s, by=by, org=who.org, team=who.team)
-
-
 async def _asset(request: Request) -> Response:
     asset = ASSETS.get(request.path_params["name"])
     if asset is None or asset.digest != request.path_params["digest"]:
@@ -201,8 +195,10 @@ async def _say_http(request: Request, failure: Exception) -> Response:
     return _say(request, failure.status_code, HTTPStatus(failure.status_code).phrase, words)
 
 
-async def _say_unavailable(request: Request, failure: Exception) -> Response:
-    return _say(request, 503, "The numbers are not at hand", f"{failure} Calls go on; this page comes back by itself.")
+async def _say_refused(request: Request, failure: Exception) -> Response:
+    assert isinstance(failure, Refused)
+    words = f"{failure.message[:1].upper()}{failure.message[1:]}. Calls go on; try again in a few seconds."
+    return _say(request, failure.why.status, "The numbers are not at hand", words)
 
 
 def _say(request: Request, status: int, title: str, words: str) -> Response:

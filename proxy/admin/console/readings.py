@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, Protocol
 
+from proxy.admin.console.span import Window
 from proxy.core.money import ZERO, Nano
 
 DIMENSIONS: Final = ("model", "team", "key", "provider", "agent")
@@ -15,32 +16,63 @@ ORG: Final = "org"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SpendAsked:
-    """Spend between two moments by one dimension.
+    """Spend in the slots of a window by one dimension; None as org or team is all.
 
-    `slot_s` None asks for one total per name; None as org or team is all.
+    `series` is how many of the dearest names are wanted slot by slot, `rows` how many with their totals.
     """
 
-    start: datetime
-    end: datetime
-    slot_s: int | None
+    window: Window
     by: str
     org: str | None
     team: str | None
+    series: int
+    rows: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SpendCell:
-    """What one name spent in one slot; `unpriced` counts the calls whose price nobody knew."""
+class Sum:
+    """What one name, or all of them, came to; `unpriced` counts the calls whose price nobody knew."""
 
-    slot: datetime
-    name: str
-    cost: Nano
+    name: str = ""
+    cost: Nano = ZERO
     calls: int = 0
     unpriced: int = 0
     refused: int = 0
     input_tokens: int = 0
     cache_read_tokens: int = 0
     output_tokens: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """All tokens, in and out."""
+        return self.input_tokens + self.cache_read_tokens + self.output_tokens
+
+    def plus(self, other: "Sum") -> "Sum":
+        """Both together, under this one's name."""
+        return Sum(
+            name=self.name,
+            cost=Nano(self.cost + other.cost),
+            calls=self.calls + other.calls,
+            unpriced=self.unpriced + other.unpriced,
+            refused=self.refused + other.refused,
+            input_tokens=self.input_tokens + other.input_tokens,
+            cache_read_tokens=self.cache_read_tokens + other.cache_read_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpendSeen:
+    """The answer. `whole` and `slots` (start of a slot → spend) are over all names, also those not in `names`.
+
+    `names` are the dearest, dearest first; `series` has the first of them by slot, empty slots left out.
+    """
+
+    whole: Sum
+    names: Sequence[Sum]
+    slots: Mapping[datetime, Nano]
+    series: Mapping[str, Mapping[datetime, Nano]]
+    earlier: Nano
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,15 +182,11 @@ class BudgetSeen:
     resets_at: datetime | None
 
 
-class StoreUnavailable(Exception):
-    """The telemetry store or the state file did not answer; the message says which."""
-
-
 class SpendReader(Protocol):
-    """Who knows what was spent. Each may raise StoreUnavailable."""
+    """Who knows what was spent. Each may raise Refused (`dependency_unavailable`)."""
 
-    async def spend(self, asked: SpendAsked) -> Sequence[SpendCell]:
-        """Cells of spend, in any order."""
+    async def spend(self, asked: SpendAsked) -> SpendSeen:
+        """What was spent in a window; `earlier` is the spend of the window before it."""
         ...
 
     async def operation(self, operation_id: str, org: str | None, team: str | None) -> OperationStory | None:
@@ -171,7 +199,7 @@ class SpendReader(Protocol):
 
 
 class BudgetReader(Protocol):
-    """Who knows how the budgets stand. May raise StoreUnavailable."""
+    """Who knows how the budgets stand. May raise Refused (`dependency_unavailable`)."""
 
     async def live(self, org: str | None, team: str | None) -> Sequence[BudgetSeen]:
         """The budgets of one org (and team), or of all."""

@@ -72,6 +72,10 @@ class ConsoleSessions:
         """A code that opens one session for this person, once, within `life_s` seconds."""
         return self._links.put(identity, life_s)
 
+    def link_path(self, identity: ConsoleIdentity) -> str:
+        """The path under which the console opens once for this person, mounted at `/console`."""
+        return f"/console/open?code={self.make_link(identity).reveal()}"
+
     def redeem(self, code: str) -> OpenedSession | None:
         """Trade a one-time code for a session; None when it is unknown, used or too old."""
         identity = self._links.take(code)

@@ -10,8 +10,8 @@ from proxy.admin.console.chart import Series, Slot, stacked_bars
 from proxy.admin.console.figures import count, count_short, decimals_for, permille, share, usd, usd_html
 from proxy.admin.console.first_call import FirstCall, first_call_card
 from proxy.admin.console.markup import Child, Html, el, join
-from proxy.admin.console.ranking import MOST_ROWS, Sum, colour, ranked, series, shown, total
-from proxy.admin.console.readings import BudgetSeen, SpendCell
+from proxy.admin.console.ranking import colour, lines, shown
+from proxy.admin.console.readings import BudgetSeen, SpendSeen, Sum
 from proxy.admin.console.shell import Place, card, heading, page, tile, tiles
 from proxy.admin.console.span import SPANS, Span, Window
 from proxy.core.money import Nano
@@ -21,13 +21,12 @@ _SLOT_WORDS: Final = {"1h": "5 minutes", "24h": "hour", "7d": "6 hours", "30d": 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SpendFacts:
-    """All that the page shows; `earlier` is the spend of the window before this one."""
+    """All that the page shows."""
 
     window: Window
     by: str
     dimensions: Sequence[str]
-    cells: Sequence[SpendCell]
-    earlier: Nano
+    seen: SpendSeen
     budgets: Sequence[BudgetSeen]
     now: datetime
     live: bool
@@ -35,21 +34,19 @@ class SpendFacts:
 
 def spend_page(place: Place, facts: SpendFacts, first_call: FirstCall) -> str:
     """The whole page."""
-    order = ranked(facts.cells)
-    whole = total(facts.cells)
     head = heading(
         "Spend", _period(facts.window), _span_links(place, facts), _grouping(place, facts), _live(place, facts)
     )
     budgets = card("Budgets", budget_list(facts.budgets, facts.now), name="budgets")
-    if not whole.calls:
+    if not facts.seen.whole.calls:
         return page(place, "Spend", head, first_call_card(first_call, facts.window.span.words.lower()), budgets)
     return page(
         place,
         f"Spend by {facts.by}",
         head,
-        _headline(whole, facts),
-        _chart(facts, order),
-        el("div", _table(facts, order, whole), budgets, class_="columns"),
+        _headline(facts.seen),
+        _chart(facts),
+        el("div", _table(facts), budgets, class_="columns"),
     )
 
 
@@ -93,10 +90,11 @@ def _live(place: Place, facts: SpendFacts) -> Html:
     return el("a", el("span", class_="dot"), words, href=href, class_=f"live {'on' if facts.live else ''}", title=said)
 
 
-def _headline(whole: Sum, facts: SpendFacts) -> Html:
+def _headline(seen: SpendSeen) -> Html:
+    whole = seen.whole
     cached = share(whole.cache_read_tokens, whole.cache_read_tokens + whole.input_tokens)
     return tiles(
-        tile("Spend", usd_html(whole.cost), _change(whole.cost, facts.earlier)),
+        tile("Spend", usd_html(whole.cost), _change(whole.cost, seen.earlier)),
         tile("Calls", count(whole.calls), f"{share(whole.refused, whole.calls)} refused"),
         tile(
             "Tokens",
@@ -120,12 +118,12 @@ def _change(cost: Nano, earlier: Nano) -> str:
     return f"{sign}{share(abs(gone), earlier)} against the period before ({usd(earlier)})"
 
 
-def _chart(facts: SpendFacts, order: Sequence[Sum]) -> Html:
-    lines = series(facts.cells, order, facts.window.slots)
+def _chart(facts: SpendFacts) -> Html:
+    drawn = lines(facts.seen, facts.window.slots)
     slots = [_slot(at, facts.window) for at in facts.window.slots]
     title = f"Stacked bars of spend by {facts.by}, one bar per {_SLOT_WORDS[facts.window.span.name]}"
-    legend = el("ul", [el("li", swatch(one.colour), one.name) for one in lines], class_="legend", aria_label="Legend")
-    figure = el("figure", legend, stacked_bars(title, slots, lines), _numbers(facts, slots, lines))
+    legend = el("ul", [el("li", swatch(one.colour), one.name) for one in drawn], class_="legend", aria_label="Legend")
+    figure = el("figure", legend, stacked_bars(title, slots, drawn), _numbers(facts, slots, drawn))
     return card(
         f"Over time, by {facts.by}", figure, name="over-time", note=f"per {_SLOT_WORDS[facts.window.span.name]}"
     )
@@ -138,24 +136,25 @@ def _slot(at: datetime, window: Window) -> Slot:
     return Slot(f"{at.day} {at:%b}" if days else f"{at:%H:%M}", words)
 
 
-def _numbers(facts: SpendFacts, slots: Sequence[Slot], lines: Sequence[Series]) -> Html:
-    decimals = decimals_for(amount for one in lines for amount in one.amounts)
-    head = el("tr", el("th", "From", scope="col"), [el("th", one.name, scope="col", class_="num") for one in lines])
+def _numbers(facts: SpendFacts, slots: Sequence[Slot], drawn: Sequence[Series]) -> Html:
+    decimals = decimals_for(amount for one in drawn for amount in one.amounts)
+    head = el("tr", el("th", "From", scope="col"), [el("th", one.name, scope="col", class_="num") for one in drawn])
     rows = [
         el(
             "tr",
             el("th", slot.words, scope="row"),
-            [el("td", usd_html(one.amounts[index], decimals), class_="num") for one in lines],
+            [el("td", usd_html(one.amounts[index], decimals), class_="num") for one in drawn],
         )
         for index, slot in enumerate(slots)
-        if any(one.amounts[index] for one in lines)
+        if any(one.amounts[index] for one in drawn)
     ]
     table = el("table", el("caption", f"Spend by {facts.by} over time"), el("thead", head), el("tbody", rows))
     return el("details", el("summary", "Show as a table"), scroller(table, "Spend over time as a table"))
 
 
-def _table(facts: SpendFacts, order: Sequence[Sum], whole: Sum) -> Html:
-    decimals = decimals_for(one.cost for one in [*order[:MOST_ROWS], whole])
+def _table(facts: SpendFacts) -> Html:
+    names, whole = facts.seen.names, facts.seen.whole
+    decimals = decimals_for(one.cost for one in [*names, whole])
     columns: tuple[tuple[str, str], ...] = (
         (facts.by.capitalize(), ""),
         ("Spend", "num"),
@@ -164,11 +163,11 @@ def _table(facts: SpendFacts, order: Sequence[Sum], whole: Sum) -> Html:
         ("Tokens", "num"),
     )
     head = el("tr", [el("th", words, scope="col", class_=kind or None) for words, kind in columns])
-    rows = [_row(one, rank, whole, decimals) for rank, one in enumerate(order[:MOST_ROWS])]
+    rows = [_row(one, rank, whole, decimals) for rank, one in enumerate(names)]
     foot = el("tr", el("th", "Total", scope="row"), _cells(whole, whole, decimals, "rest"))
     caption = el("caption", f"Spend by {facts.by}, dearest first", class_="unseen")
     table = el("table", caption, el("thead", head), el("tbody", rows), el("tfoot", foot), class_="ranking")
-    more = f"the {MOST_ROWS} dearest of {count(len(order))}" if len(order) > MOST_ROWS else None
+    more = f"the {len(names)} dearest" if sum(one.calls for one in names) < whole.calls else None
     return card(f"Top by {facts.by}", scroller(table, f"Spend by {facts.by}"), name="top", note=more)
 
 

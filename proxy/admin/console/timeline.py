@@ -8,25 +8,6 @@ from proxy.admin.console.figures import duration
 from proxy.admin.console.markup import Html, el
 from proxy.admin.console.readings import AttemptSeen, OperationSeen
 
-STAGES: Final = (
-    "edge",
-    "identity",
-    "runs",
-    "resolve",
-    "estimate",
-    "findings",
-    "policy",
-    "policy_request",
-    "cache",
-    "hold",
-    "policy_route",
-    "select",
-    "upstream",
-    "pump",
-    "record",
-    "settle",
-)
-"""The order of the journey (DESIGN §2); a stage that is not in it stands last."""
 _LEAST_WIDTH: Final = 0.4
 
 
@@ -42,10 +23,9 @@ class Stretch:
 
 
 def stretches(operation: OperationSeen, attempts: Sequence[AttemptSeen]) -> list[Stretch]:
-    """The stages one after the other, then the upstream requests at their own start."""
+    """The stages one after the other, as they were first passed, then the upstream requests at their own start."""
     found, at = [], 0.0
-    for name in sorted(operation.stages_ms, key=_rank):
-        length = operation.stages_ms[name]
+    for name, length in operation.stages_ms.items():
         found.append(Stretch(name.replace("_", " "), at, length, "stage"))
         at += length
     for one in attempts:
@@ -68,10 +48,6 @@ def timeline(operation: OperationSeen, attempts: Sequence[AttemptSeen]) -> Html:
     )
     caption = el("caption", "Stages and upstream requests in the order of the journey", class_="unseen")
     return el("table", caption, el("thead", head), el("tbody", [_row(row, whole) for row in rows]), class_="timeline")
-
-
-def _rank(name: str) -> int:
-    return STAGES.index(name) if name in STAGES else len(STAGES)
 
 
 def _row(row: Stretch, whole: float) -> Html:

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from proxy.admin.console.chart import Series, Slot, stacked_bars
 from proxy.admin.console.first_call import FirstCall, curl
 from proxy.admin.console.markup import Html, el, join
-from proxy.admin.console.ranking import MOST_COLOURS, OTHER, ranked, series, total
-from proxy.admin.console.readings import SpendCell
+from proxy.admin.console.ranking import MOST_COLOURS, OTHER, lines
+from proxy.admin.console.readings import SpendSeen, Sum
 from proxy.admin.console.sessions import MOST_SESSIONS, ConsoleSessions
 from proxy.core.clock import SetClock
-from proxy.core.money import Nano
+from proxy.core.money import ZERO, Nano
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
@@ -45,18 +45,22 @@ def test_bars_stack_without_gaps_and_end_on_the_axis() -> None:
 
 
 def test_the_dearest_names_get_colours_and_the_others_share_one() -> None:
-    cells = [SpendCell(slot=NOW, name=f"m{index:02}", cost=Nano(1000 - index), calls=1) for index in range(12)]
-    order = ranked(cells)
-    lines = series(cells, order, [NOW])
-    assert [one.name for one in order] == [f"m{index:02}" for index in range(12)]
-    assert len(lines) == MOST_COLOURS + 1 and (lines[-1].name, lines[-1].colour) == (OTHER, "rest")
-    assert sum(one.amounts[0] for one in lines) == total(cells).cost
-    assert lines[-1].amounts[0] == sum(1000 - index for index in range(8, 12))
+    names = [Sum(name=f"m{index:02}", cost=Nano(1000 - index), calls=1) for index in range(12)]
+    series = {one.name: {NOW: one.cost} for one in names[:MOST_COLOURS]}
+    whole = Nano(sum(one.cost for one in names))
+    seen = SpendSeen(whole=Sum(cost=whole), names=names, slots={NOW: whole}, series=series, earlier=ZERO)
+    drawn = lines(seen, [NOW])
+    assert [one.name for one in drawn] == [*(f"m{index:02}" for index in range(8)), OTHER]
+    assert drawn[-1].colour == "rest" and drawn[-1].amounts[0] == sum(1000 - index for index in range(8, 12))
+    assert sum(one.amounts[0] for one in drawn) == whole
 
 
-def test_no_name_is_said_to_be_none() -> None:
-    cells = [SpendCell(slot=NOW, name="", cost=Nano(5), calls=1)]
-    assert series(cells, ranked(cells), [NOW])[0].name == "(none)"
+def test_no_name_is_said_to_be_none_and_no_rest_is_drawn_where_there_is_none() -> None:
+    five = Nano(5)
+    seen = SpendSeen(
+        whole=Sum(cost=five), names=[Sum(cost=five)], slots={NOW: five}, series={"": {NOW: five}}, earlier=ZERO
+    )
+    assert [(one.name, list(one.amounts)) for one in lines(seen, [NOW])] == [("(none)", [5])]
 
 
 def test_the_command_to_paste_survives_odd_model_names() -> None:

@@ -20,14 +20,16 @@ from proxy.admin.console.readings import (
     PriceLine,
     RecentAsked,
     SpendAsked,
-    SpendCell,
-    StoreUnavailable,
+    SpendSeen,
+    Sum,
 )
 from proxy.core.clock import SetClock
-from proxy.core.money import Nano
+from proxy.core.money import ZERO, Nano
+from proxy.core.refusal import Refusal, Refused
 
 NOW = datetime(2026, 11, 20, 11, 7, 30, tzinfo=UTC)
 HOSTILE = "<script>alert('x')</script>"
+NOTHING = SpendSeen(whole=Sum(), names=(), slots={}, series={}, earlier=ZERO)
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def an_operation(**told: object) -> OperationSeen:
         "team": "support", "key_id": "key_1", "key_name": "bot", "outcome": "ok", "status": 200,
         "endpoint": "chat.completions", "requested_model": "fast", "model": "gpt-5", "provider": "openai",
         "streamed": True, "duration_ms": 3000.0, "ttft_ms": 612.0, "overhead_ms": 1.25, "cost": Nano(38_245_001),
-        "stages_ms": {"hold": 0.5, "identity": 0.1, "upstream": 600.0}, "tokens": {"input": 1200, "output": 812},
+        "stages_ms": {"identity": 0.1, "hold": 0.5, "upstream": 600.0}, "tokens": {"input": 1200, "output": 812},
     }  # fmt: skip
     return OperationSeen(**{**facts, **told})  # type: ignore[arg-type]  # the test's own table
 
@@ -70,19 +72,18 @@ def an_attempt(**told: object) -> AttemptSeen:
 class Told:
     """Both readers, with their answers and what they were asked."""
 
-    cells: list[SpendCell] = field(default_factory=list)
-    earlier: list[SpendCell] = field(default_factory=list)
+    seen: SpendSeen = NOTHING
     operations: list[OperationSeen] = field(default_factory=list)
     story: OperationStory | None = None
     budgets: list[BudgetSeen] = field(default_factory=list)
     down: bool = False
     asked: list[object] = field(default_factory=list)
 
-    async def spend(self, asked: SpendAsked) -> Sequence[SpendCell]:
+    async def spend(self, asked: SpendAsked) -> SpendSeen:
         self.asked.append(asked)
         if self.down:
-            raise StoreUnavailable("The telemetry store does not answer.")
-        return self.cells if asked.slot_s is not None else self.earlier
+            raise Refused(Refusal.DEPENDENCY_UNAVAILABLE, "the telemetry store cannot answer: away")
+        return self.seen
 
     async def operation(self, operation_id: str, org: str | None, team: str | None) -> OperationStory | None:
         self.asked.append((operation_id, org, team))
@@ -114,8 +115,8 @@ class Desk:
 
     async def sign_in(self, person: Person | None = None) -> None:
         self.browser.cookies.clear()
-        code = self.sessions.make_link(person or Person()).reveal()
-        assert (await self.browser.get(f"/console/open?code={code}")).status_code == 200
+        path = self.sessions.link_path(person or Person())
+        assert (await self.browser.get(path)).status_code == 200
 
 
 @pytest.fixture
@@ -138,13 +139,21 @@ def text_of(page: str) -> str:
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", "", page)))
 
 
-def cells_of_a_day() -> list[SpendCell]:
+def a_day() -> SpendSeen:
     start = datetime(2026, 11, 20, 9, tzinfo=UTC)
-    return [
-        SpendCell(slot=start, name="gpt-5", cost=Nano(1_500_000_001), calls=3, input_tokens=300, output_tokens=30),
-        SpendCell(slot=start + timedelta(hours=1), name="gpt-5", cost=Nano(500_000_000), calls=1, refused=1),
-        SpendCell(slot=start, name=HOSTILE, cost=Nano(250_000_000), calls=4, unpriced=2, cache_read_tokens=100),
-    ]
+    later = start + timedelta(hours=1)
+    gpt = Sum(name="gpt-5", cost=Nano(2_000_000_001), calls=4, refused=1, input_tokens=300, output_tokens=30)
+    odd = Sum(name=HOSTILE, cost=Nano(250_000_000), calls=4, unpriced=2, cache_read_tokens=100)
+    return SpendSeen(
+        whole=gpt.plus(odd),
+        names=(gpt, odd),
+        slots={start: Nano(1_750_000_001), later: Nano(500_000_000)},
+        series={
+            "gpt-5": {start: Nano(1_500_000_001), later: Nano(500_000_000)},
+            HOSTILE: {start: Nano(250_000_000)},
+        },
+        earlier=Nano(1_000_000_000),
+    )
 
 
 async def test_without_a_session_every_page_leads_to_the_sign_in_form(desk: Desk) -> None:
@@ -214,7 +223,7 @@ async def test_a_session_ends_after_eight_hours(desk: Desk) -> None:
 
 async def test_every_answer_forbids_foreign_code_and_framing(desk: Desk) -> None:
     await desk.sign_in()
-    desk.told.cells = cells_of_a_day()
+    desk.told.seen = a_day()
     desk.told.story = OperationStory(operation=an_operation(), attempts=(an_attempt(),))
     for path in ("spend", "operations", "operations/op_1", "login", "nowhere"):
         answer = await desk.browser.get(f"/console/{path}")
@@ -237,8 +246,7 @@ async def test_assets_are_served_under_their_content_and_kept(desk: Desk) -> Non
 
 async def test_the_spend_page_shows_exact_sums_shares_and_counts(desk: Desk) -> None:
     await desk.sign_in()
-    desk.told.cells = cells_of_a_day()
-    desk.told.earlier = [SpendCell(slot=NOW, name="gpt-5", cost=Nano(1_000_000_000), calls=1)]
+    desk.told.seen = a_day()
     page = await desk.get("/console/spend")
     seen = text_of(page)
     assert "Spend$2.250000001+125.0 % against the period before ($1.00)" in seen
@@ -252,10 +260,10 @@ async def test_the_spend_page_shows_exact_sums_shares_and_counts(desk: Desk) -> 
 async def test_range_and_grouping_are_asked_for_as_chosen(desk: Desk) -> None:
     await desk.sign_in()
     page = await desk.get("/console/spend?range=7d&by=provider")
-    now, before = (asked for asked in desk.told.asked if isinstance(asked, SpendAsked))
-    assert (now.by, now.slot_s, now.end - now.start) == ("provider", 6 * 3600, timedelta(days=7))
-    assert now.end == datetime(2026, 11, 20, 12, tzinfo=UTC)
-    assert (before.end, before.slot_s, before.end - before.start) == (now.start, None, timedelta(days=7))
+    (asked,) = (asked for asked in desk.told.asked if isinstance(asked, SpendAsked))
+    assert (asked.by, asked.window.span.slot) == ("provider", timedelta(hours=6))
+    assert asked.window.end == datetime(2026, 11, 20, 12, tzinfo=UTC)
+    assert asked.window.end - asked.window.start == timedelta(days=7)
     assert '<option value="provider" selected>' in page
     assert 'href="/console/spend?range=7d&amp;by=provider" aria-current="true"' in page
 
@@ -264,7 +272,7 @@ async def test_an_unknown_range_or_grouping_falls_back(desk: Desk) -> None:
     await desk.sign_in()
     await desk.get("/console/spend?range=9y&by=cost_usd%3B--")
     asked = next(asked for asked in desk.told.asked if isinstance(asked, SpendAsked))
-    assert (asked.by, asked.end - asked.start) == ("model", timedelta(hours=24))
+    assert (asked.by, asked.window.span.name) == ("model", "24h")
 
 
 async def test_a_live_page_asks_to_be_refreshed(desk: Desk) -> None:
@@ -365,12 +373,12 @@ async def test_a_store_that_does_not_answer_is_said_plainly(desk: Desk) -> None:
     await desk.sign_in()
     desk.told.down = True
     answer = await desk.browser.get("/console/spend")
-    assert answer.status_code == 503 and "The telemetry store does not answer." in answer.text
+    assert answer.status_code == 503 and "The telemetry store cannot answer: away." in answer.text
 
 
 async def test_pages_have_landmarks_names_and_captions(desk: Desk) -> None:
     await desk.sign_in()
-    desk.told.cells = cells_of_a_day()
+    desk.told.seen = a_day()
     page = await desk.get("/console/spend")
     for part in (
         '<html lang="en">',
