@@ -78,7 +78,8 @@ def read_statement(values: Mapping[str, str], body: bytes, *, database: str) -> 
     insert = _INSERT.match(whole)
     rows = whole[insert.end() :] if insert is not None else b""
     sql = _text(insert["into"] if insert is not None and rows else whole)
-    if not sql.strip():
+    sql = sql.strip()
+    if not sql:
         raise BadRequest("Empty query", 62)
     return Statement(
         sql=sql,

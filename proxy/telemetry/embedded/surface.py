@@ -69,7 +69,7 @@ class Surface:
         if request.url.path in ("/ping", "/replicas_status"):
             return 200, dict(_PLAIN), b"Ok.\n"
         if request.url.path != "/":
-            return _refusal(f"There is no handle {request.url.path[:80]}", 404)
+            return 404, dict(_PLAIN), b"There is no such handle; queries go to /\n"
         values = dict(parse_qsl(request.url.query, keep_blank_values=True, max_num_fields=1000))
         if request.method == "GET" and "query" not in values:
             return 200, dict(_PLAIN), b"Ok.\n"

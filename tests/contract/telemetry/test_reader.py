@@ -22,7 +22,7 @@ from proxy.telemetry.settings import TelemetrySettings
 from proxy.telemetry.spend import SpendQuery, select_spend
 from proxy.telemetry.spool import Spool
 from proxy.telemetry.store import StoreAddress, TelemetryUnavailable
-from tests.contract.telemetry.conftest import CollectorProcess
+from tests.contract.telemetry.collecting import CollectorProcess
 
 Make = Callable[..., Any]
 START = datetime(2026, 10, 24, tzinfo=UTC)

@@ -15,7 +15,7 @@ from proxy.telemetry.migrate import migrations
 from proxy.telemetry.rows import ROWS, OperationRow, Table
 from proxy.telemetry.segments import SegmentName
 from proxy.telemetry.spool import Spool
-from tests.contract.telemetry.conftest import CollectorProcess
+from tests.contract.telemetry.collecting import CollectorProcess
 
 Make = Callable[..., Any]
 
