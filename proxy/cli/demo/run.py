@@ -25,6 +25,7 @@ from proxy.core.money import Nano
 from proxy.sim import SimProcess
 
 _SETTLED_WITHIN_S: Final = 10
+_CENT: Final = 10_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +83,7 @@ async def _running(
     """The simulated provider and `flyball serve`, stopped in the opposite order."""
     sim = SimProcess(speed=2.0)
     try:
-        folder.write(sim.url, Nano(cost_of_org(CAPPED, calls) * CAP_AT // 100))
+        folder.write(sim.url, _cap(calls))
         console.print(f"Starting Flyball; state in {folder.home}", soft_wrap=True)
         serving = Serving(folder)
         try:
@@ -94,6 +95,11 @@ async def _running(
             await asyncio.to_thread(serving.stop)
     finally:
         sim.stop()
+
+
+def _cap(calls: Sequence[PlannedCall]) -> Nano:
+    """The capped tenant's budget: a part of what its calls would cost, in whole cents."""
+    return Nano(-(-cost_of_org(CAPPED, calls) * CAP_AT // 100 // _CENT) * _CENT)
 
 
 async def _traffic(

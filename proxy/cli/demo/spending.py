@@ -7,7 +7,7 @@ from typing import Any, Final
 import httpx
 
 from proxy.cli.demo.tally import Balance, Tally
-from proxy.core.money import Nano, exact_usd
+from proxy.core.money import exact_usd
 
 _EVERY_S: Final = 1.0
 
@@ -44,9 +44,5 @@ class Spending:
 
 
 def _balance(budget: Mapping[str, Any]) -> Balance:
-    told = {**budget, **(budget.get("state") or {})}
-    return Balance(limit=_money(told, "limit"), spent=_money(told, "spent"), held=_money(told, "held"))
-
-
-def _money(told: Mapping[str, Any], name: str) -> Nano:
-    return exact_usd(str(told.get(f"{name}_usd") or "0"))
+    limit, spent, held = (exact_usd(budget[f"{name}_usd"]) for name in ("limit", "spent", "held"))
+    return Balance(limit=limit, spent=spent, held=held)

@@ -16,7 +16,7 @@ from proxy.core.money import Nano
 
 _REFRESH_S: Final = 0.25
 _LINE_EVERY_S: Final = 5.0
-_BAR: Final = 16
+_BAR: Final = 8
 
 
 class View:
@@ -72,18 +72,18 @@ class View:
         )
         said = [f"{self._elapsed_s:4.0f} s", f"calls {tally.ended}/{tally.planned} ({tally.open} under way)"]
         said += [f"refused {tally.count(Ending.REFUSED)}", f"failed {tally.count(Ending.FAILED)}", money]
-        said += [f"first token p50/p95 {waits(tally.first_tokens_ms)}"]
+        said += [f"TTFT p50/p95 {waits(tally.first_tokens_ms)}"]
         return "  ".join(said)
 
 
 def tenants_table(tally: Tally) -> Table:
     """One line per tenant: calls, money against the budget, and waiting times."""
-    table = Table(box=None, padding=(0, 2), header_style="dim")
-    table.add_column("tenant")
-    for name in ("calls", "ok", "refused", "failed", "spent", "held", "budget"):
-        table.add_column(name, justify="right")
-    table.add_column("used")
-    table.add_column("first token p50/p95", justify="right")
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("tenant", no_wrap=True)
+    for name in ("calls", "refused", "failed", "spent", "budget"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("used", no_wrap=True)
+    table.add_column("TTFT p50/p95", justify="right", no_wrap=True)
     for org, tenant in tally.tenants.items():
         table.add_row(*_row(org, tenant))
     return table
@@ -107,11 +107,9 @@ def _row(org: str, tenant: TenantTally) -> list[str | Text]:
     return [
         Text(org, style="bold"),
         str(tenant.ended),
-        str(tenant.endings[Ending.OK]),
         Text(str(refused), style="bold red" if refused else ""),
         Text(str(failed), style="yellow" if failed else ""),
         usd(balance.spent),
-        usd(balance.held),
         usd(balance.limit),
         _used(balance.spent, balance.limit),
         waits(tenant.first_tokens_ms),

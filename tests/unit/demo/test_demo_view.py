@@ -2,11 +2,12 @@
 
 import asyncio
 import io
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from proxy.cli.demo.ending import tell_sums
+from proxy.cli.demo.ending import from_here, own_command, tell_sums
 from proxy.cli.demo.tally import Balance, Ending, Tally, TenantTally
 from proxy.cli.demo.tenants import ORGS
 from proxy.cli.demo.view import View, usd, waits
@@ -59,6 +60,13 @@ def test_the_sums_name_the_cap_and_the_providers_own_bill(tally: Tally) -> None:
     assert "9 calls, 3 refused" in text
     assert "own bill: $1.9000" in text
     assert "initech ran into its cap of $2.0000" in text
+
+
+def test_paths_are_shown_as_one_would_type_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [str(tmp_path / "bin" / "flyball")])
+    assert (from_here(tmp_path / "a" / "b"), from_here(Path("/x"))) == ("a/b", "/x")
+    assert own_command() == "bin/flyball"
 
 
 def test_figures_for_people() -> None:
