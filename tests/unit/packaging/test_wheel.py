@@ -1,36 +1,15 @@
 """The built wheel carries everything that is needed, and nothing else."""
 
-import os
-import shutil
-import subprocess
-import sys
 import zipfile
 from email import message_from_string
 from pathlib import Path
 from typing import Final
-
-import pytest
 
 from proxy import __version__
 
 ROOT: Final = Path(__file__).parents[3]
 SHIPPED: Final = ("proxy", "policies", "dashboards")
 _NOT_SHIPPED: Final = {".md", ".pyc"}
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    """The wheel, built from a copy so that the tree stays clean."""
-    source = tmp_path_factory.mktemp("source")
-    for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):
-        shutil.copy(ROOT / name, source)
-    for name in SHIPPED:
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(source / "out")]
-    done = subprocess.run(command, cwd=source, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": ""})
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    (built,) = (source / "out").iterdir()
-    return zipfile.ZipFile(built)
 
 
 def names(wheel: zipfile.ZipFile) -> set[str]:
