@@ -48,6 +48,11 @@ _FAULTS: Final[Mapping[str, Callable[[Faults, str], Faults]]] = MappingProxyType
 )
 
 
+def known_faults() -> tuple[str, ...]:
+    """The names of all faults that are not a status."""
+    return tuple(_FAULTS)
+
+
 def parse_faults(text: str) -> Faults:
     """Read `fault[=value]` joined by `+`; a number from 400 to 599 is a status whose value is its retry-after.
 
@@ -60,7 +65,7 @@ def parse_faults(text: str) -> Faults:
         try:
             faults = _with(faults, name, value)
         except (ValueError, KeyError):
-            known = ", ".join(_FAULTS)
+            known = ", ".join(known_faults())
             raise UnknownFault(f"{part!r} is not a fault; there are: a status from 400 to 599, {known}") from None
     return faults
 
