@@ -77,7 +77,7 @@ class AiohttpAnswer:
         # When the present wait began, on the loop's clock; 0 while nobody waits for the provider.
         self._since = self._loop.time()
         self._total_at = started + home.provider.total_s
-        self._timer = self._loop.call_at(min(self._since + self._limit, self._total_at), self._look_at_clock)
+        self._timer = self._look_again(self._since + self._limit, self._since)
 
     async def begin(self, head: bytes, body: bytes) -> None:
         """Write the request, wait for status and headers; raises UpstreamFailed, always with `sent` true."""
@@ -166,8 +166,8 @@ class AiohttpAnswer:
             self.headers.append((name, value))
         if lengths + codings > 1:
             raise self._refused("it tells its length twice")
-        if not 200 <= message.code <= 599:
-            raise self._refused(f"its status is {message.code}")
+        if not 200 <= message.code <= 599 or message.version.major != 1:
+            raise self._refused(f"its status is {message.code}, its version {message.version.major}")
         if _CONTROL.search(b"".join([value for _, value in self.headers])):
             raise self._refused("a header holds control characters")
         if not _TOKENS.match(b"\n".join([name for name, _ in self.headers])):
@@ -187,7 +187,11 @@ class AiohttpAnswer:
         elif now >= due:
             self._fail(self._kind, f"the provider was silent for {self._limit:g} s")
         else:
-            self._timer = self._loop.call_at(min(due, self._total_at), self._look_at_clock)
+            self._timer = self._look_again(due, now)
+
+    def _look_again(self, due: float, now: float) -> asyncio.TimerHandle:
+        # Never later than one idle limit from now: the wait for the first byte may end, and the stream begin, earlier.
+        return self._loop.call_at(min(due, self._total_at, now + self._home.provider.idle_s), self._look_at_clock)
 
     def _fail(self, kind: FailureKind, message: str) -> None:
         """End it from outside the reading task, and wake that task."""

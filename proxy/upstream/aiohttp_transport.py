@@ -2,12 +2,9 @@
 
 import asyncio
 import re
-import select
-import socket
 import ssl
 from typing import Final
 from urllib.parse import urlsplit
-from weakref import WeakSet
 
 from aiohttp import (
     ClientConnectorCertificateError,
@@ -18,14 +15,13 @@ from aiohttp import (
     ClientRequest,
     ClientTimeout,
     InvalidURL,
-    TCPConnector,
 )
-from aiohttp.client_proto import ResponseHandler
-from aiohttp.connector import AddrInfoType, Connection
+from aiohttp.connector import Connection
 from yarl import URL
 
-from proxy.upstream.addresses import ForbiddenAddress, GuardedResolver, LookUp
+from proxy.upstream.addresses import ForbiddenAddress, LookUp
 from proxy.upstream.aiohttp_answer import AiohttpAnswer
+from proxy.upstream.aiohttp_pool import Pool, Wire
 from proxy.upstream.failure import UpstreamFailed
 from proxy.upstream.headers import RawHeader
 from proxy.upstream.provider import Provider
@@ -33,7 +29,6 @@ from proxy.upstream.settings import UpstreamSettings
 from proxy.upstream.transport import UpstreamRequest, UpstreamResponse
 
 _RAW_TARGET: Final = re.compile(rb"[\x21-\x7e]+\Z")
-_KEEPALIVE_IDLE_S: Final = 45
 # A kept connection found dead before use is thrown away and another taken; more often than this is not chance.
 _TAKES: Final = 3
 
@@ -96,21 +91,13 @@ class _Lane:
     ) -> None:
         self.provider = provider
         self.loop = asyncio.get_running_loop()
-        self.connector = TCPConnector(
-            resolver=GuardedResolver(allow_private=provider.allow_private, look_up=look_up),
-            ttl_dns_cache=settings.dns_ttl_s,
-            keepalive_timeout=settings.keep_alive_s,
-            limit=provider.max_connections,
-            ssl=_trust(provider, context),
-            socket_factory=_socket,
-        )
+        self.connector = Pool(provider, settings, look_up, context)
         url = URL(provider.base_url, encoded=True)
         # Only its destination is used: the connector asks a request where to connect.
         self._destination = ClientRequest("GET", url, loop=self.loop)
         self._timeout = ClientTimeout(total=None, connect=min(provider.connect_s, provider.total_s))
         self._path = urlsplit(provider.base_url).path.encode("latin-1")
         self._fixed = _fixed_head(provider, url)
-        self._used: WeakSet[ResponseHandler] = WeakSet()
         self._under_way = 0
         self._is_retired = False
         self._closing: asyncio.Task[None] | None = None
@@ -132,14 +119,14 @@ class _Lane:
             raise UpstreamFailed("protocol", "the request cannot be written as HTTP", sent=False)
         return b"POST %b%b%bcontent-length: %d\r\n\r\n" % (target, self._fixed, lines, len(request.body))
 
-    async def connect(self) -> tuple[Connection, ResponseHandler]:
+    async def connect(self) -> tuple[Connection, Wire]:
         """A connection on which nothing is pending; raises UpstreamFailed, never sent."""
         for _ in range(_TAKES):
             connection = await self._take()
-            protocol = connection.protocol
-            if protocol is not None and not self._is_stale(protocol):
+            wire = connection.protocol
+            if isinstance(wire, Wire) and not wire.is_stale():
                 self._under_way += 1
-                return connection, protocol
+                return connection, wire
             connection.close()
         raise UpstreamFailed("refused", "connections are closed before anything is sent", sent=False)
 
@@ -157,19 +144,6 @@ class _Lane:
     def _close_when_idle(self) -> None:
         if self._under_way == 0 and not self.connector.closed:
             self._closing = self.loop.create_task(self.connector.close())
-
-    def _is_stale(self, protocol: ResponseHandler) -> bool:
-        """Whether a kept connection has ended, or holds bytes nobody asked for, which must not answer this call."""
-        if protocol not in self._used:
-            self._used.add(protocol)
-            return False
-        transport = protocol.transport
-        if transport is None or protocol.should_close:
-            return True
-        # The loop may not have come round to an end that the kernel already knows of.
-        pending = select.poll()
-        pending.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return bool(pending.poll(0))
 
     async def _take(self) -> Connection:
         try:
@@ -205,19 +179,3 @@ def _fixed_head(provider: Provider, url: URL) -> bytes:
 
 def _one_line_each(lines: bytes, headers: list[RawHeader]) -> bool:
     return lines.count(b"\r") == lines.count(b"\n") == len(headers) and b"\0" not in lines
-
-
-def _trust(provider: Provider, context: ssl.SSLContext | None) -> ssl.SSLContext | bool:
-    if provider.ca_file is not None:
-        context = ssl.create_default_context(cafile=provider.ca_file)
-        context.set_alpn_protocols(["http/1.1"])
-    return context or True
-
-
-def _socket(info: AddrInfoType) -> socket.socket:
-    """A socket that notices a vanished peer behind a long silence, and keeps middleboxes awake meanwhile."""
-    made = socket.socket(info[0], info[1], info[2])
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if hasattr(socket, "TCP_KEEPIDLE"):
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_IDLE_S)
-    return made

@@ -49,7 +49,7 @@ class UpstreamResponse(Protocol):
         ...
 
     def abort(self) -> None:
-        """Drop the connection at once; a waiting `chunk` fails with `aborted`. Safe at any time and any number of times."""
+        """Drop the connection at once; a waiting `chunk` fails with `aborted`. Safe at any time and repeatedly."""
         ...
 
     async def close(self) -> None:
