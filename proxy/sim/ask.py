@@ -1,34 +1,15 @@
 """What a request asks of the simulated provider, read once and checked as the real one checks."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
+from proxy.sim.bad_request import BadRequest
 from proxy.sim.faults import NO_FAULTS, Faults, UnknownFault, parse_faults
 from proxy.sim.models import MODELS, SimModel
+from proxy.sim.prompts import count_of_ids, count_of_inputs, overhead_of, texts_of, words_of
 from proxy.wire.endpoint import Endpoint
-
-_TEXT_KEYS: Final = ("content", "text", "arguments", "output", "input", "function", "tool_calls", "name")
-_TOKENS_PER_MESSAGE: Final = 3
-_TOKENS_PER_IMAGE: Final = 85
-_LONGEST_TOKEN: Final = 128
-
-
-class BadRequest(Exception):
-    """A request a real provider would turn down."""
-
-    def __init__(self, message: str, *, param: str | None = None, code: str | None = None, status: int = 400) -> None:
-        super().__init__(message)
-        self.message = message
-        self.param = param
-        self.code = code
-        self.status = status
-
-    def body(self) -> dict[str, dict[str, str | None]]:
-        """The error object in the provider's shape."""
-        kind = "invalid_request_error"
-        return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,16 +63,16 @@ def read_ask(endpoint: Endpoint, raw: bytes) -> Ask:
 
 def _understood(endpoint: Endpoint, body: Mapping[str, Any]) -> Ask:
     model, faults = _model_and_faults(body)
-    texts = tuple(_texts(body, endpoint))
+    texts = tuple(texts_of(body, endpoint))
     metadata: Mapping[str, Any] = body.get("metadata") or {}
     return Ask(
         endpoint=endpoint,
         model=model,
         body=body,
         texts=texts,
-        tokens=tuple(_tokens(texts)) + ("",) * _token_ids(body),
-        overhead_tokens=_overhead(body, endpoint),
-        inputs=_inputs(body, endpoint),
+        tokens=tuple(words_of(texts)) + ("",) * count_of_ids(body),
+        overhead_tokens=overhead_of(body, endpoint),
+        inputs=count_of_inputs(body, endpoint),
         streamed=body.get("stream") is True,
         wants_usage=_wants_usage(body),
         limit=_limit(body),
@@ -120,64 +101,6 @@ def _faults(text: str) -> Faults:
         return parse_faults(str(text))
     except UnknownFault as unknown:
         raise BadRequest(str(unknown), code="unknown_fault") from None
-
-
-def _texts(body: Mapping[str, Any], endpoint: Endpoint) -> Iterator[str]:
-    if endpoint is Endpoint.CHAT:
-        if not isinstance(body.get("messages"), list) or not body["messages"]:
-            raise BadRequest("Missing required parameter: 'messages'.", param="messages")
-        yield from _strings(body["messages"])
-    elif endpoint is Endpoint.COMPLETIONS:
-        yield from _strings(body.get("prompt", ""))
-    else:
-        if body.get("input") in (None, "", []):
-            raise BadRequest("Missing required parameter: 'input'.", param="input")
-        yield from _strings(body.get("instructions"))
-        yield from _strings(body["input"])
-    if body.get("tools"):
-        yield json.dumps(body["tools"])
-
-
-def _strings(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
-        for item in value:
-            yield from _strings(item)
-    elif isinstance(value, dict):
-        for key in _TEXT_KEYS:
-            yield from _strings(value.get(key))
-
-
-def _tokens(texts: tuple[str, ...]) -> Iterator[str]:
-    for text in texts:
-        for word in text.split():
-            for start in range(0, len(word), _LONGEST_TOKEN):
-                yield word[start : start + _LONGEST_TOKEN]
-
-
-def _token_ids(body: Mapping[str, Any]) -> int:
-    given = body.get("prompt", body.get("input"))
-    if not isinstance(given, list):
-        return 0
-    return sum(len(item) if isinstance(item, list) else isinstance(item, int) for item in given)
-
-
-def _overhead(body: Mapping[str, Any], endpoint: Endpoint) -> int:
-    if endpoint in (Endpoint.COMPLETIONS, Endpoint.EMBEDDINGS):
-        return 0
-    given = body.get("messages", body.get("input"))
-    messages = given if isinstance(given, list) else [given]
-    images = str(messages).count("image_url'}") + str(messages).count("'input_image'")
-    return _TOKENS_PER_MESSAGE * (len(messages) + 1) + _TOKENS_PER_IMAGE * images
-
-
-def _inputs(body: Mapping[str, Any], endpoint: Endpoint) -> int:
-    if endpoint not in (Endpoint.COMPLETIONS, Endpoint.EMBEDDINGS):
-        return 1
-    given = body.get("prompt", body.get("input"))
-    several = isinstance(given, list) and bool(given) and not isinstance(given[0], int)
-    return len(given) if several and given is not None else 1
 
 
 def _wants_usage(body: Mapping[str, Any]) -> bool:

@@ -6,7 +6,8 @@ import math
 import struct
 from typing import Any, Final
 
-from proxy.sim.ask import Ask, BadRequest
+from proxy.sim.ask import Ask
+from proxy.sim.bad_request import BadRequest
 from proxy.sim.bill import Used
 from proxy.sim.completions import Payload, usage_of
 

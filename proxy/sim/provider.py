@@ -6,7 +6,8 @@ import uuid
 from dataclasses import replace
 from typing import Final
 
-from proxy.sim.ask import Ask, BadRequest, read_ask
+from proxy.sim.ask import Ask, read_ask
+from proxy.sim.bad_request import BadRequest
 from proxy.sim.bill import Bill
 from proxy.sim.events import encode
 from proxy.sim.faults import NO_FAULTS, Faults, UnknownFault, error_of, parse_faults

@@ -198,3 +198,15 @@ def test_its_bill_is_what_its_answers_said(client: httpx.Client) -> None:
     account = httpx.get(str(client.base_url).replace("/v1/", "/sim/bill")).json()
     nano = usage["prompt_tokens"] * 2500 + usage["completion_tokens"] * 10_000
     assert account["models"]["sim-large"]["cost_nano"] == account["cost_nano"] == nano
+
+
+def test_an_image_counts_as_eighty_five_tokens(client: httpx.Client) -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    asked = {"model": "sim-small", "messages": [{"role": "user", "content": [{"type": "text", "text": "see"}, image]}]}
+    assert client.post("/chat/completions", json=asked).json()["usage"]["prompt_tokens"] == 1 + 2 * 3 + 85
+
+
+def test_prompts_of_token_numbers_are_counted(client: httpx.Client) -> None:
+    asked = {"model": "sim-embed", "input": [[1, 2, 3], [4]]}
+    body = client.post("/embeddings", json=asked).json()
+    assert (len(body["data"]), body["usage"]["prompt_tokens"]) == (2, 4)
