@@ -1,5 +1,7 @@
 """Metering: what a call used, told by the provider or counted by us."""
 
+from proxy.metering.settings import MeteringSettings
+from proxy.metering.tokens import InputCount, TokenCounter
 from proxy.metering.usage import estimated, normalise
 
-__all__ = ["estimated", "normalise"]
+__all__ = ["InputCount", "MeteringSettings", "TokenCounter", "estimated", "normalise"]

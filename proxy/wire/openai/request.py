@@ -11,8 +11,11 @@ from msgspec import Raw, Struct
 
 from proxy.core.refusal import Refusal, Refused
 from proxy.wire.endpoint import Endpoint
+from proxy.wire.openai.countable import Countable, read_countable
 from proxy.wire.openai.members import begins, is_plain_layout, raw_members, walk
 from proxy.wire.openai.stateful import state_fields
+
+__all__ = ["Countable", "RequestFacts", "read_countable", "read_request"]
 
 MAX_MODEL_CHARS: Final = 512
 MAX_CHOICES: Final = 1024

@@ -87,6 +87,11 @@ class StreamTap:
         self._blind = False
         self.left_in_a_line = False
 
+    @property
+    def between_events(self) -> bool:
+        """Whether what was fed so far ends with a whole event, so that another may be put in."""
+        return not self._splitter.tail
+
     def feed(self, chunk: bytes) -> bytes:
         """Read a chunk; the bytes to forward now. Never raises, whatever the bytes are."""
         if self._blind or (self._ended and not self._strip):
