@@ -33,7 +33,9 @@ def test_policies_dashboards_and_data_are_in_it(wheel: zipfile.ZipFile) -> None:
     for folder, suffix in (
         ("dashboards/generated/", ".json"),
         ("proxy/pricing/book/", ".json"),
+        ("proxy/metering/vocab/", ".tiktoken"),
         ("proxy/telemetry/migrations/", ".sql"),
+        ("proxy/admin/console/static/", ".css"),
     ):
         assert any(name.startswith(folder) and name.endswith(suffix) for name in held), folder
 
