@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
+from proxy.budget import BadBudget, spec_of
 from proxy.config.schema import FileSettings
 from proxy.config.tree import Listing, Mapping_, Node
 from proxy.core.money import NotMoney, exact_usd
@@ -20,6 +21,7 @@ def contradictions(settings: FileSettings, tree: Node, environment: Mapping[str,
         *_server(settings),
         *_not_here_yet(settings),
         *_prices(settings),
+        *_budgets(settings),
         *_keys(settings, environment),
         *_ceiling(settings),
     ]
@@ -89,6 +91,18 @@ def _prices(settings: FileSettings) -> Iterator[tuple[str, str]]:
     except BadPrices as error:
         for line in str(error).splitlines():
             yield "prices", line
+
+
+def _budgets(settings: FileSettings) -> Iterator[tuple[str, str]]:
+    seen: set[str] = set()
+    for at, entry in enumerate(settings.budgets):
+        try:
+            spec_of(entry)
+        except BadBudget as error:
+            yield f"budgets[{at}].{error.field}", f"cannot be meant so: {error}"
+        if entry.name in seen:
+            yield f"budgets[{at}].name", f"repeats {entry.name!r}"
+        seen.add(entry.name)
 
 
 def _keys(settings: FileSettings, environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:

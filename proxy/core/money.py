@@ -1,6 +1,15 @@
 """Money as whole nano-dollars (1e-9 USD); no float touches it (DESIGN §5)."""
 
-from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import (
+    ROUND_CEILING,
+    ROUND_HALF_EVEN,
+    Context,
+    Decimal,
+    DecimalException,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+)
 from typing import Final, NewType
 
 Nano = NewType("Nano", int)
@@ -8,6 +17,9 @@ Nano = NewType("Nano", int)
 
 NANO_PER_USD: Final = 1_000_000_000
 ZERO: Final = Nano(0)
+
+_EXACTLY: Final = Context(prec=60, Emin=-60, Emax=60, traps=[Inexact, InvalidOperation, Overflow])
+"""Never rounds: the default context would, beyond 28 digits, without a word."""
 
 
 class NotMoney(ValueError):
@@ -26,7 +38,10 @@ def exact_usd(text: str | int | Decimal) -> Nano:
         raise NotMoney(f"{text!r} is not an amount of dollars; write it like 12.50") from None
     if not dollars.is_finite():
         raise NotMoney(f"{text!r} is not a finite amount of dollars")
-    nano = dollars * NANO_PER_USD
+    try:
+        nano = _EXACTLY.multiply(dollars, NANO_PER_USD)
+    except DecimalException:
+        raise NotMoney(f"{text!r:.80} has more digits than an amount of dollars") from None
     if nano != nano.to_integral_value():
         raise NotMoney(f"{text!r} is finer than one nano-dollar (nine digits after the point)")
     return Nano(int(nano))

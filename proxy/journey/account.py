@@ -38,7 +38,7 @@ async def accounted(journey: Journey, rooms: Rooms) -> AsyncIterator[None]:
 async def account(journey: Journey, rooms: Rooms) -> None:
     """Write the rows, then settle what was dispatched or release what was only held. Does nothing the second time.
 
-    A ledger that cannot be reached leaves the hold to its lease: the sweeper settles what was recorded.
+    While the ledger cannot be reached the cost waits in `rooms.unsettled`, and the row's segment stays open.
     """
     if journey.accounted:
         return
@@ -66,7 +66,8 @@ async def _settle(journey: Journey, rooms: Rooms) -> None:
         elif journey.granted is not None:
             await rooms.ledger.release(operation)
     except LedgerUnavailable as error:
-        log.error("hold not settled, its lease will be swept", extra={"operation": operation, "error": str(error)})
+        log.error("hold not settled yet", extra={"operation": operation, "error": str(error)})
+        rooms.unsettled[operation] = journey.cost or ZERO
         return
     rooms.spool.settled(operation)
     journey.mark("settle", rooms.clock.monotonic_ns())

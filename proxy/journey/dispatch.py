@@ -20,7 +20,8 @@ async def dispatch(journey: Journey, rooms: Rooms) -> UpstreamResponse:
     Raises:
         Refused: UPSTREAM_TIMEOUT, UPSTREAM_REFUSED or UPSTREAM_ERROR when no answer came.
     """
-    await _mark_dispatched(journey, rooms)
+    if not journey.dispatched:
+        await _mark_dispatched(journey, rooms)
     attempt = _begin(journey, rooms)
     request = _request(journey, attempt)
     journey.mark("dispatch", rooms.clock.monotonic_ns())
@@ -41,7 +42,7 @@ def sends_usage_flag(journey: Journey, provider: Provider) -> bool:
     return (
         facts.streamed
         and not facts.asked_for_usage
-        and provider.inject_usage
+        and provider.profile.inject_usage
         and journey.call.endpoint.takes_stream_options
     )
 

@@ -1,5 +1,6 @@
 """estimate: the worst case this call could cost, so that it can be held before a token is bought."""
 
+from proxy.budget import BudgetSettings
 from proxy.core.clock import utc
 from proxy.core.money import ZERO, Nano, exact_usd
 from proxy.core.refusal import Refusal, Refused
@@ -9,6 +10,8 @@ from proxy.pricing import Price, worst_case
 from proxy.routing import Candidate
 
 ROUGH_BYTES_PER_TOKEN = 3
+MEDIA_MARKS = (b"image", b"audio", b"video", b"file")
+"""Without any of these in its body a request cannot hold anything dearer than text; a text that says so is held dearer."""
 
 
 async def estimate(journey: Journey, rooms: Rooms) -> None:
@@ -30,7 +33,7 @@ async def estimate(journey: Journey, rooms: Rooms) -> None:
     else:
         input_tokens = len(journey.body) // ROUGH_BYTES_PER_TOKEN
     extra = hosted_tools_ceiling(journey, rooms.settings)
-    estimates = [_worst(journey, price, input_tokens, extra, rooms.settings) for price in journey.prices.values()]
+    estimates = [_worst(journey, price, input_tokens, extra, rooms.holding) for price in journey.prices.values()]
     journey.estimate = max(estimates, key=lambda each: each.amount)
     journey.mark("estimate", rooms.clock.monotonic_ns())
 
@@ -75,21 +78,22 @@ def hosted_tools_ceiling(journey: Journey, settings: JourneySettings) -> Nano:
     return exact_usd(settings.hosted_tools_ceiling_usd)
 
 
-def output_bound(journey: Journey, price: Price | None, settings: JourneySettings) -> int:
+def output_bound(journey: Journey, price: Price | None, holding: BudgetSettings) -> int:
     """Output tokens the call is held for: what was asked, else the default, capped by the model, times its choices."""
     facts = journey.request
     asked = facts.max_output_tokens
-    bound = settings.default_max_output_tokens if asked is None else asked
+    bound = holding.first_hold_output_tokens if asked is None else asked
     if price is not None and price.max_output is not None:
         bound = min(bound, price.max_output)
     return bound * facts.choices if journey.call.endpoint.has_output else 0
 
 
-def _worst(journey: Journey, price: Price | None, tokens: int, extra: Nano, settings: JourneySettings) -> Estimate:
-    output = output_bound(journey, price, settings)
+def _worst(journey: Journey, price: Price | None, tokens: int, extra: Nano, holding: BudgetSettings) -> Estimate:
+    output = output_bound(journey, price, holding)
     if price is None:
         return Estimate(tokens, output, extra, ZERO)
     at, tier = utc(journey.call.arrived_ns), journey.request.service_tier
-    whole = worst_case(price, at, input_tokens=tokens, output_tokens=output, service_tier=tier)
-    input_only = worst_case(price, at, input_tokens=tokens, output_tokens=0, service_tier=tier)
+    media = any(mark in journey.body for mark in MEDIA_MARKS)
+    whole = worst_case(price, at, input_tokens=tokens, output_tokens=output, service_tier=tier, media=media)
+    input_only = worst_case(price, at, input_tokens=tokens, output_tokens=0, service_tier=tier, media=media)
     return Estimate(tokens, output, Nano(whole + extra), Nano(input_only + extra))

@@ -12,18 +12,21 @@ from proxy.journey.state import Journey
 async def hold(journey: Journey, rooms: Rooms) -> None:
     """Hold the estimate; the hold is a lease that a dead worker cannot keep.
 
+    Where no route rule is loaded nothing is left to decide, so the hold is made as dispatched in one step.
+
     Raises:
         Refused: BUDGET_EXCEEDED with the numbers of the budget that is short, DEPENDENCY_UNAVAILABLE.
     """
-    now = rooms.clock.now_ns()
+    at_once = not rooms.policy.decides("route")
     request = HoldRequest(
         operation=journey.call.operation,
         worker=rooms.worker,
         lines=journey.lines,
         amount=journey.estimate.amount,
         charged_at_ns=journey.call.arrived_ns,
-        lease_until_ns=now + rooms.settings.lease_s * 1_000_000_000,
+        lease_until_ns=rooms.clock.now_ns() + rooms.holding.lease_s * 1_000_000_000,
         start_record=start_record(journey, rooms),
+        dispatched=at_once,
     )
     try:
         verdict = await rooms.ledger.hold(request)
@@ -32,6 +35,7 @@ async def hold(journey: Journey, rooms: Rooms) -> None:
     journey.mark("hold", rooms.clock.monotonic_ns())
     if isinstance(verdict, Granted):
         journey.granted = verdict
+        journey.dispatched = at_once
         return
     raise _too_dear(journey, verdict)
 

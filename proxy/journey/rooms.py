@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
-from proxy.budget import BudgetCatalog, Ledger
+from proxy.budget import BudgetCatalog, BudgetSettings, Ledger
 from proxy.core.clock import Clock
 from proxy.core.money import Nano
 from proxy.core.outcome import Outcome
@@ -35,14 +35,10 @@ class Snapshot:
 class JourneySettings:
     """How calls are held, read and relayed."""
 
-    default_max_output_tokens: int = field(
-        default=4096, metadata={"doc": "Output a call is held for when it names no maximum, unless the model has less."}
-    )
     hosted_tools_ceiling_usd: Decimal | None = field(
         default=None,
         metadata={"doc": "Dollars held for a call with provider-run tools; unset refuses them under a hard budget."},
     )
-    lease_s: int = field(default=60, metadata={"doc": "Seconds a hold outlives a worker that stopped renewing it."})
     buffered_answer_bytes: int = field(
         default=2_097_152,
         metadata={"doc": "Answers up to this size are settled before they are sent, so that headers tell their cost."},
@@ -82,4 +78,7 @@ class Rooms:
     spool: Spool
     counters: Counters
     settings: JourneySettings
+    holding: BudgetSettings
+    unsettled: dict[str, Nano] = field(default_factory=dict)
+    """Operations recorded while the ledger was away, with their cost: to be settled when it is back."""
     drains: int = 0

@@ -22,6 +22,10 @@ class Decision:
 class PolicyEngine(Protocol):
     """Decides at the points of a call's journey."""
 
+    def decides(self, point: Point) -> bool:
+        """Whether any rule beyond the grant is loaded at this point."""
+        ...
+
     def decide(self, point: Point, principal: Principal, model: str) -> Decision:
         """Whether the call may go on."""
         ...
@@ -32,6 +36,10 @@ class StarterGrant:
 
     _allowed = Decision(True, REVISION)
     _denied = Decision(False, REVISION, "unknown_principal", "No policy grants this principal anything.")
+
+    def decides(self, point: Point) -> bool:
+        """Never: there is no rule beyond the grant."""
+        return False
 
     def decide(self, point: Point, principal: Principal, model: str) -> Decision:
         """Allow a known principal at both points; anything else is denied."""

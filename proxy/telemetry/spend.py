@@ -75,6 +75,7 @@ class SpendRow:
     group: Mapping[str, str]
     calls: int
     unpriced: int
+    refused: int
     cost: Nano
     list_cost: Nano
     tokens: Mapping[Bucket, int]
@@ -119,6 +120,7 @@ _BUCKETS: Final[Mapping[str, str]] = {
 _ROLLED_SUMS: Final = (
     "sum(t.calls) AS sum_calls",
     "sum(t.unpriced) AS sum_unpriced",
+    "sumIf(t.calls, t.outcome = 'refused') AS sum_refused",
     "sum(t.cost_usd) AS sum_cost",
     "sum(t.list_usd) AS sum_list",
     *(f"sum(t.{name}) AS sum_{name}" for name in _TOKENS),
@@ -126,6 +128,7 @@ _ROLLED_SUMS: Final = (
 _RAW_SUMS: Final = (
     "count() AS sum_calls",
     "countIf(t.cost_usd IS NULL AND t.outcome NOT IN ('refused', 'cached')) AS sum_unpriced",
+    "countIf(t.outcome = 'refused') AS sum_refused",
     "sum(toDecimal128(ifNull(t.cost_usd, 0), 9)) AS sum_cost",
     "sum(toDecimal128(ifNull(t.list_usd, 0), 9)) AS sum_list",
     *(f"sum(t.{name}) AS sum_{name}" for name in _TOKENS),
@@ -141,9 +144,10 @@ def read_spend(asked: SpendQuery, rows: Iterable[Sequence[Any]]) -> list[SpendRo
             group=dict(zip(asked.group_by, row[1:first], strict=True)),
             calls=row[first],
             unpriced=row[first + 1],
-            cost=exact_nano(row[first + 2]),
-            list_cost=exact_nano(row[first + 3]),
-            tokens=dict(zip(Bucket, row[first + 4 :], strict=True)),
+            refused=row[first + 2],
+            cost=exact_nano(row[first + 3]),
+            list_cost=exact_nano(row[first + 4]),
+            tokens=dict(zip(Bucket, row[first + 5 :], strict=True)),
         )
         for row in rows
     ]

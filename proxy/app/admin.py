@@ -1,0 +1,74 @@
+"""The admin process's parts, plugged together: API and console on one port."""
+
+import asyncio
+from collections.abc import Callable
+
+from proxy import __version__
+from proxy.admin import AdminRooms, build_admin
+from proxy.admin.console import (
+    ConsoleRooms,
+    ConsoleSessions,
+    FirstCall,
+    StoreBudgets,
+    StoreReadings,
+    build_console,
+)
+from proxy.app.following_reader import FollowingReader
+from proxy.app.stores import Stores
+from proxy.config import Config
+from proxy.core.clock import SystemClock
+from proxy.identity import AdminIdentity, AdminTokens, IdentityError, load_or_make_hash_key
+
+
+class AdminParts:
+    """Everything the admin port is made of."""
+
+    def __init__(
+        self, config: Config, stores: Stores, reader: FollowingReader, metrics: Callable[[], str], first_call: FirstCall
+    ) -> None:
+        clock = SystemClock()
+        hash_key = load_or_make_hash_key(config.home)
+        bootstrap = AdminTokens.bootstrap_token(config.home)
+        self.tokens = AdminTokens(stores.state, hash_key, bootstrap=bootstrap, clock=clock)
+        self.sessions = ConsoleSessions(clock)
+        self.reader = reader
+        console = build_console(
+            ConsoleRooms(
+                sessions=self.sessions,
+                authenticate=self._authenticate,
+                spend=StoreReadings(reader),
+                budgets=StoreBudgets(stores.budgets),
+                clock=clock,
+                first_call=first_call,
+            )
+        )
+        self.port = build_admin(
+            AdminRooms(
+                state=stores.state,
+                hash_key=hash_key,
+                key_store=stores.keys,
+                tokens=self.tokens,
+                budget_store=stores.budgets,
+                reader=reader,
+                clock=clock,
+                metrics=metrics,
+                console=console,
+                console_link=self._console_link,
+                signed_out=self.sessions.close_all_of,
+                version=__version__,
+            )
+        )
+
+    async def close(self) -> None:
+        """Let go of what is open."""
+        await self.reader.close()
+
+    async def _authenticate(self, token: str) -> AdminIdentity | None:
+        now_ns = SystemClock().now_ns()
+        try:
+            return await asyncio.to_thread(self.tokens.authenticate, token, now_ns)
+        except IdentityError:
+            return None
+
+    def _console_link(self, identity: AdminIdentity) -> str:
+        return f"/console/open?code={self.sessions.make_link(identity).reveal()}"

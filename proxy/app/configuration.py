@@ -1,0 +1,62 @@
+"""What a process is configured with: the file, the simulated provider over it, and the snapshot calls start with."""
+
+import os
+from dataclasses import replace
+
+from proxy.app.stores import Stores
+from proxy.config import Config
+from proxy.journey.rooms import Snapshot
+from proxy.pricing import PriceBook, load_book
+from proxy.routing import Router, RouteSettings, TargetSettings
+from proxy.upstream import Provider, ProviderSettings
+
+SIM_MODELS = "sim-*"
+
+
+def with_sim(config: Config, sim_url: str) -> Config:
+    """The configuration with the simulated provider serving `sim-*` models."""
+    if not sim_url or "sim" in config.settings.providers:
+        return config
+    sim = ProviderSettings(base_url=sim_url, profile="sim")
+    route = RouteSettings(model=SIM_MODELS, targets=(TargetSettings(provider="sim"),))
+    settings = replace(
+        config.settings,
+        providers={**config.settings.providers, "sim": sim},
+        routes=(*config.settings.routes, route),
+    )
+    return replace(config, settings=settings)
+
+
+class Configured:
+    """The snapshot that calls start with; replaced whole when the file or the state file changes."""
+
+    def __init__(self, config: Config, stores: Stores) -> None:
+        self._stores = stores
+        self.config = config
+        self.snapshot = self._make(config, load_book(config.settings.prices))
+
+    def reload_state(self) -> None:
+        """Take keys and budgets from the state file anew."""
+        self.snapshot = replace(self.snapshot, keyring=self._stores.keys.load(), budgets=self._stores.budgets.load())
+
+    def reload_file(self, config: Config) -> None:
+        """Take providers, routes and prices from a new configuration."""
+        self.snapshot = self._make(config, load_book(config.settings.prices))
+        self.config = config
+
+    def _make(self, config: Config, prices: PriceBook) -> Snapshot:
+        settings = config.settings
+        return Snapshot(
+            generation=config.generation,
+            keyring=self._stores.keys.load(),
+            budgets=self._stores.budgets.load(),
+            router=Router(settings.routes),
+            providers={name: Provider.of(name, each) for name, each in settings.providers.items()},
+            prices=prices,
+            deny_unpriced=settings.prices.unpriced == "deny",
+        )
+
+
+def environment() -> dict[str, str]:
+    """The process's environment; asked for here and in the command only."""
+    return dict(os.environ)

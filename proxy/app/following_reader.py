@@ -1,0 +1,62 @@
+"""A reader of the telemetry store that finds it again when the embedded one moves to another port."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from proxy.telemetry import (
+    OperationDetail,
+    OperationRow,
+    Reader,
+    SpendQuery,
+    SpendRow,
+    TelemetrySettings,
+    TelemetryUnavailable,
+    store_address,
+)
+
+
+class FollowingReader:
+    """Asks the store at its address of the moment; `embedded_url` tells the embedded one's, None while it is not up."""
+
+    def __init__(self, settings: TelemetrySettings, home: Path, embedded_url: Callable[[], str | None]) -> None:
+        self._settings = settings
+        self._home = home
+        self._embedded_url = embedded_url
+        self._url: str | None = None
+        self._reader: Reader | None = None
+
+    async def spend(self, asked: SpendQuery) -> list[SpendRow]:
+        """As Reader.spend."""
+        return await (await self._at_its_place()).spend(asked)
+
+    async def operation(self, operation: str, org: str | None) -> OperationDetail | None:
+        """As Reader.operation."""
+        return await (await self._at_its_place()).operation(operation, org)
+
+    async def recent(
+        self,
+        *,
+        org: str | None,
+        filters: Mapping[str, Sequence[str]] | None = None,
+        limit: int = 50,
+        before: str | None = None,
+    ) -> list[OperationRow]:
+        """As Reader.recent."""
+        reader = await self._at_its_place()
+        return await reader.recent(org=org, filters=filters, limit=limit, before=before)
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        if self._reader is not None:
+            await self._reader.close()
+            self._reader = None
+
+    async def _at_its_place(self) -> Reader:
+        url = self._settings.url or self._embedded_url()
+        if url is None:
+            raise TelemetryUnavailable("the embedded ClickHouse is not running yet")
+        if self._reader is None or url != self._url:
+            await self.close()
+            self._reader = Reader(store_address(self._settings, self._home, url), self._settings)
+            self._url = url
+        return self._reader

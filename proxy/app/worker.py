@@ -1,0 +1,87 @@
+"""One worker's parts, plugged together."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from proxy.app.configuration import Configured
+from proxy.app.following_reader import FollowingReader
+from proxy.app.stores import Stores
+from proxy.budget import SqliteLedger
+from proxy.config import Config
+from proxy.core.clock import SystemClock
+from proxy.core.tenant import Principal
+from proxy.edge import DataPort, EdgeLimits, Readiness
+from proxy.journey.rooms import Counters, Rooms
+from proxy.metering import TokenCounter
+from proxy.policy import StarterGrant
+from proxy.telemetry import Spool
+from proxy.upstream import AiohttpTransport
+
+
+class WorkerParts:
+    """Everything one worker is made of."""
+
+    def __init__(
+        self,
+        config: Config,
+        stores: Stores,
+        spool_folder: Path,
+        worker: str,
+        counters: Counters,
+        reader: FollowingReader,
+    ) -> None:
+        settings = config.settings
+        clock = SystemClock()
+        self.configured = Configured(config, stores)
+        self.stores = stores
+        self.ledger = SqliteLedger(stores.state, clock=clock, settings=settings.budget)
+        self.transport = AiohttpTransport(settings.upstream)
+        self.spool = Spool(spool_folder, worker, settings=settings.telemetry, clock=clock)
+        self.counter = TokenCounter(settings.metering)
+        self.reader = reader
+        self.stopping = False
+        self.rooms = Rooms(
+            worker=worker,
+            clock=clock,
+            snapshot=lambda: self.configured.snapshot,
+            ledger=self.ledger,
+            policy=StarterGrant(),
+            counter=self.counter,
+            transport=self.transport,
+            spool=self.spool,
+            counters=counters,
+            settings=settings.limits,
+            holding=settings.budget,
+        )
+        hosts = settings.server.allowed_hosts
+        limits = EdgeLimits(
+            max_body_bytes=settings.server.max_body_bytes,
+            allowed_hosts=None if hosts is None else frozenset(host.encode() for host in hosts),
+        )
+        self.port = DataPort(self.rooms, limits, self._readiness, self._find_operation)
+
+    async def close(self) -> None:
+        """Carry out what waits and let go of everything; the spool is sealed last."""
+        await self.transport.close()
+        await self.ledger.close()
+        self.counter.close()
+        self.spool.close()
+        await self.reader.close()
+
+    def _readiness(self) -> Readiness:
+        ledger = "unsettled" if self.rooms.unsettled else "ok"
+        spool = "dropping" if self.spool.dropped else "ok"
+        return Readiness(
+            ready=not self.stopping,
+            config_generation=self.configured.snapshot.generation,
+            dependencies={"ledger": ledger, "spool": spool, "policy": "ok"},
+        )
+
+    async def _find_operation(self, operation: str, principal: Principal) -> dict[str, Any] | None:
+        found = await self.reader.operation(operation, principal.org)
+        if found is None:
+            return None
+        told: dict[str, Any] = msgspec.to_builtins(found)
+        return told if told["operation"]["key_id"] == principal.key_id else None

@@ -1,0 +1,55 @@
+"""`flyball keys`: the client keys of the running Flyball."""
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from proxy.cli.reading import read_config
+from proxy.cli.running import AdminClient, connect
+
+
+def add_verb(verbs: Any, add_config: Callable[[argparse.ArgumentParser], None]) -> None:
+    """Add `keys` to the command line."""
+    verb = verbs.add_parser("keys", help="list, create and revoke client keys")
+    actions = verb.add_subparsers(metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="every key with its org and team")
+    create = actions.add_parser("create", help="make a key; its secret is shown once")
+    create.add_argument("org")
+    create.add_argument("team")
+    create.add_argument("name")
+    revoke = actions.add_parser("revoke", help="stop a key from working, on every worker within seconds")
+    revoke.add_argument("key_id")
+    for action, run in ((listing, _list), (create, _create), (revoke, _revoke)):
+        add_config(action)
+        action.set_defaults(verb=_with_client(run))
+
+
+def _with_client(action: Callable[[AdminClient, argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    def run(options: argparse.Namespace) -> int:
+        config = read_config(options.config)
+        client = connect(config) if config else None
+        return 1 if client is None else action(client, options)
+
+    return run
+
+
+def _list(client: AdminClient, options: argparse.Namespace) -> int:
+    path: str | None = "/admin/v1/keys?limit=100"
+    while path:
+        page = client.ask("GET", path)
+        for key in page["data"]:
+            print(f"{key['id']}  {key['org']}/{key['team']}/{key['name']}  {key.get('status', '')}")
+        path = f"/admin/v1/keys?limit=100&page={page['next_page']}" if page.get("has_more") else None
+    return 0
+
+
+def _create(client: AdminClient, options: argparse.Namespace) -> int:
+    made = client.ask("POST", "/admin/v1/keys", {"org": options.org, "team": options.team, "name": options.name})
+    print(made["secret"])
+    return 0
+
+
+def _revoke(client: AdminClient, options: argparse.Namespace) -> int:
+    client.ask("POST", f"/admin/v1/keys/{options.key_id}/revoke", {})
+    print(f"revoked {options.key_id}")
+    return 0

@@ -1,0 +1,82 @@
+"""`flyball serve`: everything on one host, or one role of it."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from proxy.app import environment
+from proxy.budget import BudgetConflict
+from proxy.cli.reading import read_config
+from proxy.identity import IdentityError
+from proxy.processes import AlreadyRunning, CannotListen, NotReady, Supervisor
+from proxy.processes.logs import start_logging
+
+ROLES = ("worker", "collector", "admin")
+
+
+def add_verb(verbs: Any, add_config: Callable[[argparse.ArgumentParser], None]) -> None:
+    """Add `serve` to the command line."""
+    verb = verbs.add_parser(
+        "serve",
+        help="start the proxy, the collector and the admin port",
+        description="Start everything on this host. Without a configuration, known environment variables such as "
+        "OPENAI_API_KEY make providers; without any of those a simulated provider serves sim-* models.",
+    )
+    add_config(verb)
+    verb.add_argument("--role", choices=ROLES, action="append", help="start only this role; may be given repeatedly")
+    verb.set_defaults(verb=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until SIGTERM."""
+    config = read_config(options.config)
+    if config is None:
+        return 1
+    start_logging("supervisor")
+    roles = frozenset(options.role or ROLES)
+    try:
+        return asyncio.run(Supervisor(config, roles, announce).run())
+    except (AlreadyRunning, CannotListen, NotReady, IdentityError, BudgetConflict) as error:
+        print(f"flyball: {error}", file=sys.stderr)
+        return 1
+
+
+def announce(summary: dict[str, Any]) -> None:
+    """Say where everything is, and how to make the first call."""
+    ends = summary["endpoints"]
+    print(f"flyball serves with {summary['workers']} workers")
+    for name, what in (
+        ("data", "data port (base URL for SDKs: add /v1)"),
+        ("admin", "admin API, metrics; console under /console"),
+        ("clickhouse", "embedded ClickHouse (HTTP)"),
+        ("sim", "simulated provider"),
+    ):
+        if name in ends:
+            print(f"  {ends[name]:<34} {what}")
+    print(f"  {summary['home']:<34} state ({summary['state']})")
+    _hint_providers()
+    if "data" in ends:
+        _hint_call(summary)
+    sys.stdout.flush()
+
+
+def _hint_providers() -> None:
+    if environment().get("ANTHROPIC_API_KEY"):
+        print("  note: ANTHROPIC_API_KEY is set, but the Anthropic dialect is not served in this version")
+
+
+def _hint_call(summary: dict[str, Any]) -> None:
+    key_file = Path(summary["home"]) / "first-key"
+    if not key_file.exists():
+        return
+    model = "sim-small" if summary["sim"] else "gpt-5-mini"
+    if summary["sim"]:
+        print("  no provider key was found, so only simulated models (sim-*) are served; they cost nothing real")
+    print("\nTry it:\n")
+    print(f"  curl -s {summary['endpoints']['data']}/v1/chat/completions \\")
+    print(f'    -H "Authorization: Bearer $(cat {key_file})" -H "Content-Type: application/json" \\')
+    print(f'    -d \'{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello"}}]}}\'\n')
+    print("Look at it: flyball console")

@@ -1,0 +1,41 @@
+"""The admin process: admin API, console and metrics on a port of their own."""
+
+import asyncio
+import signal
+
+from proxy.admin.console import FirstCall
+from proxy.app import AdminParts, FollowingReader, Stores
+from proxy.config import Config
+from proxy.core.clock import SystemClock
+from proxy.processes.folder import StateFolder
+from proxy.processes.metrics import render
+from proxy.processes.parent import Parent
+from proxy.processes.server import adopt, http_server
+
+SHUTDOWN_S = 5
+
+
+class AdminProcess:
+    """Serves the admin port until SIGTERM."""
+
+    def __init__(self, config: Config, sim_url: str, parent: Parent) -> None:
+        self._parent = parent
+        self._folder = StateFolder(config.home)
+        stores = Stores.open(config.home, self._folder.ledger, SystemClock())
+        reader = FollowingReader(config.settings.telemetry, config.home, self._folder.clickhouse)
+        first_call = FirstCall(
+            base_url=f"http://{config.settings.server.listen}/v1",
+            model="sim-small" if sim_url else "gpt-5-mini",
+            key=f"$(cat {config.home / 'first-key'})",
+        )
+        self._parts = AdminParts(config, stores, reader, lambda: render(self._folder.run), first_call)
+        self._server = http_server(self._parts.port, SHUTDOWN_S, lambda: parent.say_ready({}))
+
+    async def run(self, descriptor: int) -> None:
+        """Serve on the supervisor's socket. What it shows is read anew each time, so SIGHUP needs nothing."""
+        self._parent.stop_with_it()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: None)
+        try:
+            await self._server.serve(sockets=[adopt(descriptor)])
+        finally:
+            await self._parts.close()

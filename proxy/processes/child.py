@@ -1,0 +1,122 @@
+"""One supervised process: started, watched, started again when it dies."""
+
+import asyncio
+import json
+import logging
+import os
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+READY_DEADLINE_S: Final = 60.0
+BACKOFF_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
+STEADY_S: Final = 30.0
+log = logging.getLogger("flyball.supervisor")
+
+OnReady = Callable[[dict[str, Any]], None]
+OnDeath = Callable[[str], Awaitable[None]]
+
+
+async def _nothing(name: str) -> None:
+    return None
+
+
+@dataclass(kw_only=True)
+class Child:
+    """A process of ours. `arguments` makes the command line of an incarnation, `name` says which one lives.
+
+    The child inherits `sockets`, a pipe that closes when we die, and a pipe on which it says once that it is ready.
+    """
+
+    role: str
+    arguments: Callable[[str], Sequence[str]]
+    new_name: Callable[[], str]
+    sockets: Sequence[int] = ()
+    on_ready: OnReady = field(default=lambda said: None)
+    on_death: OnDeath = field(default=_nothing)
+    name: str = ""
+    restarts: int = 0
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    _process: asyncio.subprocess.Process | None = None
+    _stopping: bool = False
+
+    async def keep(self) -> None:
+        """Run incarnation after incarnation until `stop`; a crash is logged with its exit status."""
+        failures = 0
+        while True:
+            self.name = self.new_name()
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            status = await self._live()
+            await self.on_death(self.name)
+            if self._stopping:
+                return
+            failures = 0 if loop.time() - began > STEADY_S else failures + 1
+            self.restarts += 1
+            wait_s = BACKOFF_S[min(failures, len(BACKOFF_S)) - 1] if failures else 0.0
+            log.error(
+                "a process died and is started again",
+                extra={"role": self.role, "name": self.name, "exit": status, "wait_s": wait_s},
+            )
+            await asyncio.sleep(wait_s)
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the living incarnation."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(number)
+
+    async def stop(self, number: int, deadline_s: float) -> bool:
+        """End the process and start no other; false when it had to be killed after the deadline."""
+        self._stopping = True
+        process = self._process
+        if process is None or process.returncode is not None:
+            return True
+        process.send_signal(number)
+        try:
+            async with asyncio.timeout(deadline_s):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            return False
+        return process.returncode == 0
+
+    async def _live(self) -> int:
+        alive_read, alive_write = os.pipe()
+        ready_read, ready_write = os.pipe()
+        descriptors = [*self.sockets, alive_read, ready_write]
+        command = [
+            sys.executable,
+            "-m",
+            "proxy",
+            *self.arguments(self.name),
+            f"--alive-fd={alive_read}",
+            f"--ready-fd={ready_write}",
+        ]
+        try:
+            self._process = await asyncio.create_subprocess_exec(*command, pass_fds=descriptors, start_new_session=True)
+        finally:
+            os.close(alive_read)
+            os.close(ready_write)
+        reader = asyncio.get_running_loop().create_task(self._hear(ready_read))
+        try:
+            return await self._process.wait()
+        finally:
+            reader.cancel()
+            os.close(alive_write)
+
+    async def _hear(self, descriptor: int) -> None:
+        """Wait for the child's one line that says it is ready, and where it listens."""
+        stream = asyncio.StreamReader()
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(descriptor, "rb", 0)
+        )
+        try:
+            line = await stream.readline()
+            if line:
+                self.on_ready(json.loads(line))
+                self.ready.set()
+        finally:
+            transport.close()

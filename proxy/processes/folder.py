@@ -1,0 +1,60 @@
+"""The state folder: what stands where in it."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class StateFolder:
+    """Paths under one state folder (DESIGN §1)."""
+
+    home: Path
+
+    @property
+    def ledger(self) -> Path:
+        """The SQLite state file."""
+        return self.home / "ledger.sqlite"
+
+    @property
+    def spool(self) -> Path:
+        """Rows on their way to ClickHouse."""
+        return self.home / "spool"
+
+    @property
+    def run(self) -> Path:
+        """Addresses and counters of the running processes."""
+        return self.home / "run"
+
+    @property
+    def endpoints_file(self) -> Path:
+        """Every address in use, as JSON."""
+        return self.run / "endpoints.json"
+
+    def make(self) -> bool:
+        """Make the folder, for its owner only; whether it is new."""
+        new = not self.ledger.exists()
+        for part in (self.home, self.spool, self.run):
+            part.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return new
+
+    def write_endpoints(self, endpoints: dict[str, Any]) -> None:
+        """Publish the addresses in use, whole or not at all."""
+        draft = self.endpoints_file.with_suffix(".draft")
+        draft.write_text(json.dumps(endpoints, indent=2) + "\n")
+        os.replace(draft, self.endpoints_file)
+
+    def endpoints(self) -> dict[str, Any]:
+        """The addresses in use; empty while nothing runs."""
+        try:
+            found = json.loads(self.endpoints_file.read_text())
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def clickhouse(self) -> str | None:
+        """Where the embedded ClickHouse answers now; None while it does not run."""
+        found = self.endpoints().get("clickhouse")
+        return found if isinstance(found, str) else None

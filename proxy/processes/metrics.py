@@ -1,0 +1,89 @@
+"""What the workers count, and the page that Prometheus reads: each worker leaves its numbers in a file, admin sums."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from proxy.core.money import NANO_PER_USD, Nano
+from proxy.core.outcome import Outcome
+from proxy.journey.rooms import Counters
+
+OPERATIONS: Final = "flyball_operations_total"
+COST: Final = "flyball_cost_usd_total"
+UNPRICED: Final = "flyball_unpriced_requests_total"
+UNAUTHORISED: Final = "flyball_unauthorised_total"
+HELP: Final = {
+    OPERATIONS: "Finished client calls by endpoint, outcome and refusal code.",
+    COST: "Dollars spent.",
+    UNPRICED: "Calls served without a known price.",
+    UNAUTHORISED: "Calls refused for lack of a valid key.",
+    "flyball_rows_dropped_total": "Telemetry rows lost, by table and reason.",
+    "flyball_workers": "Worker processes that report.",
+}
+
+
+class WorkerCounters:
+    """One worker's counters; `write` leaves them where the admin process finds them."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._nano = 0
+
+    def operation(self, org: str, endpoint: str, outcome: Outcome, code: str, cost: Nano | None) -> None:
+        """Count one finished operation."""
+        self._counts[f'{OPERATIONS}{{endpoint="{endpoint}",outcome="{outcome.value}",code="{code}"}}'] += 1
+        self._nano += cost or 0
+
+    def unpriced(self, model: str) -> None:
+        """Count one call that was served without a price."""
+        self._counts[UNPRICED] += 1
+
+    def unauthorised(self) -> None:
+        """Count one call without a valid key."""
+        self._counts[UNAUTHORISED] += 1
+
+    def write(self, path: Path, more: Mapping[str, int]) -> None:
+        """Leave the numbers in a file, whole or not at all."""
+        draft = path.with_suffix(".draft")
+        draft.write_text(json.dumps({"counts": {**self._counts, **more}, "nano": self._nano}))
+        os.replace(draft, path)
+
+
+def render(folder: Path) -> str:
+    """All workers' numbers summed, in Prometheus' text format.
+
+    A worker's file outlives it, so that totals do not fall when it is restarted.
+    """
+    total: Counter[str] = Counter()
+    nano = workers = 0
+    for path in sorted(folder.glob("metrics-*.json")):
+        try:
+            said = json.loads(path.read_text())
+        except (OSError, ValueError):
+            continue
+        total.update(said["counts"])
+        nano += said["nano"]
+        workers += 1
+    lines = [f"{name} {count}" for name, count in sorted(total.items())]
+    lines.append(f"{COST} {nano // NANO_PER_USD}.{nano % NANO_PER_USD:09d}")
+    lines.append(f"flyball_workers {workers}")
+    return _with_help(lines)
+
+
+def _with_help(lines: list[str]) -> str:
+    out: list[str] = []
+    told: set[str] = set()
+    for line in lines:
+        name = line.partition("{")[0].partition(" ")[0]
+        if name not in told:
+            told.add(name)
+            kind = "gauge" if name == "flyball_workers" else "counter"
+            out += [f"# HELP {name} {HELP.get(name, name)}", f"# TYPE {name} {kind}"]
+        out.append(line)
+    return "\n".join(out) + "\n"
+
+
+_: type[Counters] = WorkerCounters

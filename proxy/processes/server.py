@@ -1,0 +1,50 @@
+"""uvicorn as we run it: our sockets, our parser, no headers or access lines of its own."""
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+
+from proxy.edge import BoundedHttpProtocol
+
+KEEP_ALIVE_S = 75
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server that says when it has begun to accept."""
+
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept, then say so."""
+        await super().startup(sockets)
+        self._on_started()
+
+
+def http_server(app: Callable[..., Any], shutdown_s: int, on_started: Callable[[], None]) -> Server:
+    """A server for an ASGI app; on SIGTERM it stops accepting and gives running calls `shutdown_s` seconds."""
+    return Server(
+        uvicorn.Config(
+            app,
+            http=BoundedHttpProtocol,
+            ws="none",
+            loop="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=shutdown_s,
+        ),
+        on_started,
+    )
+
+
+def adopt(descriptor: int) -> socket.socket:
+    """A listening socket that the supervisor opened for us."""
+    return socket.socket(fileno=descriptor)

@@ -1,0 +1,273 @@
+"""`flyball serve`: opens the sockets, starts the processes, starts again what dies, and ends everything in order."""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from proxy.app import Stores, environment
+from proxy.budget import BudgetConflict, LedgerUnavailable, SqliteLedger
+from proxy.config import BadConfig, Config, load_config
+from proxy.core.clock import SystemClock
+from proxy.core.ids import new_id
+from proxy.identity import IdentityError, load_or_make_admin_token
+from proxy.processes.child import Child
+from proxy.processes.folder import StateFolder
+from proxy.processes.reload import FileWatch
+from proxy.processes.sockets import open_listeners, shown
+from proxy.processes.sweep import Sweeper
+from proxy.telemetry import Spool
+
+TICK_S: Final = 0.5
+CHECKPOINT_S: Final = 1.0
+SWEEP_S: Final = 5.0
+READY_S: Final = 60.0
+GRACE_S: Final = 5
+log = logging.getLogger("flyball.supervisor")
+
+
+class AlreadyRunning(Exception):
+    """Another Flyball uses this state folder."""
+
+
+class NotReady(Exception):
+    """A process did not come up in time; its own log lines say why."""
+
+
+class Supervisor:
+    """Runs one host's processes over one state folder."""
+
+    def __init__(self, config: Config, roles: frozenset[str], announce: Callable[[dict[str, Any]], None]) -> None:
+        self._config = config
+        self._roles = roles
+        self._announce = announce
+        self._clock = SystemClock()
+        self._folder = StateFolder(config.home)
+        self._endpoints: dict[str, Any] = {}
+        self._children: list[Child] = []
+        self._workers: list[Child] = []
+        self._stop = asyncio.Event()
+        self._reload = asyncio.Event()
+        self._sim_url = ""
+
+    async def run(self) -> int:
+        """Serve until SIGTERM or SIGINT; 0 when everything ended in order.
+
+        Raises:
+            AlreadyRunning, CannotListen, NotReady, IdentityError, BudgetConflict: it could not start.
+        """
+        new = self._folder.make()
+        with _only_one(self._folder, self._roles):
+            stores = Stores.open(self._config.home, self._folder.ledger, self._clock)
+            stores.follow_file(self._config, environment())
+            first_key = stores.keys.first_key(self._config.home)
+            load_or_make_admin_token(self._config.home)
+            ledger = SqliteLedger(stores.state, clock=self._clock, settings=self._config.settings.budget)
+            spool = Spool(self._folder.spool, new_id("wrk"), settings=self._config.settings.telemetry)
+            sweeper = Sweeper(ledger, self._folder.spool, spool, self._clock)
+            if "worker" in self._roles:
+                await sweeper.sweep_all()
+                _forget_counters(self._folder)
+            with contextlib.ExitStack() as sockets:
+                self._make_children(sockets, sweeper)
+                return await self._supervise(stores, sweeper, spool, ledger, new=new, first_key=first_key)
+
+    async def _supervise(
+        self,
+        stores: Stores,
+        sweeper: Sweeper,
+        spool: Spool,
+        ledger: SqliteLedger,
+        *,
+        new: bool,
+        first_key: Path | None,
+    ) -> int:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload.set)
+        keeping = [loop.create_task(child.keep()) for child in self._children]
+        duties = [
+            loop.create_task(duty)
+            for duty in (self._watch_file(stores), self._checkpoint(stores), self._sweep(sweeper, spool))
+        ]
+        try:
+            await self._until_ready()
+            self._publish()
+            self._announce(self._summary(new=new, first_key=first_key))
+            await self._stop.wait()
+        finally:
+            for duty in duties:
+                duty.cancel()
+            clean = await self._end(spool)
+            await asyncio.gather(*keeping, *duties, return_exceptions=True)
+            await ledger.close()
+            stores.state.checkpoint()
+        return 0 if clean else 1
+
+    # starting
+
+    def _make_children(self, sockets: contextlib.ExitStack, sweeper: Sweeper) -> None:
+        server = self._config.settings.server
+        if "collector" in self._roles:
+            self._add("collector", on_ready=self._note_clickhouse)
+        if "worker" in self._roles:
+            if not self._config.has_provider:
+                self._add_sim()
+            data = open_listeners(server.listen, server.workers, "server.listen")
+            self._endpoints["data"] = f"http://{shown(data[0])}"
+            for listener in data:
+                sockets.enter_context(listener)
+                self._workers.append(self._add("worker", listener=listener, on_death=sweeper.sweep_worker))
+        if "admin" in self._roles:
+            admin = sockets.enter_context(open_listeners(server.admin_listen, 1, "server.admin_listen")[0])
+            self._endpoints["admin"] = f"http://{shown(admin)}"
+            self._add("admin", listener=admin)
+
+    def _add(self, role: str, *, listener: socket.socket | None = None, **hooks: Any) -> Child:
+        descriptors = [] if listener is None else [listener.fileno()]
+
+        def arguments(name: str) -> Sequence[str]:
+            given = ["process", role, f"--home={self._config.home}", f"--name={name}", f"--sim-url={self._sim_url}"]
+            given += [f"--config={self._config.path}"] if self._config.path else []
+            return given + [f"--socket-fd={descriptor}" for descriptor in descriptors]
+
+        child = Child(role=role, arguments=arguments, new_name=lambda: new_id("wrk"), sockets=descriptors, **hooks)
+        self._children.append(child)
+        return child
+
+    def _add_sim(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        self._sim_url = f"http://127.0.0.1:{port}/v1"
+        self._endpoints["sim"] = self._sim_url
+        child = Child(
+            role="sim",
+            arguments=lambda name: ["process", "sim", f"--port={port}"],
+            new_name=lambda: "sim",
+        )
+        self._children.append(child)
+
+    async def _until_ready(self) -> None:
+        loop = asyncio.get_running_loop()
+        everything = loop.create_task(self._all_ready())
+        stopped = loop.create_task(self._stop.wait())
+        await asyncio.wait([everything, stopped], timeout=READY_S, return_when=asyncio.FIRST_COMPLETED)
+        late = [child.role for child in self._children if not child.ready.is_set()]
+        everything.cancel()
+        stopped.cancel()
+        await asyncio.gather(everything, stopped, return_exceptions=True)
+        if late and not self._stop.is_set():
+            raise NotReady(f"not ready after {READY_S:.0f} s: {', '.join(late)}; the log lines above say why")
+
+    async def _all_ready(self) -> None:
+        for child in self._children:
+            await child.ready.wait()
+
+    def _note_clickhouse(self, said: dict[str, Any]) -> None:
+        self._endpoints["clickhouse"] = said["clickhouse"]
+        self._publish()
+
+    def _publish(self) -> None:
+        self._folder.write_endpoints(self._folder.endpoints() | self._endpoints | {"pid": os.getpid()})
+
+    def _summary(self, *, new: bool, first_key: Path | None) -> dict[str, Any]:
+        return {
+            "endpoints": self._endpoints,
+            "home": str(self._config.home),
+            "state": "new" if new else "existing",
+            "first_key": str(first_key) if first_key else "",
+            "sim": bool(self._sim_url),
+            "workers": len(self._workers),
+        }
+
+    # duties
+
+    async def _watch_file(self, stores: Stores) -> None:
+        watch = FileWatch(self._config.path)
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TICK_S):
+                    await self._reload.wait()
+            if self._reload.is_set() or watch.changed():
+                self._reload.clear()
+                watch.changed()
+                await asyncio.to_thread(self._take_file, stores)
+
+    def _take_file(self, stores: Stores) -> None:
+        try:
+            config = load_config(self._config.path, environment())
+            stores.follow_file(config, environment())
+        except (BadConfig, IdentityError, BudgetConflict) as error:
+            problems = error.errors if isinstance(error, BadConfig) else [str(error)]
+            log.error("the changed configuration is not used; the old one stays", extra={"errors": problems})
+            return
+        log.info("configuration taken", extra={"generation": config.generation})
+        for child in self._children:
+            if child.role in ("worker", "admin"):
+                child.signal(signal.SIGHUP)
+
+    async def _checkpoint(self, stores: Stores) -> None:
+        while True:
+            await asyncio.sleep(CHECKPOINT_S)
+            await asyncio.to_thread(stores.state.checkpoint)
+
+    async def _sweep(self, sweeper: Sweeper, spool: Spool) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            spool.seal_due()
+            try:
+                hanging = await sweeper.hanging()
+            except LedgerUnavailable:
+                continue
+            living = {worker.name: worker for worker in self._workers}
+            for name in hanging:
+                if name in living:
+                    log.error("a worker hangs and is killed", extra={"name": name})
+                    living[name].signal(signal.SIGKILL)
+                else:
+                    await sweeper.sweep_worker(name)
+
+    # ending
+
+    async def _end(self, spool: Spool) -> bool:
+        """Workers first, so that streams finish and rows are sealed; then the collector, which ships them."""
+        shutdown_s = self._config.settings.server.shutdown_s
+        flush_s = self._config.settings.telemetry.flush_timeout_s
+        clean = await self._stop_roles(("worker", "admin"), shutdown_s + GRACE_S)
+        spool.close()
+        clean &= await self._stop_roles(("collector", "sim"), flush_s + GRACE_S)
+        left = {name: end for name, end in self._folder.endpoints().items() if name not in (*self._endpoints, "pid")}
+        self._folder.write_endpoints(left)
+        return clean
+
+    async def _stop_roles(self, roles: tuple[str, ...], deadline_s: float) -> bool:
+        stops = [child.stop(signal.SIGTERM, deadline_s) for child in self._children if child.role in roles]
+        return all(await asyncio.gather(*stops))
+
+
+@contextlib.contextmanager
+def _only_one(folder: StateFolder, roles: frozenset[str]) -> Iterator[None]:
+    """Hold one lock per role: two supervisors may share a state folder, but never a role in it."""
+    with contextlib.ExitStack() as locks:
+        for role in sorted(roles):
+            lock = locks.enter_context((folder.home / f"lock-{role}").open("a+"))
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise AlreadyRunning(
+                    f"another flyball serves from {folder.home} (its addresses: {folder.endpoints_file}); "
+                    "stop it, or set FLYBALL_HOME to another folder"
+                ) from None
+        yield
+
+
+def _forget_counters(folder: StateFolder) -> None:
+    for path in folder.run.glob("metrics-*.json"):
+        path.unlink()

@@ -1,0 +1,93 @@
+"""Ending the holds of the dead: what was recorded is settled, what was only held is released, the rest is lost.
+
+A lost call is booked at its hold, in one row of its own (DESIGN §6): it was sent, and nobody knows what it cost.
+"""
+
+import logging
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from proxy.budget import Lapsed, Ledger
+from proxy.core.clock import Clock, utc
+from proxy.core.ids import new_id
+from proxy.core.money import ZERO, to_usd_text
+from proxy.core.outcome import Outcome
+from proxy.core.usage import UsageSource
+from proxy.telemetry import AttemptRow, OperationRow, SalvagedRows, Spool, Table, abandoned, salvage
+
+EVER: Final = 1 << 62
+log = logging.getLogger("flyball.sweep")
+
+
+class Sweeper:
+    """Ends holds that nobody else will end; lives in the supervisor."""
+
+    def __init__(self, ledger: Ledger, spool_folder: Path, own_spool: Spool, clock: Clock) -> None:
+        self._ledger = ledger
+        self._folder = spool_folder
+        self._spool = own_spool
+        self._clock = clock
+
+    async def sweep_worker(self, worker: str) -> None:
+        """End every hold of a worker that is certainly dead, then let its rows be shipped."""
+        salvaged = salvage(self._folder, worker)
+        while holds := await self._ledger.holds_of(worker):
+            for lapsed in holds:
+                await self._end(lapsed, salvaged)
+        salvaged.seal()
+        if salvaged.torn_lines:
+            log.warning("a dead worker left a torn row", extra={"worker": worker, "torn": salvaged.torn_lines})
+
+    async def sweep_all(self) -> None:
+        """At start, before any worker lives: end every hold there is."""
+        for worker in abandoned(self._folder, ()):
+            await self.sweep_worker(worker)
+        while holds := await self._ledger.lapsed(EVER):
+            for worker in {lapsed.worker for lapsed in holds}:
+                await self.sweep_worker(worker)
+
+    async def hanging(self) -> set[str]:
+        """Workers whose leases ran out though nobody saw them die: they must be killed before they are swept."""
+        return {lapsed.worker for lapsed in await self._ledger.lapsed(self._clock.now_ns())}
+
+    async def _end(self, lapsed: Lapsed, salvaged: SalvagedRows) -> None:
+        now = self._clock.now_ns()
+        if lapsed.operation in salvaged.costs:
+            await self._ledger.settle(lapsed.operation, salvaged.costs[lapsed.operation] or ZERO, now)
+        elif lapsed.phase == "held":
+            await self._ledger.release(lapsed.operation, only_held=True)
+        else:
+            self._record_lost(lapsed, now)
+            await self._ledger.settle(lapsed.operation, lapsed.amount, now)
+            self._spool.settled(lapsed.operation)
+
+    def _record_lost(self, lapsed: Lapsed, now_ns: int) -> None:
+        row = msgspec.json.decode(lapsed.start_record, type=OperationRow)
+        row.outcome, row.usage_source = Outcome.LOST.value, UsageSource.ESTIMATED.value
+        row.finished_at = utc(now_ns).replace(tzinfo=None).isoformat(" ", "milliseconds")
+        row.cost_usd = row.list_usd = row.held_usd = to_usd_text(lapsed.amount)
+        row.attempts, row.error = 1, "worker_died"
+        attempt = AttemptRow(
+            attempt_id=new_id("att"),
+            operation_id=row.operation_id,
+            started_at=row.charged_at,
+            org=row.org,
+            team=row.team,
+            key_id=row.key_id,
+            key_name=row.key_name,
+            endpoint=row.endpoint,
+            streamed=row.streamed,
+            sent_model=row.requested_model,
+            outcome=row.outcome,
+            usage_source=row.usage_source,
+            cost_usd=row.cost_usd,
+            list_usd=row.list_usd,
+            price_version=row.price_version,
+            error=row.error,
+            worker=row.worker,
+        )
+        self._spool.append(Table.ATTEMPTS, attempt)
+        self._spool.append(Table.OPERATIONS, row)
+        log.warning("a call was lost with its worker", extra={"operation": row.operation_id, "worker": row.worker})
