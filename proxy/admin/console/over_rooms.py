@@ -18,12 +18,13 @@ from proxy.admin.console.readings import (
     SpendSeen,
     Sum,
 )
+from proxy.admin.rooms import SpendReader as RowReader
 from proxy.budget import BudgetState, BudgetStore
 from proxy.core.clock import utc
 from proxy.core.money import ZERO, Nano
 from proxy.core.outcome import Outcome
 from proxy.core.usage import INPUT_BUCKETS, OUTPUT_BUCKETS, Bucket
-from proxy.telemetry import Reader, SpendQuery, SpendRow
+from proxy.telemetry import SpendQuery, SpendRow
 
 _Bucket: TypeAlias = Literal["hour", "day", "all"]
 _OUTCOME: Final = "outcome"
@@ -34,7 +35,7 @@ _SLASH: Final = "/"
 class StoreReadings:
     """What was spent and done, from the telemetry store."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: RowReader) -> None:
         self._reader = reader
 
     async def spend(self, asked: SpendAsked) -> SpendSeen:

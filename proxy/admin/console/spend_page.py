@@ -193,7 +193,7 @@ def _cells(one: Sum, whole: Sum, decimals: int, colour_class: str) -> Html:
 def _unpriced_mark(one: Sum) -> Html | None:
     if not one.unpriced:
         return None
-    return el("span", f"{count(one.unpriced)} unpriced", class_="chip bad")
+    return join(" ", el("span", f"{count(one.unpriced)} unpriced", class_="chip bad"))
 
 
 def _share_bar(part: Nano, whole: Nano, colour_class: str) -> Html:
