@@ -22,6 +22,16 @@ _GZIP_MARK: Final = b"\x1f"
 _ZSTD_WINDOW_LOG: Final = 23
 
 
+def readable(accept_encoding: bytes) -> bytes:
+    """A client's accept-encoding without what cannot be read here; `identity` when nothing is left of it."""
+    kept = [choice.strip() for choice in accept_encoding.split(b",") if _name(choice) in KNOWN_ENCODINGS]
+    return b", ".join(kept) or b"identity"
+
+
+def _name(choice: bytes) -> str:
+    return choice.partition(b";")[0].strip().lower().decode("latin-1")
+
+
 class _Codec(Protocol):
     def take(self, data: bytes, room: int) -> bytes:
         """Inflate at most `room` bytes more; raises what the library raises."""

@@ -10,6 +10,7 @@ MAX_EVENT_BYTES: Final = 8 * 1024 * 1024
 _BLANK_LINE: Final = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
 _LONGEST_SEPARATOR: Final = 4
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
+_CR: Final = 0x0D
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -24,17 +25,23 @@ class EventTooLarge(Exception):
 class SseSplitter:
     """Cuts a stream into raw events, each with its separator; the same events however the stream is split."""
 
-    __slots__ = ("_limit", "_scanned", "_tail")
+    __slots__ = ("_any_line_end", "_limit", "_scanned", "_tail")
 
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._limit = max_event_bytes
         self._tail = bytearray()
         self._scanned = 0
+        self._any_line_end = False
 
     @property
     def tail(self) -> bytes:
         """What has come of the event that is not yet whole."""
         return bytes(self._tail)
+
+    @property
+    def is_between_events(self) -> bool:
+        """Whether all that has come is whole events."""
+        return not self._tail
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """The events that this chunk makes whole.
@@ -69,20 +76,29 @@ class SseSplitter:
         events: list[bytes] = []
         start = 0
         position = max(0, self._scanned - _LONGEST_SEPARATOR + 1)
-        while (found := _BLANK_LINE.search(tail, position)) is not None:
-            end = found.end()
-            if end == len(tail) and tail[-1] == 0x0D:
-                # Its LF may be in the next chunk.
-                break
-            if end - start > self._limit:
-                break
+        self._any_line_end = self._any_line_end or b"\r" in chunk
+        while 0 < (end := self._next_end(position)) <= start + self._limit:
             events.append(bytes(tail[start:end]))
             start = position = end
         del tail[:start]
         self._scanned = len(tail)
+        self._any_line_end = self._any_line_end and bool(tail)
         if self._scanned > self._limit:
             raise EventTooLarge(events)
         return events
+
+    def _next_end(self, position: int) -> int:
+        """Where the next event ends, looked for from a position; -1 when its end has not come."""
+        tail = self._tail
+        if not self._any_line_end:
+            found = tail.find(b"\n\n", position)
+            return found if found < 0 else found + 2
+        blank = _BLANK_LINE.search(tail, position)
+        if blank is None:
+            return -1
+        # A CR at the very end: its LF may be in the next chunk.
+        is_half = blank.end() == len(tail) and tail[-1] == _CR
+        return -1 if is_half else blank.end()
 
 
 def data_of(event: bytes) -> bytes | None:

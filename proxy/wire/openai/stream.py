@@ -57,8 +57,7 @@ class StreamTap:
     """One stream's tap: what is fed is forwarded, and read.
 
     Without `strip_usage` every chunk is given back as it came. With it, whole events are given back, without what
-    asking for usage has added. Call `close` when the stream is over: what is left is read and given back, and
-    `left_in_a_line` says whether the stream broke off in the middle of a line.
+    asking for usage has added. Call `close` when the stream is over: what is left is read and given back.
     """
 
     __slots__ = (
@@ -68,10 +67,10 @@ class StreamTap:
         "_is_responses",
         "_items",
         "_output",
+        "_rest",
         "_splitter",
         "_strip",
         "facts",
-        "left_in_a_line",
     )
 
     def __init__(self, endpoint: Endpoint, *, strip_usage: bool) -> None:
@@ -85,12 +84,18 @@ class StreamTap:
         self._calls: set[tuple[int, int, str]] = set()
         self._ended = False
         self._blind = False
-        self.left_in_a_line = False
+        self._rest = b""
 
     @property
     def between_events(self) -> bool:
-        """Whether what was fed so far ends with a whole event, so that another may be put in."""
-        return not self._splitter.tail
+        """Whether what was forwarded so far ends with a whole event, so that another may be put in."""
+        return not self._blind and (self._strip or self._splitter.is_between_events) and not self._rest
+
+    @property
+    def left_in_a_line(self) -> bool:
+        """Whether what was forwarded breaks off in the middle of a line: then no event can be added that is read."""
+        last = self._rest or (b"" if self._strip else self._splitter.tail)
+        return self._blind or (last != b"" and last[-1:] not in (b"\r", b"\n"))
 
     def feed(self, chunk: bytes) -> bytes:
         """Read a chunk; the bytes to forward now. Never raises, whatever the bytes are."""
@@ -108,9 +113,8 @@ class StreamTap:
 
     def close(self) -> bytes:
         """Read what is left at the end of the stream (a last event without its blank line); the bytes to forward."""
-        rest = self._splitter.close()
-        self.left_in_a_line = self._blind or (rest != b"" and rest[-1:] not in b"\r\n")
-        kept = self._read(rest)
+        self._rest = self._splitter.close()
+        kept = self._read(self._rest)
         return kept if self._strip else b""
 
     def _go_blind(self, events: list[bytes], chunk: bytes) -> bytes:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.wire.encoding import KNOWN_ENCODINGS, Inflater
+from proxy.wire.encoding import KNOWN_ENCODINGS, Inflater, readable
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -101,3 +101,17 @@ def test_an_unknown_encoding_inflates_to_nothing(encoding: str) -> None:
     assert not inflater.known
     assert inflater.feed(b"abc") == b""
     assert encoding not in KNOWN_ENCODINGS
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        (b"gzip, deflate, br, zstd", b"gzip, deflate, zstd"),
+        (b"br", b"identity"),
+        (b"", b"identity"),
+        (b"*", b"identity"),
+        (b"BR;q=1.0, GZIP;q=0.5,identity;q=0", b"GZIP;q=0.5, identity;q=0"),
+    ],
+)
+def test_only_what_can_be_read_is_asked_for(asked: bytes, kept: bytes) -> None:
+    assert readable(asked) == kept

@@ -146,12 +146,23 @@ def test_a_stream_cut_short_ends_in_an_error_its_sdk_raises(endpoint: Endpoint, 
         assert (told["type"], told["message"], told["code"]) == ("error", "it stopped", "upstream_truncated")
 
 
+@pytest.mark.parametrize("strip", [False, True])
 @pytest.mark.parametrize(
-    ("sent", "in_a_line"),
-    [(b"", False), (b"data: {}\n\n", False), (b"data: {}\n", False), (b"data: {", True), (b"data: {}\n\nda", True)],
+    ("sent", "in_a_line", "between_events"),
+    [
+        (b"", False, True),
+        (b"data: {}\n\n", False, True),
+        (b"data: {}\n", False, False),
+        (b"data: {", True, False),
+        (b"data: {}\n\nda", True, False),
+    ],
 )
-def test_a_stream_cut_inside_a_line_is_told(sent: bytes, in_a_line: bool) -> None:
-    tap = StreamTap(Endpoint.CHAT, strip_usage=False)
+def test_a_stream_cut_inside_a_line_is_told(strip: bool, sent: bytes, in_a_line: bool, between_events: bool) -> None:
+    tap = StreamTap(Endpoint.CHAT, strip_usage=strip)
     tap.feed(sent)
+    # Whole events only have been forwarded yet when stripping.
+    assert tap.left_in_a_line is (in_a_line and not strip)
+    assert tap.between_events is (between_events or strip)
     tap.close()
     assert tap.left_in_a_line is in_a_line
+    assert tap.between_events is between_events
