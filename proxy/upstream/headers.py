@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from proxy.wire.encoding import readable
+
 if TYPE_CHECKING:
     from proxy.upstream.provider import Provider
 
@@ -61,7 +63,8 @@ def forwardable(headers: Iterable[RawHeader], provider: "Provider") -> list[RawH
     headers = list(headers)
     extra, replaced, named = provider.forward_headers, provider.extra_headers, _named_by_connection(headers)
     return [
-        (name, value)
+        # An answer in an encoding that cannot be read here would tell its usage to nobody.
+        (name, readable(value) if name == b"accept-encoding" else value)
         for name, value in headers
         if (name in _FORWARDED or name in extra or name.startswith(_FORWARDED_FAMILIES))
         and name not in named

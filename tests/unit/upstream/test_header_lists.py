@@ -33,6 +33,11 @@ def test_anything_else_does_not(name: bytes) -> None:
     assert forwardable([(name, b"x")], PROVIDER) == []
 
 
+def test_an_encoding_that_cannot_be_read_is_not_asked_for() -> None:
+    assert forwardable([(b"accept-encoding", b"br, gzip")], PROVIDER) == [(b"accept-encoding", b"gzip")]
+    assert forwardable([(b"accept-encoding", b"br")], PROVIDER) == [(b"accept-encoding", b"identity")]
+
+
 def test_a_provider_may_ask_for_more() -> None:
     provider = Provider(name="p", base_url="https://api.example", forward_headers=frozenset({b"x-session"}))
     assert forwardable([(b"x-session", b"1"), (b"x-other", b"2")], provider) == [(b"x-session", b"1")]
