@@ -1,7 +1,6 @@
 """Carries sealed segments from the spool to ClickHouse, oldest first, and loses none on the way."""
 
 import asyncio
-import heapq
 import json
 import logging
 import random
@@ -10,7 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from proxy.telemetry.segments import OPEN, REJECTED, SEALED, SegmentName, bytes_in, segments_in
+from proxy.telemetry.parcels import Parcel, Parcels
+from proxy.telemetry.segments import OPEN, REJECTED, SEALED, bytes_in
 from proxy.telemetry.settings import TelemetrySettings
 from proxy.telemetry.shipping import Shipped, Shipper
 from proxy.telemetry.store import StoreAddress
@@ -54,13 +54,14 @@ class _Patience:
 
 
 class Collector:
-    """Ships one spool. `run` until told to stop, then flushes what is sealed."""
+    """Ships one spool: `run` until told to stop, then flushes what is sealed. Only one may run on a spool."""
 
     def __init__(self, spool: Path, address: StoreAddress, settings: TelemetrySettings) -> None:
         self._spool = spool
         self._settings = settings
         self._shipper = Shipper(address, settings)
-        self._patience: dict[SegmentName, _Patience] = {}
+        self._parcels = Parcels(spool)
+        self._patience: dict[str, _Patience] = {}
         self._away_for = 0
         self._reported = self._complained = float("-inf")
         self.metrics = CollectorMetrics()
@@ -79,67 +80,73 @@ class Collector:
         await self._shipper.close()
 
     async def round(self) -> bool:
-        """Send the oldest segments once; whether anything was shipped, so that looking again at once is worth it."""
+        """Send what is due once; whether anything was shipped, so that looking again at once is worth it."""
         due = await asyncio.to_thread(self._due)
         if self._away_for:
             due = due[:1]  # one is enough to find out whether ClickHouse is back
         self.metrics.away = False
         places = asyncio.Semaphore(self._settings.parallel_inserts)
         async with asyncio.TaskGroup() as sending:
-            tasks = [sending.create_task(self._send(name, places)) for name in due]
+            tasks = [sending.create_task(self._send(parcel, places)) for parcel in due]
         self._away_for = self._away_for + 1 if self.metrics.away else 0
-        return not self.metrics.away and any(task.result() in (Shipped.DONE, Shipped.GONE) for task in tasks)
+        return not self.metrics.away and any(task.result() is Shipped.DONE for task in tasks)
 
-    async def _send(self, name: SegmentName, places: asyncio.Semaphore) -> Shipped:
+    async def _send(self, parcel: Parcel, places: asyncio.Semaphore) -> Shipped:
         async with places:
             if self.metrics.away:
                 return Shipped.AWAY
-            outcome, rows = await self._shipper.ship(name, self._spool / SEALED / str(name))
-        self._note(name, outcome, rows)
-        if outcome is Shipped.REFUSED and self._patience[name].refusals >= _MOST_REFUSALS:
-            await asyncio.to_thread(self._reject, name, rows)
+            content = await asyncio.to_thread(self._parcels.content, parcel)
+            rows = content.count(b"\n")
+            outcome = await self._shipper.ship(parcel, content)
+            del content
+            if outcome is Shipped.DONE:
+                await asyncio.to_thread(self._parcels.done, parcel)
+        self._note(parcel, outcome, rows)
+        if outcome is Shipped.REFUSED:
+            await asyncio.to_thread(self._refused, parcel, rows)
         return outcome
 
-    def _note(self, name: SegmentName, outcome: Shipped, rows: int) -> None:
-        if outcome is Shipped.REFUSED:
-            patience = self._patience.setdefault(name, _Patience())
-            patience.refusals += 1
-            patience.not_before = time.monotonic() + min(2.0**patience.refusals / 2, _LONGEST_WAIT_S)
-            self.metrics.refusals += 1
-        else:
-            self._patience.pop(name, None)
-        if outcome is Shipped.DONE:
-            self.metrics.shipped_segments += 1
-            self.metrics.shipped_rows += rows
+    def _note(self, parcel: Parcel, outcome: Shipped, rows: int) -> None:
         self.metrics.away |= outcome is Shipped.AWAY
-        if outcome in (Shipped.AWAY, Shipped.REFUSED):
-            self._complain(name, outcome)
+        if outcome is Shipped.DONE:
+            self._patience.pop(parcel.key, None)
+            self.metrics.shipped_segments += len(parcel.segments)
+            self.metrics.shipped_rows += rows
+        else:
+            self._complain(parcel, outcome)
 
-    def _reject(self, name: SegmentName, rows: int) -> None:
-        """Put a segment aside that ClickHouse will never take; a person must look at it."""
-        self._patience.pop(name, None)
-        rejected = self._spool / REJECTED
-        rejected.mkdir(exist_ok=True)
-        (self._spool / SEALED / str(name)).rename(rejected / str(name))
+    def _refused(self, parcel: Parcel, rows: int) -> None:
+        """ClickHouse does not want these rows: wait and try again, at last put them aside for a person to look at."""
+        self.metrics.refusals += 1
+        if parcel.listed:
+            self._parcels.break_up(parcel)
+            return
+        patience = self._patience.setdefault(parcel.key, _Patience())
+        patience.refusals += 1
+        patience.not_before = time.monotonic() + min(2.0**patience.refusals / 4, _LONGEST_WAIT_S)
+        if patience.refusals < _MOST_REFUSALS:
+            return
+        del self._patience[parcel.key]
+        self._parcels.put_aside(parcel, self._spool / REJECTED)
         self.metrics.rejected_segments += 1
         self.metrics.rejected_rows += rows
         _LOG.error(
             "ClickHouse refused segment %s %d times, it is put aside in %s: %s",
-            name,
+            parcel.key,
             _MOST_REFUSALS,
-            rejected,
+            self._spool / REJECTED,
             self._shipper.last_error,
         )
 
-    def _due(self) -> list[SegmentName]:
-        """The oldest sealed segments whose time has come; also counts what lies there."""
+    def _due(self) -> list[Parcel]:
+        """What to send now; also counts what lies there."""
         now = time.monotonic()
-        names = [name for name, _ in segments_in(self._spool / SEALED)]
-        self.metrics.sealed_segments = len(names)
-        oldest = min((name.first_ns for name in names), default=None)
+        due = self._parcels.due(lambda key: key in self._patience and self._patience[key].not_before > now)
+        backlog = self._parcels.backlog
+        self.metrics.sealed_segments = backlog.segments
+        oldest = backlog.oldest_ns
         self.metrics.lag_seconds = 0.0 if oldest is None else max(0.0, time.time() - oldest / 1e9)
-        ready = (name for name in names if name not in self._patience or self._patience[name].not_before <= now)
-        return heapq.nsmallest(_AT_ONCE, ready, key=str)
+        return due[:_AT_ONCE]
 
     def _pause(self) -> float:
         """Seconds until the next look: short when all is well, growing with jitter while ClickHouse is away."""
@@ -148,11 +155,13 @@ class Collector:
         longest = min(_LOOK_EVERY_S * 2.0 ** min(self._away_for, 10), _LONGEST_WAIT_S)
         return longest * random.uniform(0.5, 1.0)
 
-    def _complain(self, name: SegmentName, outcome: Shipped) -> None:
+    def _complain(self, parcel: Parcel, outcome: Shipped) -> None:
         now = time.monotonic()
         if now - self._complained >= _COMPLAIN_EVERY_S:
             self._complained = now
-            _LOG.warning("segment %s is not shipped (%s): %s", name, outcome.value, self._shipper.last_error)
+            _LOG.warning(
+                "segment %s is not shipped (%s): %s", parcel.segments[0], outcome.value, self._shipper.last_error
+            )
 
     async def _report(self, *, now: bool = False) -> None:
         if now or time.monotonic() - self._reported >= _REPORT_EVERY_S:

@@ -15,6 +15,11 @@ from proxy.telemetry.store import StoreAddress, as_store_failures, connected
 _LOG: Final = logging.getLogger(__name__)
 _FOLDER: Final = Path(__file__).parent / "migrations"
 _FILE: Final = re.compile(r"(\d{4})_(\w+)\.sql")
+_RETENTION: Final = (
+    ("operations", "toDateTime(charged_at)", "operations_days"),
+    ("attempts", "toDateTime(started_at)", "attempts_days"),
+    ("spend_quarter_hours", "quarter", "operations_days"),
+)
 _LEDGER: Final = """CREATE TABLE IF NOT EXISTS {database}.schema_migrations
 (number UInt16, name String, sha256 String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3))
 ENGINE = ReplacingMergeTree ORDER BY number"""
@@ -84,7 +89,22 @@ async def _migrate(client: AsyncClient, values: dict[str, str]) -> list[int]:
             await client.command(statement)
         await _remember(client, database, step)
         _LOG.info("telemetry schema step %04d_%s applied", step.number, step.name)
+    await _keep_retention(client, values)
     return [each.number for each in fresh]
+
+
+async def _keep_retention(client: AsyncClient, values: dict[str, str]) -> None:
+    """Bring a table whose retention was set differently since to the present setting; the others are left alone."""
+    for table, time, setting in _RETENTION:
+        ttl = f"{time} + toIntervalDay({values[setting]})"
+        answer = await client.query(
+            "SELECT position(engine_full, {ttl:String}) FROM system.tables"
+            " WHERE database = {db:String} AND name = {t:String}",
+            parameters={"ttl": f"TTL {ttl} ", "db": values["database"].strip("`"), "t": table},
+        )
+        if answer.result_rows == [(0,)]:
+            await client.command(f"ALTER TABLE {values['database']}.{table} MODIFY TTL {ttl}")
+            _LOG.info("rows of %s are now kept %s days", table, values[setting])
 
 
 async def _remember(client: AsyncClient, database: str, step: Migration) -> None:

@@ -1,20 +1,25 @@
-"""One sealed segment becomes one insert, exactly once however often it is sent."""
+"""One parcel becomes one insert, counted once however often it is sent."""
 
 import asyncio
 import contextlib
 from collections.abc import Mapping
 from enum import Enum
-from pathlib import Path
 from typing import Final
 
 from clickhouse_connect.driver.asyncclient import AsyncClient
 
-from proxy.telemetry.segments import SegmentName
+from proxy.telemetry.parcels import Parcel
 from proxy.telemetry.settings import TelemetrySettings
-from proxy.telemetry.store import StoreAddress, StoreRefused, TelemetryUnavailable, as_store_failures, open_client
+from proxy.telemetry.store import (
+    StoreAddress,
+    StoreRefused,
+    TelemetryUnavailable,
+    as_store_failures,
+    open_client,
+)
 
 INSERT_SETTINGS: Final[Mapping[str, int | str]] = {
-    # One segment must be one block, and the block's token is what ClickHouse knows it by when it comes again,
+    # One parcel must be one block, and the block's token is what ClickHouse knows it by when it comes again,
     # in the table and in what hangs on it.
     "input_format_parallel_parsing": 0,
     "max_insert_block_size": 10_000_000,
@@ -61,16 +66,15 @@ _NOT_THE_CONTENTS_FAULT: Final = frozenset(
 
 
 class Shipped(Enum):
-    """What became of one attempt to send a segment."""
+    """What became of one attempt to send a parcel."""
 
     DONE = "done"
     AWAY = "away"
     REFUSED = "refused"
-    GONE = "gone"
 
 
 class Shipper:
-    """Sends segments; keeps one client as long as it works."""
+    """Sends parcels; keeps one client as long as it works."""
 
     def __init__(self, address: StoreAddress, settings: TelemetrySettings) -> None:
         self._address = address
@@ -79,25 +83,19 @@ class Shipper:
         self._opening = asyncio.Lock()
         self.last_error = ""
 
-    async def ship(self, name: SegmentName, path: Path) -> tuple[Shipped, int]:
-        """Insert a whole segment and delete it; how it went, and the rows in it. The file stays unless it is done."""
+    async def ship(self, parcel: Parcel, content: bytes) -> Shipped:
+        """Insert a parcel's rows as one block; DONE also when ClickHouse had them already."""
         try:
-            content = await asyncio.to_thread(path.read_bytes)
-        except FileNotFoundError:
-            return Shipped.GONE, 0
-        rows = content.count(b"\n")
-        try:
-            if rows:
-                await self._insert(name, content)
+            if content:
+                await self._insert(parcel, content)
         except TelemetryUnavailable as away:
             self.last_error = away.message
             await self.close()
-            return Shipped.AWAY, rows
+            return Shipped.AWAY
         except StoreRefused as refused:
             self.last_error = str(refused)
-            return (Shipped.AWAY if refused.code in _NOT_THE_CONTENTS_FAULT else Shipped.REFUSED), rows
-        await asyncio.to_thread(path.unlink, missing_ok=True)
-        return Shipped.DONE, rows
+            return Shipped.AWAY if refused.code in _NOT_THE_CONTENTS_FAULT else Shipped.REFUSED
+        return Shipped.DONE
 
     async def close(self) -> None:
         """Give the client's connections back."""
@@ -106,15 +104,14 @@ class Shipper:
             with contextlib.suppress(OSError):
                 await client.close()
 
-    async def _insert(self, name: SegmentName, content: bytes) -> None:
+    async def _insert(self, parcel: Parcel, content: bytes) -> None:
         client = await self._connected()
-        token = f"{name}/{name.table}"
         with as_store_failures():
             await client.raw_insert(
-                name.table.value,
+                parcel.table.value,
                 insert_block=content,
                 fmt="JSONEachRow",
-                settings={**INSERT_SETTINGS, "insert_deduplication_token": token},
+                settings={**INSERT_SETTINGS, "insert_deduplication_token": parcel.token},
             )
 
     async def _connected(self) -> AsyncClient:

@@ -10,6 +10,7 @@ tenths of it), then everything new; the oldest rows are kept. Each loss is count
 
 import logging
 import os
+import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,7 +58,8 @@ class Spool:
         self._number = 0
         self._bound = self._settings.spool_mb * 1024 * 1024
         self._used = 0
-        self._measured_ns = self._complained_ns = self._failed_ns = _NEVER
+        self._measuring = threading.Thread()
+        self._measure_at_ns = self._complained_ns = self._failed_ns = _NEVER
         self.dropped: Counter[tuple[str, DropReason]] = Counter()
         """Rows lost, by table and reason."""
         self.written = 0
@@ -109,8 +111,21 @@ class Spool:
         for segment in [each for each in self._waiting if not each.unsettled]:
             self._waiting.remove(segment)
             self._seal(segment)
-        if now - self._measured_ns >= _MEASURE_EVERY_NS:
-            self._measure(now)
+        if now >= self._measure_at_ns and not self._measuring.is_alive():
+            # In a thread, because days without ClickHouse leave very many files. A row written meanwhile may be
+            # missing from the sum until the next time; the bound is not that sharp.
+            self._measuring = threading.Thread(target=self.measure, name="spool-measure", daemon=True)
+            self._measuring.start()
+
+    def measure(self) -> None:
+        """Look at what the whole spool holds: the collector deletes, others write. Slow with many files."""
+        began = self._clock.monotonic_ns()
+        try:
+            self._used = bytes_in(self._folder / SEALED) + bytes_in(self._folder / OPEN)
+        except OSError as why:
+            _LOG.warning("the spool cannot be measured: %s", why)
+        ended = self._clock.monotonic_ns()
+        self._measure_at_ns = ended + max(_MEASURE_EVERY_NS, 50 * (ended - began))
 
     def close(self) -> None:
         """Seal everything: after a clean stop nothing is left to settle."""
@@ -166,14 +181,6 @@ class Spool:
         except OSError as why:
             # It stays under open/ and is found there by salvage at the next start.
             self._complain(f"segment {segment.name} cannot be sealed: {why}")
-
-    def _measure(self, now: int) -> None:
-        """Look at what the whole spool holds: the collector deletes, other workers write."""
-        self._measured_ns = now
-        try:
-            self._used = bytes_in(self._folder / SEALED) + bytes_in(self._folder / OPEN)
-        except OSError as why:
-            self._complain(f"the spool cannot be measured: {why}")
 
     def _drop(self, table: Table, reason: DropReason, why: str) -> None:
         self.dropped[table, reason] += 1

@@ -17,7 +17,8 @@ from starlette.requests import Request
 
 from proxy.core.secret import Secret
 from proxy.telemetry.embedded.coding import deflated, inflated
-from proxy.telemetry.embedded.engine import Answer, Engine, EngineError, Lane
+from proxy.telemetry.embedded.engine import Engine, Lane
+from proxy.telemetry.embedded.session import Answer, EngineError
 from proxy.telemetry.embedded.statement import BadRequest, Statement, read_statement
 
 _T = TypeVar("_T")

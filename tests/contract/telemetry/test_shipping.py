@@ -228,3 +228,64 @@ def test_migrating_again_changes_nothing(collector: CollectorProcess) -> None:
     assert client.query("SELECT number FROM schema_migrations ORDER BY number").result_rows == [
         (each.number,) for each in migrations()
     ]
+
+
+def test_old_months_are_dropped_without_a_mutation(collector: CollectorProcess, operation: Make) -> None:
+    spooled(collector, "old", [operation(1, "old", charged_at="2024-01-05 00:00:00.000"), operation(2, "old")])
+    collector.all_shipped()
+    client = collector.client()
+    deadline = time.monotonic() + 30
+    while client.query("SELECT operation_id FROM operations WHERE org = 'old'").row_count > 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert client.query("SELECT count() FROM system.mutations").result_rows == [(0,)]
+
+
+def test_another_retention_is_applied_at_the_next_start(fresh_collector: Make, operation: Make) -> None:
+    collector: CollectorProcess = fresh_collector(operations_days=400)
+    collector.start()
+    assert collector.stop() == 0
+    collector.changes["operations_days"] = 31
+    collector.start()
+    shown = "SELECT name, extract(engine_full, 'toIntervalDay\\((\\d+)\\)') FROM system.tables"
+    answer = collector.client().query(f"{shown} WHERE database = 'flyball' AND engine_full LIKE '%TTL%'")
+    kept = {str(name): days for name, days in answer.result_rows}
+    assert kept == {"operations": "31", "attempts": "90", "spend_quarter_hours": "31"}
+
+
+def test_a_store_of_a_newer_flyball_is_refused(fresh_collector: Make, capfd: pytest.CaptureFixture[str]) -> None:
+    collector: CollectorProcess = fresh_collector()
+    collector.start()
+    client = collector.client()
+    client.command("INSERT INTO schema_migrations (number, name, sha256) VALUES (999, 'future', '')")
+    assert collector.stop() == 0
+    with pytest.raises(AssertionError, match="did not start"):
+        collector.start()
+    collector.wait()
+    assert "newer Flyball" in capfd.readouterr().err
+
+
+def test_the_engine_has_its_memory_ceiling(fresh_collector: Make) -> None:
+    collector: CollectorProcess = fresh_collector(memory_mb=700)
+    collector.start()
+    asked = "SELECT value FROM system.server_settings WHERE name = 'max_server_memory_usage'"
+    assert collector.client().query(asked).result_rows == [(str(700 * 1024 * 1024),)]
+
+
+def test_a_backlog_of_many_small_segments_ships_fast_around_a_bad_one(fresh_collector: Make, operation: Make) -> None:
+    collector: CollectorProcess = fresh_collector()
+    rows = [operation(number, "backlog") for number in range(3000)]
+    for number, row in enumerate(rows):
+        spooled(collector, f"w{number}", [row])
+    bad = SegmentName(first_ns=1, worker="bad", number=1, table=Table.OPERATIONS)
+    (collector.spool / "sealed" / str(bad)).write_bytes(b'{"operation_id": "op_1", "charged_at": "not a time"}\n')
+    collector.start()
+    deadline = time.monotonic() + 60
+    while collector.spool.joinpath("sealed").exists() and len(list((collector.spool / "sealed").iterdir())) > 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert raw_and_rollup(collector, "backlog") == [expected(rows), expected(rows)]
+    parts = collector.client().query("SELECT count() FROM system.parts WHERE table = 'operations'").result_rows[0][0]
+    assert parts < 400, "small segments must not each become a part"
+    collector.kill()
+    assert len(list((collector.spool / "lists").iterdir())) == 0
