@@ -10,9 +10,9 @@ from proxy.telemetry.rows import AttemptRow, OperationRow
 from proxy.telemetry.rows import Table as Table
 from proxy.telemetry.running import Endpoints as Endpoints
 from proxy.telemetry.running import run_collector
-from proxy.telemetry.salvage import SalvagedRows as SalvagedRows
-from proxy.telemetry.salvage import abandoned as abandoned
-from proxy.telemetry.salvage import salvage as salvage
+from proxy.telemetry.salvaging import SalvagedRows as SalvagedRows
+from proxy.telemetry.salvaging import abandoned as abandoned
+from proxy.telemetry.salvaging import salvage as salvage
 from proxy.telemetry.settings import TelemetrySettings
 from proxy.telemetry.spend import SpendQuery
 from proxy.telemetry.spend import SpendRow as SpendRow

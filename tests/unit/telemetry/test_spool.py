@@ -11,7 +11,7 @@ import pytest
 from proxy.core.clock import SetClock
 from proxy.core.money import Nano
 from proxy.telemetry.rows import AttemptRow, OperationRow, Table
-from proxy.telemetry.salvage import abandoned, salvage
+from proxy.telemetry.salvaging import abandoned, salvage
 from proxy.telemetry.segments import SegmentName
 from proxy.telemetry.settings import TelemetrySettings
 from proxy.telemetry.spool import Spool
