@@ -7,6 +7,8 @@ from proxy.identity.records import ManagedBy
 
 MUST_EXIST: Final = -1
 MUST_NOT_EXIST: Final = 0
+NEVER_MATCHES: Final = 2**62
+"""A version that nothing is at."""
 
 
 def check_version(what: str, found: int | None, expect: int | None) -> None:

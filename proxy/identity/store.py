@@ -11,7 +11,7 @@ from typing import Final, TypeAlias, TypeVar
 from proxy.core.clock import Clock, SystemClock
 from proxy.core.ids import new_id
 from proxy.core.secret import Secret
-from proxy.identity import groups, key_rows, records
+from proxy.identity import groups, key_rows, names, preconditions, records
 from proxy.identity.digests import Digester
 from proxy.identity.errors import IdentityError
 from proxy.identity.file_sync import FileChanges, FileSync
@@ -43,6 +43,10 @@ class KeyStore:
     Key: TypeAlias = records.KeyRecord
     Terms: TypeAlias = records.KeyTerms
     Issued: TypeAlias = records.Issued
+    MUST_EXIST: Final = preconditions.MUST_EXIST
+    MUST_NOT_EXIST: Final = preconditions.MUST_NOT_EXIST
+    NEVER_MATCHES: Final = preconditions.NEVER_MATCHES
+    NAME_PATTERN: Final = names.NAME_PATTERN
 
     def __init__(self, state: StateFile, hash_key: bytes, *, clock: Clock | None = None) -> None:
         self._state = state

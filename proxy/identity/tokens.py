@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from proxy.core.clock import Clock, SystemClock
 from proxy.core.ids import new_id
 from proxy.core.secret import Secret
-from proxy.identity import records
+from proxy.identity import names, records
 from proxy.identity.digests import Digester
 from proxy.identity.errors import IdentityError
 from proxy.identity.names import PERSON_RULE, is_person
@@ -31,6 +31,7 @@ class AdminTokens:
     Role: TypeAlias = records.Role
     Record: TypeAlias = records.TokenRecord
     Issued: TypeAlias = records.IssuedToken
+    PERSON_PATTERN: Final = names.PERSON_PATTERN
 
     def __init__(
         self, state: StateFile, hash_key: bytes, *, bootstrap: Secret | None = None, clock: Clock | None = None

@@ -1,0 +1,69 @@
+"""Operations: the recent ones, and one of them explained."""
+
+from typing import Any, Final
+
+import msgspec
+
+from proxy.admin.call import Answer, Call
+from proxy.admin.faults import Fault, Refusal
+from proxy.admin.paging import listing, place_of
+from proxy.admin.shapes.operations import Attempt, Explained, Operation, OperationQuery, Stage
+from proxy.core.money import exact_usd
+from proxy.telemetry import AttemptRow, OperationDetail, OperationRow, cursor
+
+_FILTERS: Final = {"end_user": "user"} | {
+    name: name for name in ("key", "model", "provider", "outcome", "code", "run", "agent")
+}
+"""Parameters, and what the store calls them."""
+_TOKENS: Final = "_tokens"
+
+
+async def list_operations(call: Call) -> Answer:
+    """The newest operations that the token reaches."""
+    asked = call.query(OperationQuery)
+    org, team = call.binding.narrowed(asked.org, asked.team)
+    filters = {stored: (value,) for name, stored in _FILTERS.items() if (value := getattr(asked, name)) is not None}
+    if team is not None:
+        filters["team"] = (team,)
+    (before,) = place_of(asked.page, 1)
+    found = await call.rooms.reader.recent(org=org, filters=filters, limit=asked.limit + 1, before=before or None)
+    return Answer(listing(found, asked.limit, show_operation, lambda row: (cursor(row),)))
+
+
+async def explain_operation(call: Call) -> Answer:
+    """Why an operation went as it did and cost what it cost."""
+    operation_id = call.path["operation"]
+    found = await call.rooms.reader.operation(operation_id, call.binding.org)
+    if found is None or not call.binding.sees(found.operation.org, found.operation.team):
+        raise Refusal(Fault.NOT_FOUND, f"There is no operation {operation_id}.")
+    return Answer(_explained(found))
+
+
+def show_operation(row: OperationRow) -> Operation:
+    """An operation as it is shown."""
+    shown: Operation = msgspec.convert(_plain(row) | {"id": row.operation_id}, Operation)
+    return shown
+
+
+def _explained(found: OperationDetail) -> Explained:
+    stages = found.operation.stages_ms.items()
+    return Explained(
+        operation=show_operation(found.operation),
+        stages=tuple(Stage(name=name, duration_ms=duration) for name, duration in stages),
+        attempts=tuple(_attempt(row) for row in found.attempts),
+    )
+
+
+def _attempt(row: AttemptRow) -> Attempt:
+    lines = msgspec.json.decode(row.price_lines)
+    shown: Attempt = msgspec.convert(_plain(row) | {"id": row.attempt_id, "price_lines": lines}, Attempt)
+    return shown
+
+
+def _plain(row: OperationRow | AttemptRow) -> dict[str, Any]:
+    """A row's columns, the token columns gathered into one object without the zeros, the cost in both units."""
+    columns: dict[str, Any] = msgspec.structs.asdict(row)
+    tokens = {name: columns.pop(name) for name in list(columns) if name.endswith(_TOKENS)}
+    columns["tokens"] = {name.removesuffix(_TOKENS): count for name, count in tokens.items() if count}
+    columns["cost_nano"] = None if row.cost_usd is None else exact_usd(row.cost_usd)
+    return columns

@@ -1,0 +1,43 @@
+"""What each role may do on the admin port: one table, looked at for every request."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final, TypeAlias
+
+from proxy.identity import AdminTokens
+
+Role: TypeAlias = AdminTokens.Role
+
+
+class Permission(StrEnum):
+    """One thing a person may be allowed to do; every route asks for exactly one."""
+
+    KNOW_ONESELF = "know oneself"
+    READ_TENANTS = "read tenants"
+    CHANGE_TENANTS = "change tenants"
+    READ_BUDGETS = "read budgets"
+    CHANGE_BUDGETS = "change budgets"
+    READ_SPEND = "read spend"
+    READ_OPERATIONS = "read operations"
+    READ_TOKENS = "read tokens"
+    CHANGE_TOKENS = "change tokens"
+    READ_AUDIT = "read audit"
+
+
+_EVERYONE: Final = frozenset(
+    {Permission.KNOW_ONESELF, Permission.READ_TENANTS, Permission.READ_BUDGETS, Permission.READ_OPERATIONS}
+)
+
+PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
+    Role.OWNER: frozenset(Permission),
+    Role.BILLING: _EVERYONE | {Permission.READ_SPEND, Permission.CHANGE_BUDGETS},
+    Role.POLICY_ADMIN: _EVERYONE,
+    Role.APPROVER: _EVERYONE,
+    Role.AUDITOR: _EVERYONE | {Permission.READ_SPEND, Permission.READ_TOKENS, Permission.READ_AUDIT},
+    Role.VIEWER: _EVERYONE | {Permission.READ_SPEND},
+}
+
+
+def may(role: Role, permission: Permission) -> bool:
+    """Whether a role includes a permission."""
+    return permission in PERMISSIONS[role]

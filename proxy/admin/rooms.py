@@ -1,0 +1,95 @@
+"""What the admin port stands on; the composition root plugs it in."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from starlette.types import ASGIApp
+
+from proxy.budget import BudgetStore
+from proxy.core.clock import Clock
+from proxy.core.secret import Secret
+from proxy.identity import AdminIdentity, AdminTokens, KeyStore
+from proxy.state import StateFile
+from proxy.telemetry import OperationDetail, OperationRow, Reader, SpendQuery, SpendRow
+
+
+class SpendReader(Protocol):
+    """Who knows what was spent and done: telemetry's Reader. Each raises core's Refused."""
+
+    async def spend(self, asked: SpendQuery) -> list[SpendRow]:
+        """What was spent, by bucket and group."""
+        ...
+
+    async def operation(self, operation: str, org: str | None) -> OperationDetail | None:
+        """One operation of this org (None = any) with its attempts; None when there is none."""
+        ...
+
+    async def recent(
+        self,
+        *,
+        org: str | None,
+        filters: Mapping[str, Sequence[str]] | None = None,
+        limit: int = 50,
+        before: str | None = None,
+    ) -> list[OperationRow]:
+        """The latest operations, newest first; `before` is the cursor of the last row one has."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """One change that a person made: what is written into the audit trail. No secret is in it."""
+
+    at_ns: int
+    actor: str
+    role: str
+    action: str
+    subject: str
+    org: str | None
+    team: str | None
+    before: bytes | None
+    after: bytes | None
+
+
+class AuditLog(Protocol):
+    """The trail of changes; only ever appended to."""
+
+    def append(self, change: Change) -> None:
+        """Keep a change; returns when it is safe. Blocks for a short disk access."""
+        ...
+
+    def newest(
+        self, *, before: int | None, org: str | None, team: str | None, filters: Mapping[str, str], limit: int
+    ) -> Sequence[tuple[int, Change]]:
+        """Changes with their numbers, newest first, from the one before number `before`; None as org or team is all."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdminRooms:
+    """Everything the admin port needs.
+
+    `allowed_hosts` are Host names it answers to beside the loopback ones (`*` is any). `metrics` gives the
+    Prometheus text, behind `metrics_token` when that is set. `console_link` makes a one-time path into the console
+    for a person, `signed_out` is told when a person's token is gone.
+    """
+
+    state: StateFile
+    hash_key: bytes = field(repr=False)
+    key_store: KeyStore
+    tokens: AdminTokens
+    budget_store: BudgetStore
+    reader: SpendReader
+    clock: Clock
+    metrics: Callable[[], str] = str
+    metrics_token: Secret | None = None
+    console: ASGIApp | None = None
+    console_link: Callable[[AdminIdentity], str] | None = None
+    signed_out: Callable[[str], None] | None = None
+    audit: AuditLog | None = None
+    allowed_hosts: frozenset[str] = frozenset()
+    version: str = ""
+
+
+_: type[SpendReader] = Reader

@@ -1,0 +1,131 @@
+"""Operations: the recent ones as a list, one of them explained."""
+
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import Meta
+
+from proxy.admin.shapes.common import NanoInt, Shape, TenantPageQuery, UsdText, Word
+
+Money: TypeAlias = UsdText | None
+Nanos: TypeAlias = NanoInt | None
+Milliseconds: TypeAlias = Annotated[float, Meta(description="Milliseconds.")]
+
+
+class OperationQuery(TenantPageQuery, frozen=True, kw_only=True):
+    """Which operations, newest first."""
+
+    key: Annotated[Word | None, Meta(description="Of the key with this name.")] = None
+    model: Word | None = None
+    provider: Word | None = None
+    outcome: Word | None = None
+    code: Word | None = None
+    run: Word | None = None
+    end_user: Word | None = None
+    agent: Word | None = None
+
+
+class Operation(Shape, frozen=True, kw_only=True):
+    """One client call: who, what, how it ended, what it cost. A null cost is an unknown price."""
+
+    id: str
+    charged_at: str
+    finished_at: str
+    org: str
+    team: str
+    key_id: str
+    key_name: str
+    cost_center: str
+    owner: str
+    end_user: str
+    agent: str
+    run: str
+    tags: dict[str, str]
+    endpoint: str
+    streamed: bool
+    requested_model: str
+    model: str
+    provider: str
+    route: str
+    outcome: str
+    code: str
+    status: int
+    finish_reason: str
+    usage_source: str
+    usage_flaws: list[str]
+    service_tier: str
+    tokens: dict[str, int]
+    tool_fees: dict[str, int]
+    cost_usd: Money
+    cost_nano: Nanos
+    list_usd: Money
+    stated_usd: Money
+    held_usd: UsdText
+    overrun_usd: UsdText
+    price_version: str
+    price_source: str
+    duration_ms: Milliseconds
+    ttft_ms: Milliseconds | None
+    overhead_ms: Milliseconds
+    reason: str
+    error: str
+    provider_request_id: str
+    object: Literal["operation"] = "operation"
+
+
+class Stage(Shape, frozen=True, kw_only=True):
+    """One stage of the call's journey."""
+
+    name: str
+    duration_ms: Milliseconds
+
+
+class PriceLine(Shape, frozen=True, kw_only=True):
+    """Quantity × rate of one bucket or tool fee, unrounded."""
+
+    bucket: str
+    quantity: int
+    usd_per_mtok: str
+    usd: str
+
+
+class Attempt(Shape, frozen=True, kw_only=True):
+    """One upstream request of an operation."""
+
+    id: str
+    number: int
+    purpose: str
+    started_at: str
+    provider: str
+    sent_model: str
+    model: str
+    outcome: str
+    status: int
+    error: str
+    finish_reason: str
+    usage_source: str
+    usage_flaws: list[str]
+    service_tier: str
+    raw_usage: str
+    tokens: dict[str, int]
+    tool_fees: dict[str, int]
+    cost_usd: Money
+    cost_nano: Nanos
+    list_usd: Money
+    stated_usd: Money
+    price_version: str
+    price_source: str
+    price_lines: tuple[PriceLine, ...]
+    duration_ms: Milliseconds
+    ttft_ms: Milliseconds | None
+    response_bytes: int
+    provider_request_id: str
+    retry_after_s: int | None
+
+
+class Explained(Shape, frozen=True, kw_only=True):
+    """Why an operation went as it did and cost what it cost."""
+
+    operation: Operation
+    stages: tuple[Stage, ...]
+    attempts: tuple[Attempt, ...]
+    object: Literal["operation_explained"] = "operation_explained"

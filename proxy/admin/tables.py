@@ -1,0 +1,72 @@
+"""The admin port's own tables in the state file; writing them makes nobody reload anything."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from proxy.state import StateFile, migrate
+
+STEPS: Final = (
+    """
+    CREATE TABLE audit (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        at_ns INTEGER NOT NULL,
+        actor TEXT NOT NULL,
+        role TEXT NOT NULL,
+        action TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        org TEXT,
+        team TEXT,
+        before BLOB, -- JSON, without secrets
+        after BLOB
+    ) STRICT;
+    CREATE INDEX audit_by_org ON audit (org, number);
+    """,
+    """
+    -- Answers to POSTs with an Idempotency-Key, kept for a day. No secret is in here: body has null in its place,
+    -- and mark and nonce let only the same token with the same key derive it again (idempotency.py).
+    CREATE TABLE admin_answers (
+        digest BLOB PRIMARY KEY,
+        request BLOB NOT NULL,
+        nonce BLOB NOT NULL,
+        mark TEXT,
+        status INTEGER, -- NULL while the first request is being answered
+        body BLOB,
+        at_ns INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX admin_answers_by_age ON admin_answers (at_ns);
+    """,
+)
+
+
+class Tables:
+    """One connection for short reads and writes, from any thread."""
+
+    def __init__(self, state: StateFile) -> None:
+        self._lock = threading.Lock()
+        self._connection = state.connect()
+        migrate(self._connection, "admin", STEPS)
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """One transaction; waits up to 2 s for its turn.
+
+        Raises:
+            sqlite3.OperationalError: others kept the file locked.
+        """
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """The connection, to be read from with single statements."""
+        with self._lock:
+            yield self._connection

@@ -1,0 +1,127 @@
+"""A running admin port: real uvicorn on a real socket, a scripted reader behind it."""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+
+from proxy.admin import AdminRooms, build_admin
+from proxy.budget import BudgetStore
+from proxy.core.clock import SetClock
+from proxy.core.refusal import Refused
+from proxy.core.secret import Secret
+from proxy.identity import AdminTokens, KeyStore
+from proxy.state import StateFile
+from proxy.telemetry import OperationDetail, OperationRow, SpendQuery, SpendRow
+
+HASH_KEY = bytes(range(32))
+BOOTSTRAP = "fba-bootstrap-token-of-the-tests"
+
+
+@dataclass
+class ScriptedReader:
+    """A reader that answers what it was told to, and remembers what it was asked."""
+
+    rows: list[SpendRow] = field(default_factory=list)
+    operations: list[OperationDetail] = field(default_factory=list)
+    fails: Refused | Exception | None = None
+    asked: list[SpendQuery] = field(default_factory=list)
+    recently: list[dict[str, Any]] = field(default_factory=list)
+
+    async def spend(self, asked: SpendQuery) -> list[SpendRow]:
+        self.asked.append(asked)
+        if self.fails is not None:
+            raise self.fails
+        return self.rows[: asked.limit]
+
+    async def operation(self, operation: str, org: str | None) -> OperationDetail | None:
+        for each in self.operations:
+            if each.operation.operation_id == operation and org in (None, each.operation.org):
+                return each
+        return None
+
+    async def recent(
+        self,
+        *,
+        org: str | None,
+        filters: Mapping[str, Sequence[str]] | None = None,
+        limit: int = 50,
+        before: str | None = None,
+    ) -> list[OperationRow]:
+        self.recently.append({"org": org, "filters": filters, "limit": limit, "before": before})
+        return [each.operation for each in self.operations if org in (None, each.operation.org)][:limit]
+
+
+@dataclass
+class Port:
+    """An admin port and all that stands behind it."""
+
+    url: str
+    rooms: AdminRooms
+    reader: ScriptedReader
+    clock: SetClock
+    signed_out: list[str]
+
+    def as_owner(self) -> httpx.Client:
+        """A client with the bootstrap token."""
+        return self.client(BOOTSTRAP)
+
+    def client(self, token: str | None = None) -> httpx.Client:
+        """A client with this token, or with none; its paths start at the port's root."""
+        headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=10)
+
+    def person(self, name: str, role: str, org: str | None = None, team: str | None = None) -> httpx.Client:
+        """A client of a new person with this role and binding."""
+        issued = self.rooms.tokens.create(name, AdminTokens.Role(role), org=org, team=team)
+        return self.client(issued.secret.reveal())
+
+    def tenants(self, *orgs: str) -> None:
+        """Orgs with the teams support and sales in each, one key `bot` in either, one budget per team and org."""
+        with self.as_owner() as owner:
+            for org in orgs:
+                made = [owner.put(f"/admin/v1/orgs/{org}", json={})]
+                for team in ("support", "sales"):
+                    made.append(owner.put(f"/admin/v1/teams/{org}/{team}", json={}))
+                    made.append(owner.post("/admin/v1/keys", json={"org": org, "team": team, "name": "bot"}))
+                    budget = {"scope": f"team:{org}/{team}", "limit_usd": 5}
+                    made.append(owner.put(f"/admin/v1/budgets/{org}-{team}", json=budget))
+                made.append(owner.put(f"/admin/v1/budgets/{org}", json={"scope": f"org:{org}", "limit_usd": "9"}))
+                assert [each.status_code for each in made] == [201] * len(made)
+
+
+@contextmanager
+def serving(folder: Path, clock: SetClock, **more: Any) -> Iterator[Port]:
+    """An admin port on a free port of the loopback, until the block ends."""
+    state = StateFile(folder / "ledger.sqlite")
+    reader = ScriptedReader()
+    signed_out: list[str] = []
+    rooms = AdminRooms(
+        state=state,
+        hash_key=HASH_KEY,
+        key_store=KeyStore(state, HASH_KEY, clock=clock),
+        tokens=AdminTokens(state, HASH_KEY, bootstrap=Secret(BOOTSTRAP), clock=clock),
+        budget_store=BudgetStore(state, clock=clock),
+        reader=reader,
+        clock=clock,
+        signed_out=signed_out.append,
+        **more,
+    )
+    server = uvicorn.Server(uvicorn.Config(build_admin(rooms), port=0, log_level="error", lifespan="on"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        thread.join(0.005)
+        assert thread.is_alive()
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield Port(f"http://127.0.0.1:{port}", rooms, reader, clock, signed_out)
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        state.close()

@@ -1,0 +1,121 @@
+"""Budgets over the wire: put, read with live state, deleted."""
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from proxy.budget import BudgetEntry, HoldRequest, SqliteLedger
+from proxy.core.money import Nano
+from tests.unit.admin.admin_port import Port
+
+MONTH = "/admin/v1/budgets/acme-month"
+BODY = {"scope": "org:acme", "limit_usd": 500, "timezone": "Europe/Berlin"}
+
+
+async def _spend_and_hold(port: Port) -> None:
+    """One call that cost 2.000000001 dollars, and one under way that holds a quarter."""
+    ledger = SqliteLedger(port.rooms.state, clock=port.clock)
+    now = port.clock.now_ns()
+    lines = port.rooms.budget_store.load().lines_for(["org:acme"], now)
+    for operation, amount in (("op_" + "1" * 32, 2_000_000_001), ("op_" + "2" * 32, 250_000_000)):
+        await ledger.hold(
+            HoldRequest(
+                operation=operation,
+                worker="wrk_1",
+                lines=lines,
+                amount=Nano(amount),
+                charged_at_ns=now,
+                lease_until_ns=now + 10**12,
+                start_record=b"{}",
+            )
+        )
+    await ledger.settle("op_" + "1" * 32, Nano(2_000_000_001), now)
+    await ledger.close()
+
+
+def test_a_budget_shows_what_a_refusal_shows(port: Port, owner: httpx.Client) -> None:
+    made = owner.put(MONTH, json=BODY | {"opening_spent_usd": "12.5"})
+    assert made.status_code == 201
+    asyncio.run(_spend_and_hold(port))
+    shown = owner.get(MONTH).json()
+    assert {name: shown[name] for name in shown if name.endswith(("_usd", "_nano"))} == {
+        "limit_usd": "500.00",
+        "limit_nano": 500_000_000_000,
+        "spent_usd": "14.500000001",
+        "spent_nano": 14_500_000_001,
+        "held_usd": "0.25",
+        "held_nano": 250_000_000,
+        "overrun_usd": "0.00",
+        "overrun_nano": 0,
+        "remaining_usd": "485.249999999",
+        "remaining_nano": 485_249_999_999,
+        "opening_spent_usd": "12.50",
+        "opening_spent_nano": 12_500_000_000,
+    }
+    assert (shown["current_window"], shown["resets_at"]) == ("2026-11", "2026-11-30T23:00:00Z")
+    assert (shown["scope"], shown["hard"], shown["managed_by"]) == ("org:acme", True, "api")
+
+
+def test_a_total_never_resets(owner: httpx.Client) -> None:
+    made = owner.put(MONTH, json=BODY | {"window": "total", "hard": False}).json()
+    assert (made["resets_at"], made["current_window"], made["hard"]) == (None, "total", False)
+
+
+def test_conditions_hold_for_what_is_said_not_for_what_is_spent(port: Port, owner: httpx.Client) -> None:
+    first = owner.put(MONTH, json=BODY, headers={"if-none-match": "*"})
+    tag = first.headers["etag"]
+    assert owner.get(MONTH).headers["etag"] == tag
+    second = owner.put(MONTH, json=BODY | {"limit_usd": "501"}, headers={"if-match": tag})
+    assert second.status_code == 200 and second.headers["etag"] != tag
+    for headers in ({"if-match": tag}, {"if-none-match": "*"}):
+        stale = owner.put(MONTH, json=BODY, headers=headers)
+        assert (stale.status_code, stale.json()["error"]["code"]) == (412, "precondition_failed")
+    assert owner.delete(MONTH, headers={"if-match": tag}).status_code == 412
+    assert owner.delete(MONTH, headers={"if-match": second.headers["etag"]}).status_code == 200
+    assert owner.get(MONTH).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("change", "params"),
+    [
+        ({"limit_usd": "0.0000000001"}, ["limit_usd"]),
+        ({"limit_usd": "-1"}, ["limit_usd"]),
+        ({"limit_usd": "many"}, ["limit_usd"]),
+        ({"limit_usd": None}, ["limit_usd"]),
+        ({"limit_usd": "NaN"}, ["limit_usd"]),
+        ({"limit_usd": "1e999999"}, ["limit_usd"]),
+        ({"limit_usd": "12.3000000000000000000000000000000000001"}, ["limit_usd"]),
+        ({"scope": "org:"}, ["scope"]),
+        ({"window": "week", "timezone": 5}, ["window", "timezone"]),
+        ({"timezone": "Mars/Olympus"}, ["timezone"]),
+        ({"limit_usd": "0.0000000001", "timezone": "Mars/Olympus"}, ["limit_usd", "timezone"]),
+        ({"ladder": []}, ["ladder"]),
+    ],
+)
+def test_bad_budgets_are_named_all_at_once(owner: httpx.Client, change: dict[str, Any], params: list[str]) -> None:
+    response = owner.put(MONTH, json=BODY | change)
+    assert response.status_code == 400, response.text
+    error = response.json()["error"]
+    found = [each["param"] for each in error.get("flyball", {"problems": [error]})["problems"]]
+    assert found == params
+    assert owner.get(MONTH).status_code == 404
+
+
+def test_what_the_file_says_is_not_changed(port: Port, owner: httpx.Client) -> None:
+    port.rooms.budget_store.sync_from_file([BudgetEntry(name="acme-month", scope="org:acme", limit_usd=Decimal(1))])
+    for response in (owner.put(MONTH, json=BODY), owner.delete(MONTH)):
+        assert (response.status_code, response.json()["error"]["code"]) == (409, "managed_by_file")
+    assert owner.get(MONTH).json()["managed_by"] == "file"
+
+
+def test_lists_are_paged_and_narrowed(port: Port, owner: httpx.Client) -> None:
+    port.tenants("acme", "beta")
+    page = owner.get("/admin/v1/budgets", params={"limit": 4}).json()
+    rest = owner.get("/admin/v1/budgets", params={"page": page["next_page"]}).json()
+    assert [each["name"] for each in page["data"]] == ["acme", "acme-sales", "acme-support", "beta"]
+    assert [each["name"] for each in rest["data"]] == ["beta-sales", "beta-support"]
+    sales = owner.get("/admin/v1/budgets", params={"org": "acme", "team": "sales"}).json()
+    assert [each["name"] for each in sales["data"]] == ["acme-sales"]

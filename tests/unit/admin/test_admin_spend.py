@@ -1,0 +1,115 @@
+"""Spend and operations over the wire, as the reader tells them."""
+
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from proxy.core.refusal import Refusal, Refused
+from tests.unit.admin.admin_port import Port
+from tests.unit.admin.telemetry_rows import operation, spend
+
+START = 1_793_491_200
+OPERATION = "op_019a9f3c8e007b4c8000000000000001"
+
+
+def test_spend_asks_what_was_asked_and_shows_it_exactly(port: Port, owner: httpx.Client) -> None:
+    port.reader.rows = [spend("gpt-5", 1_000_000_000_000_000_001), spend("o3", 5)]
+    query = f"start_time={START}&end_time={START + 86400}&bucket_width=1h&timezone=Europe/Berlin"
+    query += "&group_by[]=model&end_user=u1&tag=env%3Dprod&tag=env%3Ddev"
+    found = owner.get(f"/admin/v1/spend?{query}").json()
+    asked = port.reader.asked[-1]
+    assert (asked.start, asked.end) == (datetime.fromtimestamp(START, UTC), datetime.fromtimestamp(START + 86400, UTC))
+    assert (asked.bucket, asked.timezone, asked.group_by, asked.org) == ("hour", "Europe/Berlin", ("model",), None)
+    assert asked.filters == {"user": ("u1",), "tag:env": ("prod", "dev")}
+    assert found["data"][0] == {
+        "object": "spend",
+        "start_time": 1_795_046_400,
+        "group": {"model": "gpt-5"},
+        "cost_usd": "1000000000.000000001",
+        "cost_nano": 1_000_000_000_000_000_001,
+        "list_usd": "2000000000.000000002",
+        "list_nano": 2_000_000_000_000_000_002,
+        "calls": 2,
+        "unpriced_calls": 1,
+        "refused_calls": 1,
+        "tokens": {"input": 10},
+    }
+    assert len(found["data"]) == 2 and found["has_more"] is False
+
+
+def test_spend_is_paged_to_the_end(port: Port, owner: httpx.Client) -> None:
+    port.reader.rows = [spend(f"m{number}", number) for number in range(5)]
+    query = f"/admin/v1/spend?start_time={START}&group_by=model&limit=2"
+    found = owner.get(query).json()
+    seen = [each["group"]["model"] for each in found["data"]]
+    while found["has_more"]:
+        found = owner.get(f"{query}&page={found['next_page']}").json()
+        seen += [each["group"]["model"] for each in found["data"]]
+    assert seen == ["m0", "m1", "m2", "m3", "m4"]
+
+
+def test_the_end_is_now_when_it_is_left_out(port: Port, owner: httpx.Client) -> None:
+    assert owner.get(f"/admin/v1/spend?start_time={START}").status_code == 200
+    assert port.reader.asked[-1].end == datetime(2026, 11, 20, 12, 0, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "start_time=5&end_time=5",
+        "start_time=0&bucket_width=1h",
+        f"start_time={START}&group_by=model&group_by=model",
+        f"start_time={START}&group_by=secret",
+        f"start_time={START}&tag=env",
+        f"start_time={START}&where=1",
+        f"start_time={START}&org=a&org=" + "x" * 257,
+    ],
+)
+def test_bad_questions_are_refused_before_the_store_is_asked(port: Port, owner: httpx.Client, query: str) -> None:
+    assert owner.get(f"/admin/v1/spend?{query}").status_code == 400
+    assert port.reader.asked == []
+
+
+def test_a_store_that_is_away_is_503_and_a_bad_zone_400(port: Port, owner: httpx.Client) -> None:
+    port.reader.fails = Refused(Refusal.DEPENDENCY_UNAVAILABLE, "the telemetry store cannot answer", retry_after_s=5)
+    response = owner.get(f"/admin/v1/spend?start_time={START}")
+    assert (response.status_code, response.headers["retry-after"]) == (503, "5")
+    assert response.json()["error"]["code"] == "dependency_unavailable"
+    port.reader.fails = Refused(Refusal.INVALID_REQUEST, "'Mars' is no IANA time zone", param="timezone")
+    response = owner.get(f"/admin/v1/spend?start_time={START}&timezone=Mars")
+    assert (response.status_code, response.json()["error"]["param"]) == (400, "timezone")
+
+
+def test_an_operation_is_explained(port: Port, owner: httpx.Client) -> None:
+    port.reader.operations = [operation(OPERATION)]
+    found = owner.get(f"/admin/v1/operations/{OPERATION}").json()
+    assert found["operation"]["id"] == OPERATION
+    assert (found["operation"]["cost_usd"], found["operation"]["cost_nano"]) == ("0.0125", 12_500_000)
+    assert found["operation"]["tokens"] == {"input": 1000, "output": 7}
+    assert found["stages"] == [
+        {"name": "identity", "duration_ms": 0.01},
+        {"name": "upstream", "duration_ms": 812.5},
+    ]
+    (attempt,) = found["attempts"]
+    assert attempt["price_lines"] == [{"bucket": "input", "quantity": 1000, "usd_per_mtok": "12.5", "usd": "0.0125"}]
+    assert owner.get("/admin/v1/operations/op_unknown").status_code == 404
+
+
+def test_recent_operations_are_filtered_and_paged(port: Port, owner: httpx.Client) -> None:
+    port.reader.operations = [operation(f"op_{number}") for number in range(3)]
+    found = owner.get("/admin/v1/operations?limit=2&org=acme&model=gpt-5&end_user=u1").json()
+    assert [each["id"] for each in found["data"]] == ["op_0", "op_1"]
+    owner.get(f"/admin/v1/operations?page={found['next_page']}")
+    first, second = port.reader.recently
+    assert first == {"org": "acme", "filters": {"user": ("u1",), "model": ("gpt-5",)}, "limit": 3, "before": None}
+    assert second["before"] == "2026-11-20 11:00:00.000/op_1"
+
+
+def test_an_unknown_price_is_null(port: Port, owner: httpx.Client) -> None:
+    found = operation(OPERATION)
+    found.operation.cost_usd = None
+    port.reader.operations = [found]
+    shown = owner.get(f"/admin/v1/operations/{OPERATION}").json()["operation"]
+    assert (shown["cost_usd"], shown["cost_nano"]) == (None, None)
