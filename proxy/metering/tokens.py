@@ -16,12 +16,14 @@ import tiktoken
 from proxy.metering.families import Family, family_of
 from proxy.metering.memo import Key, Memo, key_of
 from proxy.metering.settings import MeteringSettings
-from proxy.metering.vocabulary import VOCAB_FOLDER, VOCABULARIES, EncodingName, load
+from proxy.metering.vocabulary import VOCAB_FOLDER, EncodingName, load, verify
 from proxy.wire.endpoint import Endpoint
 from proxy.wire.openai.request import Countable, read_countable
 
 PER_MESSAGE: Final = 4
 PER_PROMPT: Final = 3
+PER_FOREIGN_TEXT: Final = 2
+"""Other families mark where a bare text begins, and some where it ends."""
 PER_TOOL: Final = 16
 """A bound for what a definition costs beside its JSON, which is longer than the form the model is shown."""
 AUDIO_BYTES_PER_TOKEN: Final = 100
@@ -61,13 +63,15 @@ class TokenCounter:
         self._encodings: dict[EncodingName, tiktoken.Encoding] = {}
 
     async def warm(self) -> None:
-        """Load both vocabularies now, rather than on the first call's time.
+        """Check both vocabularies and load the one in general use now, rather than on the first call's time.
+
+        The other is loaded by the first call of a model of its time: it would cost every worker 20 MB.
 
         Raises:
             BadVocabulary: a file is missing or has been changed.
         """
-        for name in VOCABULARIES:
-            await self._on_thread(self._encoding, name)
+        await self._on_thread(verify, self._folder)
+        await self._on_thread(self._encoding, "o200k_base")
 
     async def count_input(self, model: str, endpoint: Endpoint, body: bytes) -> InputCount:
         """The input tokens of a request body: no fewer than its provider will bill, where that can be bounded.
@@ -82,7 +86,7 @@ class TokenCounter:
         texts = await self._count(family.encoding, countable.texts)
         tokens = texts + self._around(family, endpoint, countable)
         if family.native:
-            return InputCount(tokens, countable.is_text, family.encoding)
+            return InputCount(tokens, countable.is_text and not family.preamble, family.encoding)
         return InputCount(self._with_margin(tokens), False, family.encoding)
 
     async def count_output(self, model: str, texts: Sequence[str], chars: int) -> int:
@@ -139,6 +143,8 @@ class TokenCounter:
         tokens = countable.markers + countable.token_ids + PER_MESSAGE * countable.messages
         if endpoint is Endpoint.CHAT or endpoint is Endpoint.RESPONSES:
             tokens += PER_PROMPT + family.preamble
+        elif not family.native:
+            tokens += PER_FOREIGN_TEXT * len(countable.texts)
         if countable.tools:
             tokens += family.tools_preamble + PER_TOOL * countable.tools
         return tokens if countable.is_text else tokens + self._of_media(family, countable)

@@ -76,7 +76,7 @@ BILLED = [billed for billed in billed_requests() if is_bounded(billed)]
 async def test_a_count_is_never_below_the_bill(counter: TokenCounter, billed: Billed) -> None:
     count = await counter.count_input(billed.model, billed.endpoint, billed.body)
     assert count.tokens >= billed.tokens
-    if count.exact and "gpt-oss" not in billed.model:
+    if count.exact:
         assert count.tokens <= billed.tokens + 2
 
 

@@ -181,6 +181,18 @@ async def test_tools_and_schemas_count_and_are_not_exact(counter: TokenCounter) 
     assert schema.tokens > plain.tokens + 116
 
 
+async def test_a_bare_text_of_another_family_has_its_marks_counted(counter: TokenCounter) -> None:
+    body = json.dumps({"model": "mistral-embed", "input": ["hello", "hello"]}).encode()
+    assert (await counter.count_input("mistral-embed", Endpoint.EMBEDDINGS, body)).tokens == 8
+
+
+async def test_a_template_that_is_not_ours_to_see_is_bounded_and_not_exact(counter: TokenCounter) -> None:
+    plain = await counter.count_input("gpt-5", Endpoint.CHAT, chat("hello"))
+    harmony = await counter.count_input("openai/gpt-oss-20b", Endpoint.CHAT, chat("hello"))
+    assert harmony.tokens == plain.tokens + 80
+    assert not harmony.exact
+
+
 async def test_tool_calls_names_and_reasoning_count(counter: TokenCounter) -> None:
     message = {
         "role": "assistant",
