@@ -1,0 +1,163 @@
+"""What is measured: the provider directly, plain nginx, the bare relay, our transport in that relay, and Flyball."""
+
+import os
+import secrets
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from tests.bench import nginx
+from tests.bench.processes import CANDIDATE_CORE, OTHER_CORE, Running, free_port, pin, start, wait_for_port
+
+PROMPT: Final = "Why does a steam engine need a governor, and what happens when it has none? " * 13
+"""About 1 KB."""
+
+CONFIG: Final = """
+server: {{listen: "127.0.0.1:{port}", admin_listen: "127.0.0.1:{admin}", workers: 1}}
+telemetry: {{listen: "127.0.0.1:0"}}
+providers:
+  unary:  {{base_url: "http://127.0.0.1:{unary}/v1", profile: openai, api_key_env: BENCH_PROVIDER_KEY}}
+  stream: {{base_url: "http://127.0.0.1:{stream}/v1", profile: openai, api_key_env: BENCH_PROVIDER_KEY}}
+routes:
+  - {{model: bench-stream, targets: [{{provider: stream}}]}}
+  - {{model: "bench-*", targets: [{{provider: unary}}]}}
+tenants:
+  - {{org: acme, teams: [{{team: support, keys: [{{name: bot, key_env: BENCH_KEY, models: ["bench-*"]}}]}}]}}
+budgets:
+  - {{name: acme-month, scope: "org:acme", window: month, limit_usd: 1000000, hard: true}}
+  - {{name: bot-total, scope: "key:acme/support/bot", window: total, limit_usd: 1000000, hard: true}}
+prices: {{overlay: prices.yaml}}
+"""
+PRICES: Final = """
+models:
+  bench-unary: {input_usd_per_mtok: 2, output_usd_per_mtok: 8, since: 2026-01-01, source: bench}
+  bench-stream: {input_usd_per_mtok: 2, output_usd_per_mtok: 8, since: 2026-01-01, source: bench}
+"""
+
+
+@dataclass
+class Place:
+    """The ground everything stands on: the providers' ports, a folder, the client's key."""
+
+    folder: Path
+    unary: int
+    stream: int
+    key: str
+
+
+@dataclass
+class Candidate:
+    """Something that answers at a port. `pids` are the processes whose cost counts (none for the direct way)."""
+
+    name: str
+    port: int
+    key: str
+    stream_path: str = "/s/v1/chat/completions"
+    unary_path: str = "/v1/chat/completions"
+    running: Running | None = None
+    pids: list[int] = field(default_factory=list)
+    stream_port: int = 0
+
+    def body(self, model: str, *, streamed: bool) -> bytes:
+        """A call of about 1 KB, as an SDK writes it."""
+        flag = ',"stream":true' if streamed else ""
+        text = f'{{"model":"{model}","messages":[{{"role":"user","content":"{PROMPT}"}}],"max_tokens":256{flag}}}'
+        return text.encode()
+
+    def request(self, *, streamed: bool, query: str = "") -> bytes:
+        """The whole request as it goes over the wire."""
+        path = self.stream_path if streamed else self.unary_path
+        body = self.body("bench-stream" if streamed else "bench-unary", streamed=streamed)
+        lines = [f"POST {path}{query} HTTP/1.1", f"host: 127.0.0.1:{self.port}", *self.headers()]
+        return "\r\n".join([*lines, f"content-length: {len(body)}", "", ""]).encode() + body
+
+    def headers(self) -> list[str]:
+        """What the OpenAI SDK sends, more or less."""
+        return [
+            f"authorization: Bearer {self.key}",
+            "content-type: application/json",
+            "accept: application/json",
+            "user-agent: OpenAI/Python 3.0.0",
+            "x-stainless-lang: python",
+            "x-stainless-package-version: 3.0.0",
+            "x-stainless-os: Linux",
+            "x-stainless-arch: x64",
+            "x-stainless-runtime: CPython",
+            "x-stainless-runtime-version: 3.11.7",
+            "x-stainless-retry-count: 0",
+            "x-stainless-read-timeout: 600",
+        ]
+
+    def stop(self) -> None:
+        """End what was started."""
+        if self.running is not None:
+            self.running.stop()
+
+
+def direct(place: Place) -> Candidate:
+    """No proxy at all."""
+    return Candidate("direct", place.unary, place.key, stream_path="/v1/chat/completions", stream_port=place.stream)
+
+
+def floor(place: Place) -> Candidate:
+    """nginx with proxy_pass."""
+    port = free_port()
+    running = nginx.start_floor(place.folder, port, place.unary, place.stream, CANDIDATE_CORE)
+    return Candidate("nginx", port, place.key, running=running, pids=running.tree())
+
+
+def relay(place: Place, name: str = "relay", *options: str) -> Candidate:
+    """The bare ASGI relay."""
+    port = free_port()
+    urls = [f"http://127.0.0.1:{place.unary}", f"http://127.0.0.1:{place.stream}"]
+    command = [sys.executable, "-m", "tests.bench.relay", str(port), *urls, *options]
+    running = start(command, core=CANDIDATE_CORE, log=place.folder / f"{name}.log")
+    wait_for_port(port, running)
+    return Candidate(name, port, place.key, running=running, pids=running.tree())
+
+
+def door(place: Place) -> Candidate:
+    """The same relay over our own transport."""
+    return relay(place, "relay-door", "--client=door")
+
+
+def flyball(place: Place) -> Candidate:
+    """Flyball as installed, everything on: one worker on the candidates' core, its other processes on the other."""
+    home, port = place.folder / "flyball", free_port()
+    home.mkdir()
+    settings = CONFIG.format(port=port, admin=free_port(), unary=place.unary, stream=place.stream)
+    (home / "flyball.yaml").write_text(settings)
+    (home / "prices.yaml").write_text(PRICES)
+    environment: Mapping[str, str] = {
+        "BENCH_KEY": place.key,
+        "BENCH_PROVIDER_KEY": "sk-bench-" + secrets.token_hex(20),
+        "FLYBALL_HOME": str(home / "state"),
+    }
+    command = [sys.executable, "-m", "proxy", "serve", "--config", str(home / "flyball.yaml")]
+    running = start(command, core=OTHER_CORE, log=home / "log", environment=environment)
+    wait_for_port(port, running)
+    workers = [pid for pid in running.tree() if _is_worker(pid)]
+    pin(workers, CANDIDATE_CORE)
+    same = "/v1/chat/completions"
+    return Candidate("flyball", port, place.key, stream_path=same, running=running, pids=workers)
+
+
+def _is_worker(pid: int) -> bool:
+    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    return b"process" in words and b"worker" in words
+
+
+ALL: Final[Mapping[str, Callable[[Place], Candidate]]] = {
+    "direct": direct,
+    "nginx": floor,
+    "relay": relay,
+    "relay-door": door,
+    "flyball": flyball,
+}
+
+
+def path_with_sbin() -> str:
+    """The search path with the folder where Debian keeps nginx."""
+    return os.environ["PATH"] + ":/usr/sbin"

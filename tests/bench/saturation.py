@@ -1,0 +1,67 @@
+"""As many calls as one core gives: wrk, 32 connections."""
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.bench.candidates import Candidate
+from tests.bench.processes import OTHER_CORE, cpu_ns
+
+CONNECTIONS: Final = 32
+_LATENCY: Final = re.compile(r"^\s+(50|99)%\s+([\d.]+)(us|ms|s)", re.M)
+_TO_US: Final = {"us": 1.0, "ms": 1e3, "s": 1e6}
+
+
+class Unsound(RuntimeError):
+    """A measurement of something that did not answer as it should."""
+
+
+@dataclass(frozen=True)
+class Saturation:
+    """One run. Times in microseconds."""
+
+    cpu_us_per_call: float
+    calls_per_s: float
+    p50_us: float
+    p99_us: float
+
+
+def run(candidate: Candidate, folder: Path, seconds: float) -> Saturation:
+    """Load a candidate with wrk; raises Unsound when answers were not 2xx."""
+    script = folder / f"wrk-{candidate.name}.lua"
+    script.write_text(_lua(candidate))
+    before = cpu_ns(candidate.pids)
+    output = _wrk(candidate, script, seconds)
+    spent = cpu_ns(candidate.pids) - before
+    if "Non-2xx" in output or "Socket errors" in output:
+        raise Unsound(f"{candidate.name}: wrk says\n{output}")
+    calls = int(_found(r"(\d+) requests in", output))
+    times = {percent: float(value) * _TO_US[unit] for percent, value, unit in _LATENCY.findall(output)}
+    return Saturation(spent / 1e3 / calls, float(_found(r"Requests/sec:\s+([\d.]+)", output)), times["50"], times["99"])
+
+
+def _wrk(candidate: Candidate, script: Path, seconds: float) -> str:
+    url = f"http://127.0.0.1:{candidate.port}{candidate.unary_path}"
+    command = [
+        "taskset", "-c", str(OTHER_CORE), "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "--latency",
+        "-s", str(script), url,
+    ]  # fmt: skip
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=seconds + 30).stdout
+
+
+def _lua(candidate: Candidate) -> str:
+    lines = [
+        f"wrk.headers[{name!r}] = {value!r}"
+        for name, _, value in (each.partition(": ") for each in candidate.headers())
+    ]
+    body = candidate.body("bench-unary", streamed=False).decode()
+    return "\n".join(['wrk.method = "POST"', f"wrk.body = [==[{body}]==]", *lines])
+
+
+def _found(pattern: str, output: str) -> str:
+    match = re.search(pattern, output)
+    if match is None:
+        raise Unsound(f"wrk did not say {pattern!r}:\n{output}")
+    return match.group(1)
