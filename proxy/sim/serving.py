@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Final, Self
 
 import uvicorn
@@ -28,8 +28,16 @@ class BreakableProtocol(HttpToolsProtocol):
         self.scope["extensions"] = {TRANSPORT: {"transport": self.transport}}
 
 
+class _Server(uvicorn.Server):
+    """uvicorn's server, which ends in order on a signal where the original then dies of it."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop serving."""
+        self.should_exit = True
+
+
 def _server(provider: SimProvider) -> uvicorn.Server:
-    return uvicorn.Server(
+    return _Server(
         uvicorn.Config(
             provider,
             http=BreakableProtocol,
@@ -103,13 +111,13 @@ class SimProcess:
         """Its process id."""
         return self._process.pid
 
-    def stop(self) -> None:
-        """End it and wait until it has ended; a second time does nothing."""
+    def stop(self) -> int:
+        """End it and wait until it has ended; its exit code. A second time does nothing."""
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
         self._process.terminate()
-        self._process.wait(10)
+        return self._process.wait(10)
 
 
 def _base_url(listening: socket.socket) -> str:

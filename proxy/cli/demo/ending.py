@@ -29,7 +29,8 @@ def tell_sums(console: Console, tally: Tally, sim_bill: Mapping[str, Any] | None
         f"Part of the play: {failed} met provider errors or cut streams, {hung_up} were hung up on by their client."
     )
     if sim_bill is not None:
-        console.print(f"The provider's own bill: {usd(Nano(sim_bill['cost_nano']))}.")
+        own = usd(Nano(sim_bill["cost_nano"]))
+        console.print(f"The provider's own bill: {own}; a call that ends without its usage is estimated here.")
     capped = tally.tenants[CAPPED]
     if capped.endings[Ending.REFUSED]:
         limit = usd(capped.balance.limit)

@@ -78,7 +78,7 @@ class View:
 
 def tenants_table(tally: Tally) -> Table:
     """One line per tenant: calls, money against the budget, and waiting times."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("tenant", no_wrap=True)
     for name in ("calls", "refused", "failed", "spent", "budget"):
         table.add_column(name, justify="right", no_wrap=True)

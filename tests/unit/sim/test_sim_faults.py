@@ -156,7 +156,7 @@ def test_a_process_of_its_own_takes_a_script_over_http_and_ends_when_told() -> N
         assert statuses == [529, 200, 500]
         assert httpx.post(f"{root}/sim/script", json={"turns": ["boom"]}).status_code == 400
     finally:
-        process.stop()
+        assert process.stop() == 0
     with pytest.raises(httpx.ConnectError):
         httpx.get(process.url)
 
