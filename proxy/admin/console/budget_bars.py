@@ -14,14 +14,9 @@ _NEAR_PERMILLE = 800
 def budget_list(budgets: Sequence[BudgetSeen], now: datetime) -> Html:
     """Every budget, the fullest first."""
     if not budgets:
+        where = el("code", "budgets:")
         return el(
-            "p",
-            "No budgets yet. Add one under ",
-            el("code", "budgets:"),
-            " in flyball.yaml, or with ",
-            el("code", "POST /admin/v1/budgets"),
-            ".",
-            class_="hint",
+            "p", "No budgets yet. Add one under ", where, " in flyball.yaml or through the admin API.", class_="hint"
         )
     fullest = sorted(budgets, key=lambda one: (-permille(one.spent + one.held, one.limit), one.name))
     return el("ul", [_budget(one, now) for one in fullest], class_="budgets")

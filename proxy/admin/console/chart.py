@@ -82,7 +82,7 @@ def _labels(slots: Sequence[Slot]) -> Html:
             class_="tick",
         )
         for index, slot in enumerate(slots)
-        if index % every == every // 2
+        if index % every == 0
     )
 
 

@@ -1,6 +1,7 @@
 """The page of one operation: its journey, what it used, what each upstream request cost and why, and who paid."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Final
 
 from proxy.admin.console.figures import count, duration, moment, permille, share, usd, usd_html
@@ -9,7 +10,7 @@ from proxy.admin.console.readings import AttemptSeen, OperationSeen, OperationSt
 from proxy.admin.console.shell import Place, card, heading, page, tile, tiles
 from proxy.admin.console.spend_page import scroller
 from proxy.admin.console.timeline import timeline
-from proxy.core.money import Nano
+from proxy.core.money import Nano, rounded_half_even
 
 BUCKET_WORDS: Final = {
     "input": "Input, uncached",
@@ -228,7 +229,7 @@ def _price_table(one: AttemptSeen) -> Html:
     head = el("tr", [el("th", words, scope="col", class_=kind or None) for words, kind in columns])
     foot = el(
         "tr",
-        el("th", "Rounded once, half to even", scope="row", colspan=3),
+        el("th", _sum_words(one, one.cost), scope="row", colspan=3),
         el("td", usd(one.cost), class_="num"),
         el("td", ""),
     )
@@ -241,6 +242,14 @@ def _price_table(one: AttemptSeen) -> Html:
         el("tfoot", foot),
     )
     return scroller(table, f"Price lines of request {one.number}")
+
+
+def _sum_words(one: AttemptSeen, cost: Nano) -> str:
+    """What was done to the lines to get the cost."""
+    exact = sum((Decimal(line.usd) for line in one.price_lines), Decimal(0))
+    if rounded_half_even(exact.scaleb(9)) == cost:
+        return "Rounded once, half to even"
+    return f"Charged, after adjustments of the lines' {exact} USD"
 
 
 def _line(line: PriceLine, lines: Sequence[PriceLine]) -> Html:

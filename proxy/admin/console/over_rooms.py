@@ -22,12 +22,10 @@ from proxy.admin.rooms import SpendReader as RowReader
 from proxy.budget import BudgetState, BudgetStore
 from proxy.core.clock import utc
 from proxy.core.money import ZERO, Nano
-from proxy.core.outcome import Outcome
 from proxy.core.usage import INPUT_BUCKETS, OUTPUT_BUCKETS, Bucket
 from proxy.telemetry import SpendQuery, SpendRow
 
 _Bucket: TypeAlias = Literal["hour", "day", "all"]
-_OUTCOME: Final = "outcome"
 _MOST_LINES: Final = 50_000
 _SLASH: Final = "/"
 
@@ -41,11 +39,11 @@ class StoreReadings:
     async def spend(self, asked: SpendAsked) -> SpendSeen:
         """What was spent in a window: totals first, then slot by slot for the dearest names only."""
         path = _path(asked)
-        named = _sums(await self._rows(asked, (*path, _OUTCOME)), path)
+        named = _sums(await self._rows(asked, path), path)
         dearest = sorted(named.values(), key=lambda one: (-one.cost, -one.calls, one.name))
         first = [one.name for one in dearest[: asked.series]]
         whole, slots, series, earlier = await asyncio.gather(
-            self._rows(asked, (_OUTCOME,)),
+            self._rows(asked, ()),
             self._slots(asked, ()),
             self._slots(asked, path, _filters(path, first)),
             self._earlier(asked),
@@ -67,7 +65,7 @@ class StoreReadings:
 
     async def recent(self, asked: RecentAsked) -> Sequence[OperationSeen]:
         """The newest operations first."""
-        filters = {"team": asked.team, _OUTCOME: asked.outcome}
+        filters = {"team": asked.team, "outcome": asked.outcome}
         chosen = {name: [value] for name, value in filters.items() if value}
         rows = await self._reader.recent(org=asked.org, filters=chosen, limit=asked.limit)
         return [operation_seen(row) for row in rows]
@@ -170,7 +168,7 @@ def _sum(row: SpendRow) -> Sum:
         cost=row.cost,
         calls=row.calls,
         unpriced=row.unpriced,
-        refused=row.calls if row.group[_OUTCOME] == Outcome.REFUSED else 0,
+        refused=row.refused,
         input_tokens=sum(row.tokens.get(bucket, 0) for bucket in INPUT_BUCKETS) - read,
         cache_read_tokens=read,
         output_tokens=sum(row.tokens.get(bucket, 0) for bucket in OUTPUT_BUCKETS),

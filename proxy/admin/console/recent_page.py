@@ -77,13 +77,18 @@ def _row(place: Place, one: OperationSeen, decimals: int) -> Html:
         "tr",
         el("th", link, scope="row"),
         el("td", badge(one.outcome), el("span", f" {code}", class_="muted code") if code else None),
-        el("td", one.model or one.requested_model),
+        _name(one.model or one.requested_model),
         el("td", _payer(place, one)),
-        el("td", one.facts.get("agent", "")),
+        _name(one.facts.get("agent", "")),
         el("td", count(sum(one.tokens.values())), class_="num"),
         el("td", cost, class_="num"),
         el("td", duration(one.duration_ms), class_="num"),
     )
+
+
+def _name(text: str) -> Html:
+    """A cell that is cut where it is too long; pointing at it tells the rest."""
+    return el("td", text, class_="name", title=text or None)
 
 
 def _payer(place: Place, one: OperationSeen) -> Html:

@@ -332,7 +332,10 @@ async def test_the_operation_page_explains_the_call(desk: Desk) -> None:
     seen = text_of(page)
     assert "Cost$0.038245001" in seen and "First token612 ms" in seen and "Our overhead1.25 ms" in seen
     assert "Input, uncached1,2001.250.0015" in seen and "Output81245.252460.03674500000012" in seen
-    assert "Rounded once, half to even$0.038245001" in seen
+    assert "Charged, after adjustments of the lines' 0.03824500000012 USD$0.038245001" in seen
+    exact = an_attempt(cost=Nano(38_245_000))
+    desk.told.story = OperationStory(operation=an_operation(), attempts=(exact,))
+    assert "Rounded once, half to even$0.038245" in text_of(await desk.get("/console/operations/op_1"))
     assert seen.index("identity") < seen.index("hold") < seen.index("#1 openai")
     assert "first token after 600 ms" in page
     assert (
@@ -351,6 +354,11 @@ async def test_a_call_without_a_price_is_loud_and_a_refused_one_is_not(desk: Des
     seen = text_of(await desk.get("/console/operations/op_1"))
     assert "unpriced" not in seen and "budget_exceeded" in seen and "nothing left for a provider" in seen
     assert "First token–none was seen" in seen
+
+
+async def test_the_console_answers_without_its_last_slash(desk: Desk) -> None:
+    answer = await desk.browser.get("/console", follow_redirects=True)
+    assert answer.status_code == 200 and answer.url.path == "/console/login"
 
 
 async def test_an_operation_one_may_not_see_is_not_found(desk: Desk) -> None:
