@@ -36,7 +36,7 @@ class WorkerParts:
         clock = SystemClock()
         self.configured = Configured(config, stores)
         self.stores = stores
-        self.ledger = SqliteLedger(stores.state, clock=clock, settings=settings.budget)
+        self.ledger = SqliteLedger(stores.state, clock=clock, settings=settings.holds)
         self.transport = AiohttpTransport(settings.upstream)
         self.spool = Spool(spool_folder, worker, settings=settings.telemetry, clock=clock)
         self.counter = TokenCounter(settings.metering)
@@ -53,7 +53,7 @@ class WorkerParts:
             spool=self.spool,
             counters=counters,
             settings=settings.limits,
-            holding=settings.budget,
+            holding=settings.holds,
         )
         hosts = settings.server.allowed_hosts
         limits = EdgeLimits(

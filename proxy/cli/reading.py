@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from proxy.app import environment
+from proxy.app.configuration import environment
 from proxy.config import BadConfig, Config, load_config
 
 

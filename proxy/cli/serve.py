@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from proxy.app import environment
+from proxy.app.configuration import environment
 from proxy.budget import BudgetConflict
 from proxy.cli.reading import read_config
 from proxy.identity import IdentityError

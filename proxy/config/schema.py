@@ -72,7 +72,7 @@ class FileSettings:
     )
     limits: JourneySettings = field(default=JourneySettings(), metadata={"doc": "How calls are held and relayed."})
     ledger: LedgerSettings = field(default=LedgerSettings(), metadata={"doc": "Where budgets are kept."})
-    budget: BudgetSettings = field(default=BudgetSettings(), metadata={"doc": "How the ledger keeps holds."})
+    holds: BudgetSettings = field(default=BudgetSettings(), metadata={"doc": "How the ledger keeps holds."})
     telemetry: TelemetrySettings = field(default=TelemetrySettings(), metadata={"doc": "Where rows go."})
     policy: PolicySettings = field(default=PolicySettings(), metadata={"doc": "What decides whether a call may go on."})
     cache: CacheSettings = field(default=CacheSettings(), metadata={"doc": "What may be answered from memory."})

@@ -1,6 +1,5 @@
 """YAML as a tree that remembers where each word stood and how it was written, so that 0.1 stays 0.1."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias, Union
 
@@ -66,8 +65,9 @@ def parse(text: str, name: str) -> Node:
     return _node(root, name, 0)
 
 
-def _node(node: yaml.Node, name: str, depth: int) -> Node:
-    place = f"{name}:{node.start_mark.line + 1}"
+def _node(node: yaml.Node, name: str, depth: int, mark: yaml.Mark | None = None) -> Node:
+    """The node, its place being that of its key where it has one."""
+    place = f"{name}:{(mark or node.start_mark).line + 1}"
     if depth > MAX_DEPTH:
         raise NotYaml(f"{place}: nested deeper than {MAX_DEPTH}")
     if isinstance(node, yaml.ScalarNode):
@@ -75,13 +75,9 @@ def _node(node: yaml.Node, name: str, depth: int) -> Node:
     if isinstance(node, yaml.SequenceNode):
         return Listing(tuple(_node(item, name, depth + 1) for item in node.value), place)
     mapping = Mapping_({}, place)
-    for key, value in _pairs(node):
+    for key_node, value in node.value:
+        key = str(key_node.value)
         if key in mapping.entries:
             mapping.twice.append(key)
-        mapping.entries[key] = _node(value, name, depth + 1)
+        mapping.entries[key] = _node(value, name, depth + 1, key_node.start_mark)
     return mapping
-
-
-def _pairs(node: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
-    for key, value in node.value:
-        yield str(key.value), value

@@ -1,10 +1,15 @@
 """The admin process: admin API, console and metrics on a port of their own."""
 
+import argparse
 import asyncio
 import signal
 
+import uvloop
+
 from proxy.admin.console import FirstCall
-from proxy.app import AdminParts, FollowingReader, Stores
+from proxy.app.admin import AdminParts
+from proxy.app.following_reader import FollowingReader
+from proxy.app.stores import Stores
 from proxy.config import Config
 from proxy.core.clock import SystemClock
 from proxy.processes.folder import StateFolder
@@ -13,6 +18,11 @@ from proxy.processes.parent import Parent
 from proxy.processes.server import adopt, http_server
 
 SHUTDOWN_S = 5
+
+
+def run(config: Config, options: argparse.Namespace, parent: Parent) -> None:
+    """Serve until SIGTERM."""
+    uvloop.run(AdminProcess(config, options.sim_url, parent).run(options.socket_fd))
 
 
 class AdminProcess:

@@ -75,12 +75,13 @@ class Child:
         process.send_signal(number)
         try:
             async with asyncio.timeout(deadline_s):
-                await process.wait()
+                status = await process.wait()
         except TimeoutError:
             process.kill()
-            await process.wait()
-            return False
-        return process.returncode == 0
+            status = await process.wait()
+        if status != 0:
+            log.error("a process did not end in order", extra={"role": self.role, "exit": status})
+        return status == 0
 
     async def _live(self) -> int:
         alive_read, alive_write = os.pipe()
@@ -89,7 +90,7 @@ class Child:
         command = [
             sys.executable,
             "-m",
-            "proxy",
+            "proxy.processes.start",
             *self.arguments(self.name),
             f"--alive-fd={alive_read}",
             f"--ready-fd={ready_write}",

@@ -1,14 +1,22 @@
 """The collector process: ships the spool, and is ClickHouse where no server is set."""
 
+import argparse
 import asyncio
 import logging
 import signal
+
+import uvloop
 
 from proxy.config import Config
 from proxy.processes.parent import Parent
 from proxy.telemetry import Endpoints, run_collector
 
 log = logging.getLogger("flyball.collector")
+
+
+def run(config: Config, options: argparse.Namespace, parent: Parent) -> None:
+    """Ship until SIGTERM."""
+    uvloop.run(CollectorProcess(config, parent).run())
 
 
 class CollectorProcess:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from proxy.app import Stores, environment
+from proxy.app.configuration import environment
+from proxy.app.stores import Stores
 from proxy.budget import BudgetConflict, LedgerUnavailable, SqliteLedger
 from proxy.config import BadConfig, Config, load_config
 from proxy.core.clock import SystemClock
@@ -68,7 +69,7 @@ class Supervisor:
             stores.follow_file(self._config, environment())
             first_key = stores.keys.first_key(self._config.home)
             load_or_make_admin_token(self._config.home)
-            ledger = SqliteLedger(stores.state, clock=self._clock, settings=self._config.settings.budget)
+            ledger = SqliteLedger(stores.state, clock=self._clock, settings=self._config.settings.holds)
             spool = Spool(self._folder.spool, new_id("wrk"), settings=self._config.settings.telemetry)
             sweeper = Sweeper(ledger, self._folder.spool, spool, self._clock)
             if "worker" in self._roles:
@@ -134,7 +135,7 @@ class Supervisor:
         descriptors = [] if listener is None else [listener.fileno()]
 
         def arguments(name: str) -> Sequence[str]:
-            given = ["process", role, f"--home={self._config.home}", f"--name={name}", f"--sim-url={self._sim_url}"]
+            given = [role, f"--home={self._config.home}", f"--name={name}", f"--sim-url={self._sim_url}"]
             given += [f"--config={self._config.path}"] if self._config.path else []
             return given + [f"--socket-fd={descriptor}" for descriptor in descriptors]
 
@@ -149,7 +150,7 @@ class Supervisor:
         self._endpoints["sim"] = self._sim_url
         child = Child(
             role="sim",
-            arguments=lambda name: ["process", "sim", f"--port={port}"],
+            arguments=lambda name: ["sim", f"--home={self._config.home}", f"--port={port}"],
             new_name=lambda: "sim",
         )
         self._children.append(child)

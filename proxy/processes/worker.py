@@ -1,5 +1,6 @@
 """One worker: the data port on its own socket, and the small duties beside it."""
 
+import argparse
 import asyncio
 import gc
 import logging
@@ -7,7 +8,12 @@ import signal
 from pathlib import Path
 from typing import Final
 
-from proxy.app import Configured, FollowingReader, Stores, WorkerParts, environment, with_sim
+import uvloop
+
+from proxy.app.configuration import Configured, environment, with_sim
+from proxy.app.following_reader import FollowingReader
+from proxy.app.stores import Stores
+from proxy.app.worker import WorkerParts
 from proxy.budget import LedgerUnavailable
 from proxy.config import BadConfig, Config, load_config
 from proxy.core.clock import SystemClock
@@ -20,6 +26,11 @@ STATE_POLL_S: Final = 0.25
 SEAL_POLL_S: Final = 0.25
 REPORT_S: Final = 1.0
 log = logging.getLogger("flyball.worker")
+
+
+def run(config: Config, options: argparse.Namespace, parent: Parent) -> None:
+    """Serve until SIGTERM."""
+    uvloop.run(Worker(config, options.name, options.sim_url, parent).run(options.socket_fd))
 
 
 class Worker:

@@ -88,7 +88,7 @@ class Flyball:
                     parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
                 except (OSError, ValueError):
                     continue
-                if parent == self.pid and b"process" in words and role.encode() in words:
+                if parent == self.pid and role.encode() in words:
                     found.append(int(entry.name))
         return sorted(found)
 
