@@ -44,7 +44,7 @@ def tell_addresses(console: Console, folder: DemoFolder, serving: Serving) -> No
     rows = [
         (
             "console",
-            f"{serving.admin_url}/console, by a link from: {own_command()} console --config {home}/flyball.yaml",
+            f"{serving.admin_url}/console, by a link from: FLYBALL_HOME={home} {own_command()} console",
         ),
         ("admin API", f"{serving.admin_url}/admin/v1/spend?group_by=org, bearer token in {home}/admin-token"),
         ("Grafana", f"ClickHouse datasource {clickhouse}, database flyball,"),

@@ -27,7 +27,12 @@ def test_a_short_demo_tells_its_sums_and_where_to_look(tmp_path: Path, monkeypat
     assert "initech ran into its cap" in said
     spent, billed = (float(amount) for amount in re.findall(r"(?:spent|bill:) \$(\d+\.\d+)", said))
     assert spent == pytest.approx(billed, rel=0.1)
-    for part in ("/console", "/admin/v1/spend", "ClickHouse datasource http://", "curl http://"):
+    for part in (
+        "/console, by a link from: FLYBALL_HOME=",
+        "/admin/v1/spend",
+        "ClickHouse datasource http://",
+        "curl http://",
+    ):
         assert part in said
     # what was stopped has withdrawn its addresses
     assert "data" not in json.loads((tmp_path / "demo" / "run" / "endpoints.json").read_text())
