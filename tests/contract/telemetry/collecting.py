@@ -84,7 +84,7 @@ class CollectorProcess:
         found: dict[str, Any] = json.loads((self.spool / "collector.json").read_text())
         return found
 
-    def all_shipped(self, within_s: float = 30) -> None:
+    def all_shipped(self, within_s: float = 90) -> None:
         """Wait until nothing sealed is left."""
         deadline = time.monotonic() + within_s
         while any((self.spool / "sealed").glob("*.jsonl")):

@@ -9,6 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import uvloop
+
 from proxy.core.secret import Secret
 from proxy.telemetry.running import Endpoints, run_collector
 from proxy.telemetry.settings import TelemetrySettings
@@ -29,4 +31,4 @@ def tell(endpoints: Endpoints) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), **json.loads(sys.argv[2])))
+    uvloop.run(main(Path(sys.argv[1]), **json.loads(sys.argv[2])))

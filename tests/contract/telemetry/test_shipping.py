@@ -143,6 +143,7 @@ def test_rows_over_several_partitions_count_once(collector: CollectorProcess, op
     assert raw_and_rollup(collector, "months") == [expected(rows), expected(rows)]
 
 
+@pytest.mark.timeout(240)
 def test_a_killed_collector_loses_and_doubles_nothing(fresh_collector: Make, operation: Make) -> None:
     collector: CollectorProcess = fresh_collector()
     collector.start()
@@ -161,6 +162,7 @@ def test_a_killed_collector_loses_and_doubles_nothing(fresh_collector: Make, ope
     assert collector.stop() == 0
 
 
+@pytest.mark.timeout(240)
 def test_rows_wait_while_clickhouse_is_away(fresh_collector: Make, operation: Make) -> None:
     server: CollectorProcess = fresh_collector()
     server.start()
@@ -201,7 +203,6 @@ def test_what_is_sealed_at_shutdown_is_flushed(fresh_collector: Make, operation:
     assert raw_and_rollup(collector, "flushed") == [expected(rows), expected(rows)]
 
 
-@pytest.mark.timeout(60)
 def test_a_segment_refused_five_times_is_put_aside(fresh_collector: Make, operation: Make) -> None:
     collector: CollectorProcess = fresh_collector()
     collector.start()
@@ -209,7 +210,7 @@ def test_a_segment_refused_five_times_is_put_aside(fresh_collector: Make, operat
     bad = SegmentName(first_ns=1, worker="bad", number=1, table=Table.OPERATIONS)
     (collector.spool / "sealed" / str(bad)).write_bytes(b'{"operation_id": "op_1", "charged_at": "not a time"}\n')
     spooled(collector, "good", [operation(1, "beside")])
-    deadline = time.monotonic() + 45
+    deadline = time.monotonic() + 90
     while not (collector.spool / "rejected" / str(bad)).exists():
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -280,7 +281,7 @@ def test_a_backlog_of_many_small_segments_ships_fast_around_a_bad_one(fresh_coll
     bad = SegmentName(first_ns=1, worker="bad", number=1, table=Table.OPERATIONS)
     (collector.spool / "sealed" / str(bad)).write_bytes(b'{"operation_id": "op_1", "charged_at": "not a time"}\n')
     collector.start()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 90
     while collector.spool.joinpath("sealed").exists() and len(list((collector.spool / "sealed").iterdir())) > 1:
         assert time.monotonic() < deadline
         time.sleep(0.05)
