@@ -133,8 +133,12 @@ class SqliteLedger:
 
     async def release(self, operation: str, *, only_held: bool = False) -> bool:
         """See Ledger.release."""
-        self._lines.pop(operation, None)
-        return await self._ask(Release(operation, only_held))
+        if not only_held:
+            self._lines.pop(operation, None)
+        released = await self._ask(Release(operation, only_held))
+        if released:
+            self._lines.pop(operation, None)
+        return released
 
     async def renew(self, worker: str, until_ns: int) -> None:
         """See Ledger.renew."""
