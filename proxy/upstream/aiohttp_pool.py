@@ -40,6 +40,11 @@ class Wire(ResponseHandler):
         # The loop may not have come round to an end that the kernel already knows of.
         return self.transport is None or self.should_close or bool(self._pending.poll(0))
 
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """aiohttp calls this after every read; unless reading had been paused there is nothing to do."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     def set_exception(self, exc: BaseException, exc_cause: BaseException = _UNTOLD) -> None:
         """Tell the reader of the body too: after a broken chunk aiohttp would leave it waiting for ever."""
         payload = self._payload

@@ -5,11 +5,12 @@ import secrets
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Final
 
 from tests.bench import nginx
-from tests.bench.processes import CANDIDATE_CORE, OTHER_CORE, Running, free_port, pin, start, wait_for_port
+from tests.bench.processes import CANDIDATE_CORE, OTHER_CORE, NotReady, Running, free_port, pin, start, wait_for_port
 
 PROMPT: Final = "Why does a steam engine need a governor, and what happens when it has none? " * 13
 """About 1 KB."""
@@ -138,15 +139,29 @@ def flyball(place: Place) -> Candidate:
     command = [sys.executable, "-m", "proxy", "serve", "--config", str(home / "flyball.yaml")]
     running = start(command, core=OTHER_CORE, log=home / "log", environment=environment)
     wait_for_port(port, running)
-    workers = [pid for pid in running.tree() if _is_worker(pid)]
-    pin(workers, CANDIDATE_CORE)
-    same = "/v1/chat/completions"
-    return Candidate("flyball", port, place.key, stream_path=same, running=running, pids=workers)
+    candidate = Candidate("flyball", port, place.key, stream_path=Candidate.unary_path, running=running)
+    _wait_for_answer(candidate)
+    candidate.pids = [pid for pid in running.tree() if _is_worker(pid)]
+    if len(candidate.pids) != 1:
+        raise NotReady(f"one worker was to be found, not {candidate.pids}")
+    pin(candidate.pids, CANDIDATE_CORE)
+    return candidate
+
+
+def _wait_for_answer(candidate: Candidate, patience_s: float = 60.0) -> None:
+    """The port is open before the worker is there; wait until a whole call goes through."""
+    connection = HTTPConnection("127.0.0.1", candidate.port, timeout=patience_s)
+    headers = dict(line.split(": ", 1) for line in candidate.headers())
+    connection.request("POST", candidate.unary_path, candidate.body("bench-unary", streamed=False), headers)
+    answer = connection.getresponse()
+    text = answer.read()
+    connection.close()
+    if answer.status != 200:
+        raise NotReady(f"{candidate.name} answers {answer.status}: {text[:500]!r}")
 
 
 def _is_worker(pid: int) -> bool:
-    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    return b"process" in words and b"worker" in words
+    return b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
 
 
 ALL: Final[Mapping[str, Callable[[Place], Candidate]]] = {

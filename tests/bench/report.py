@@ -62,7 +62,7 @@ def table(results: Results, candidates: Sequence[str]) -> str:
         parts.append("|---" * (len(columns) + 1) + "|")
         for name in candidates:
             if name in results.numbers[scenario]:
-                cells = [_cell(results.numbers[scenario][name].get(measure)) for measure in columns]
+                cells = [_shown(results, scenario, name, measure) for measure in columns]
                 parts.append(f"| {name} | {' | '.join(cells)} |")
         parts.append("")
     return "\n".join(parts)
@@ -84,19 +84,29 @@ def write(results: Results, about: Mapping[str, Any], candidates: Sequence[str],
 
 _SATURATION: Final = {
     "cpu_us_per_call": "CPU µs per call",
+    "×cpu_us_per_call": "× relay",
     "calls_per_s": "calls/s seen",
+    "calls_per_cpu_s": "calls per CPU second",
     "p50_us": "p50 µs (c=32)",
     "p99_us": "p99 µs (c=32)",
 }
 _STREAM: Final = {
     "cpu_us_per_event": "CPU µs per event",
+    "×cpu_us_per_event": "× relay",
     "ttft_p50_us": "first event p50 µs",
+    "+ttft_p50_us": "over direct",
     "ttft_p99_us": "first event p99 µs",
     "transit_p50_us": "event delay p50 µs",
     "transit_p99_us": "event delay p99 µs",
     "events_per_s": "events/s",
 }
-_FIXED: Final = {"p50_us": "p50 µs", "p99_us": "p99 µs", "cpu_us_per_call": "CPU µs per call"}
+_FIXED: Final = {
+    "p50_us": "p50 µs",
+    "+p50_us": "over direct",
+    "p99_us": "p99 µs",
+    "+p99_us": "over direct",
+    "cpu_us_per_call": "CPU µs per call",
+}
 _TABLES: Final[tuple[tuple[str, str, dict[str, str]], ...]] = (
     ("saturation", "Unary calls, as many as one core gives", _SATURATION),
     ("fixed", "Unary calls at a fixed rate, from the intended instant", _FIXED),
@@ -108,6 +118,18 @@ _TABLES: Final[tuple[tuple[str, str, dict[str, str]], ...]] = (
         {"rss_mb": "resident MB", "uss_mb": "private MB", "idle_rss_mb": "resident MB, idle"},
     ),
 )
+
+
+def _shown(results: Results, scenario: str, name: str, column: str) -> str:
+    """A cell; `+x` is what x costs over the direct way, `×x` how many times the bare relay's x it is (of medians)."""
+    mine = results.median(scenario, name, column.lstrip("+×"))
+    if column[0] == "+":
+        base = results.median(scenario, "direct", column[1:])
+        return "–" if mine is None or base is None or name == "direct" else f"{mine - base:+,.0f}"
+    if column[0] == "×":
+        base = results.median(scenario, "relay", column[1:])
+        return f"{mine / base:.2f}" if mine and base else "–"
+    return _cell(results.numbers[scenario][name].get(column))
 
 
 def _cell(rounds: Sequence[float] | None) -> str:

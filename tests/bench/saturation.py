@@ -24,6 +24,7 @@ class Saturation:
 
     cpu_us_per_call: float
     calls_per_s: float
+    calls_per_cpu_s: float
     p50_us: float
     p99_us: float
 
@@ -39,7 +40,13 @@ def run(candidate: Candidate, folder: Path, seconds: float) -> Saturation:
         raise Unsound(f"{candidate.name}: wrk says\n{output}")
     calls = int(_found(r"(\d+) requests in", output))
     times = {percent: float(value) * _TO_US[unit] for percent, value, unit in _LATENCY.findall(output)}
-    return Saturation(spent / 1e3 / calls, float(_found(r"Requests/sec:\s+([\d.]+)", output)), times["50"], times["99"])
+    return Saturation(
+        cpu_us_per_call=spent / 1e3 / calls,
+        calls_per_s=float(_found(r"Requests/sec:\s+([\d.]+)", output)),
+        calls_per_cpu_s=calls / (spent / 1e9) if spent else 0.0,
+        p50_us=times["50"],
+        p99_us=times["99"],
+    )
 
 
 def _wrk(candidate: Candidate, script: Path, seconds: float) -> str:
