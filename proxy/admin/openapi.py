@@ -137,7 +137,7 @@ def _in_headers(route: Route) -> list[dict[str, Any]]:
         if route.method == "PUT":
             found.append(_parameter("header", "If-None-Match", text, example="*"))
     if route.method == "POST" and route.repeatable:
-        found.append(_parameter("header", "Idempotency-Key", text, example="2f1c6f0a-bot"))
+        found.append(_parameter("header", "Idempotency-Key", text, example="2f1c6f0a-6d0e-4f0e-9c0a-1f4f6f3b9d11"))
     return found
 
 

@@ -72,7 +72,8 @@ class AdminRooms:
 
     `allowed_hosts` are Host names it answers to beside the loopback ones (`*` is any). `metrics` gives the
     Prometheus text, behind `metrics_token` when that is set. `console_link` makes a one-time path into the console
-    for a person, `signed_out` is told when a person's token is gone.
+    for a person, `signed_out` is told when a person's token is gone;
+    both are called on the event loop.
     """
 
     state: StateFile

@@ -40,7 +40,7 @@ from proxy.admin.desks.tenants import (
 from proxy.admin.roles import Permission as May
 from proxy.admin.route import Example, Route
 from proxy.admin.shapes.budgets import Budget, BudgetBody, BudgetQuery
-from proxy.admin.shapes.common import Deleted, Listing, TenantPageQuery
+from proxy.admin.shapes.common import Deleted, Listing, PageQuery, TenantPageQuery
 from proxy.admin.shapes.operations import Explained, Operation, OperationQuery
 from proxy.admin.shapes.people import (
     AuditQuery,
@@ -100,7 +100,7 @@ ROUTES: Final = (
         path="/orgs",
         permission=May.READ_TENANTS,
         handler=list_orgs,
-        query=TenantPageQuery,
+        query=PageQuery,
         answer=Listing[Org],
         row=Org,
         example=Example(query="limit=20"),
@@ -161,7 +161,7 @@ ROUTES: Final = (
                 "tags": {"env": "prod"},
                 "expires_at": "2099-01-01T00:00:00Z",
             },
-            headers={"idempotency-key": "2f1c6f0a-bot"},
+            headers={"idempotency-key": "2f1c6f0a-6d0e-4f0e-9c0a-1f4f6f3b9d11"},
         ),
     ),
     Route(

@@ -15,6 +15,8 @@ from proxy.identity.secret_text import shown_prefix, well_shaped
 from proxy.identity.settings import KeySettings, OrgSettings
 
 KeyPath: TypeAlias = tuple[str, str, str]
+LAST_YEAR: Final = 2262
+"""Nanoseconds since 1970 have 63 bits."""
 _LONGEST_FILE: Final = 4096
 
 
@@ -77,6 +79,8 @@ class _Reading:
                 self.problems.append(f"{what}: its secret is that of {self._users[digest]} too")
             self._users[digest] = what
             secrets[digest] = shown_prefix(secret)
+        if key.expires_at is not None and not 1970 <= key.expires_at.year < LAST_YEAR:
+            self.problems.append(f"{what}: expires_at must lie between 1970 and {LAST_YEAR}")
         self.wanted.keys[path] = WantedKey(terms=_terms(key), secrets=secrets)
 
     def _secrets(self, what: str, key: KeySettings) -> Iterator[Secret]:

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 from proxy.core.tenant import Principal
@@ -105,40 +105,42 @@ def digests(connection: sqlite3.Connection) -> dict[bytes, tuple[str, str]]:
 
 
 def openings(connection: sqlite3.Connection) -> dict[bytes, Opening]:
-    """What every digest opens: the content of a Keyring."""
-    centers = dict(connection.execute("SELECT org, cost_center FROM orgs"))
-    team_centers = {(org, team): center for org, team, center in _team_centers(connection)}
-    principals: dict[str, tuple[KeyRecord, Principal]] = {}
-    for key in _keys(connection, connection.execute("SELECT * FROM keys").fetchall()):
-        center = key.terms.cost_center or team_centers[key.org, key.team] or centers[key.org]
-        principals[key.key_id] = key, _principal(key, center)
+    """What every digest opens: the content of a Keyring. Straight from the columns: there may be many thousands."""
+    principals: dict[str, Principal] = {}
     found = {}
-    for digest, key_id, expires_ns, revoked_ns in connection.execute(
-        "SELECT digest, key_id, expires_ns, revoked_ns FROM key_secrets"
+    for digest, expires_ns, revoked, *key in connection.execute(
+        "SELECT s.digest, min(coalesce(s.expires_ns, ?1), coalesce(k.expires_ns, ?1)),"
+        " s.revoked_ns IS NOT NULL OR k.revoked_ns IS NOT NULL, k.key_id, k.org, k.team, k.name,"
+        " coalesce(nullif(k.cost_center, ''), nullif(t.cost_center, ''), o.cost_center), k.owner, k.models, k.agents,"
+        " k.tags FROM key_secrets AS s JOIN keys AS k USING (key_id) JOIN teams AS t USING (org, team)"
+        " JOIN orgs AS o USING (org)",
+        (NEVER,),
     ):
-        key, principal = principals[key_id]
-        ends = min(each for each in (expires_ns, key.terms.expires_ns, NEVER) if each is not None)
-        revoked = revoked_ns is not None or key.revoked_ns is not None
-        found[digest] = Opening(principal=principal, expires_ns=ends, revoked=revoked)
+        principal = principals.get(key[0])
+        if principal is None:
+            principal = principals[key[0]] = _principal(*key)
+        found[digest] = Opening(principal=principal, expires_ns=expires_ns, revoked=bool(revoked))
     return found
 
 
-def _team_centers(connection: sqlite3.Connection) -> Iterable[tuple[str, str, str]]:
-    return connection.execute("SELECT org, team, cost_center FROM teams")
-
-
-def _principal(key: KeyRecord, cost_center: str) -> Principal:
+def _principal(
+    key_id: str, org: str, team: str, name: str, center: str, owner: str, models: str, agents: str, tags: str
+) -> Principal:
     return Principal(
-        org=key.org,
-        team=key.team,
-        key_id=key.key_id,
-        key_name=key.name,
-        cost_center=cost_center,
-        owner=key.terms.owner,
-        models=key.terms.models,
-        agents=key.terms.agents,
-        tags=key.terms.tags,
+        org=org,
+        team=team,
+        key_id=key_id,
+        key_name=name,
+        cost_center=center,
+        owner=owner,
+        models=_words(models),
+        agents=_words(agents),
+        tags={} if tags == "{}" else json.loads(tags),
     )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return () if text == "[]" else tuple(json.loads(text))
 
 
 def _keys(connection: sqlite3.Connection, rows: list[sqlite3.Row]) -> list[KeyRecord]:
@@ -175,8 +177,8 @@ def _key(row: sqlite3.Row, secrets: tuple[SecretRecord, ...]) -> KeyRecord:
     terms = KeyTerms(
         owner=owner,
         cost_center=cost_center,
-        models=tuple(json.loads(models)),
-        agents=tuple(json.loads(agents)),
+        models=_words(models),
+        agents=_words(agents),
         tags=json.loads(tags),
         expires_ns=expires_ns,
     )

@@ -73,7 +73,9 @@ def rotate_key(call: Call) -> Answer:
     old, body = _ruled(call), call.body(RotateBody)
     brought = None if body.secret is None else Secret(body.secret)
     issued = call.rooms.key_store.rotate(
-        old.key_id, secret=brought or call.fresh_secret(MARK), old_expires_ns=to_ns(body.old_expires_at)
+        old.key_id,
+        secret=brought or call.fresh_secret(MARK),
+        old_expires_ns=to_ns("old_expires_at", body.old_expires_at),
     )
     return _issued(call, "key.rotate", issued, _shown(call, old), brought=brought is not None, status=200)
 
@@ -114,7 +116,7 @@ def _terms(body: KeyBody) -> KeyStore.Terms:
         models=body.models,
         agents=body.agents,
         tags=body.tags,
-        expires_ns=to_ns(body.expires_at),
+        expires_ns=to_ns("expires_at", body.expires_at),
     )
 
 

@@ -16,6 +16,7 @@ _FILTERS: Final = {"end_user": "user"} | {
 }
 """Parameters, and what the store calls them."""
 _TOKENS: Final = "_tokens"
+_MOMENTS: Final = frozenset({"charged_at", "finished_at", "started_at"})
 
 
 async def list_operations(call: Call) -> Answer:
@@ -65,5 +66,8 @@ def _plain(row: OperationRow | AttemptRow) -> dict[str, Any]:
     columns: dict[str, Any] = msgspec.structs.asdict(row)
     tokens = {name: columns.pop(name) for name in list(columns) if name.endswith(_TOKENS)}
     columns["tokens"] = {name.removesuffix(_TOKENS): count for name, count in tokens.items() if count}
+    for name in _MOMENTS & columns.keys():
+        # The store writes UTC as ClickHouse does.
+        columns[name] = columns[name].replace(" ", "T") + "Z"
     columns["cost_nano"] = None if row.cost_usd is None else exact_usd(row.cost_usd)
     return columns

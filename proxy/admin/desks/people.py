@@ -1,5 +1,6 @@
 """Admin tokens, who one is, the trail of changes, and the way into the console."""
 
+import anyio.from_thread
 import msgspec
 
 from proxy.admin.call import Answer, Call
@@ -53,7 +54,7 @@ def create_token(call: Call) -> Answer:
         body.role,
         org=body.org,
         team=body.team,
-        expires_ns=to_ns(body.expires_at),
+        expires_ns=to_ns("expires_at", body.expires_at),
         secret=call.fresh_secret(MARK),
     )
     token = show_token(issued.token)
@@ -71,7 +72,7 @@ def delete_token(call: Call) -> Answer:
     record = _seen(call)
     call.rooms.tokens.delete(record.name)
     if call.rooms.signed_out is not None:
-        call.rooms.signed_out(record.name)
+        anyio.from_thread.run_sync(call.rooms.signed_out, record.name)  # sessions belong to the event loop
     _audit(call, "token.delete", show_token(record), None)
     return Answer(Deleted(id=record.name, object="token"))
 
@@ -100,7 +101,7 @@ def open_console(call: Call) -> Answer:
     """Make a link into the console that signs the asking person in, once, within a minute."""
     if call.rooms.console_link is None:
         raise Refusal(Fault.PATH_NOT_FOUND, "This server has no console.")
-    path = call.rooms.console_link(call.identity)
+    path = anyio.from_thread.run_sync(call.rooms.console_link, call.identity)
     return Answer(ConsoleLink(path=path, expires_in_s=LINK_LIFE_S), status=201)
 
 

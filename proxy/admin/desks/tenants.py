@@ -2,17 +2,16 @@
 
 from proxy.admin.call import Answer, Call
 from proxy.admin.paging import listing, place_of
-from proxy.admin.shapes.common import Deleted, TenantPageQuery
+from proxy.admin.shapes.common import Deleted, PageQuery, TenantPageQuery
 from proxy.admin.shapes.tenants import Org, OrgBody, Team, TeamBody, show_org, show_team
 from proxy.identity import IdentityError
 
 
 def list_orgs(call: Call) -> Answer:
     """The orgs that the token reaches, by name."""
-    asked = call.query(TenantPageQuery)
-    org, _ = call.binding.narrowed(asked.org, None)
+    asked = call.query(PageQuery)
     (after,) = place_of(asked.page, 1)
-    found = call.rooms.key_store.orgs(only=org, after=after, limit=asked.limit + 1)
+    found = call.rooms.key_store.orgs(only=call.binding.org, after=after, limit=asked.limit + 1)
     return Answer(listing(found, asked.limit, show_org, lambda each: (each.org,)))
 
 

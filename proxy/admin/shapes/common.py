@@ -2,15 +2,18 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Generic, Literal, TypeAlias, TypeVar
+from typing import Annotated, Final, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Meta
 
+from proxy.admin.faults import Fault, Refusal
 from proxy.core.clock import utc
 from proxy.identity import AdminTokens, KeyStore
 
-MOST_PER_PAGE = 500
+MOST_PER_PAGE: Final = 500
+FIRST_YEAR: Final = 1970
+LAST_YEAR: Final = 2262
 
 Name: TypeAlias = Annotated[
     str, Meta(pattern=KeyStore.NAME_PATTERN, description="Letters, digits, dots, dashes, underscores.")
@@ -84,9 +87,16 @@ def maybe_moment(ns: int | None) -> datetime | None:
     return None if ns is None else moment(ns)
 
 
-def to_ns(when: datetime | None) -> int | None:
-    """A moment of the wire in nanoseconds since 1970; None stays None."""
+def to_ns(param: str, when: datetime | None) -> int | None:
+    """A moment of the wire in nanoseconds since 1970; None stays None.
+
+    Raises:
+        Refusal: INVALID_REQUEST when nanoseconds cannot say it.
+    """
     if when is None:
         return None
+    if not FIRST_YEAR <= when.year < LAST_YEAR:
+        message = f"{param}: must lie between {FIRST_YEAR} and {LAST_YEAR}."
+        raise Refusal(Fault.INVALID_REQUEST, message, param=param)
     aware = when if when.tzinfo is not None else when.replace(tzinfo=UTC)
     return int(aware.timestamp()) * 1_000_000_000 + aware.microsecond * 1000

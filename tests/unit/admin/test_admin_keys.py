@@ -89,6 +89,15 @@ def test_if_match_keeps_two_people_from_undoing_each_other(port: Port, owner: ht
     assert owner.put(org, json={"cost_center": "7"}, headers={"if-match": '"1"'}).status_code == 200
 
 
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z"])
+def test_a_moment_beyond_our_clock_is_refused(port: Port, owner: httpx.Client, moment: str) -> None:
+    port.tenants("acme")
+    for path, field in ((KEY, "expires_at"), (f"{KEY}/rotate", "old_expires_at")):
+        method = "PUT" if path == KEY else "POST"
+        response = owner.request(method, path, json={field: moment})
+        assert code(response) == (400, "invalid_request") and response.json()["error"]["param"] == field
+
+
 def test_lists_are_paged_to_the_end(port: Port, owner: httpx.Client) -> None:
     port.tenants("acme", "beta")
     seen, page = [], None

@@ -1,8 +1,10 @@
 """Tokens, the trail of changes, repeated requests, and secrets that show nowhere."""
 
+import asyncio
 import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,7 +13,7 @@ from proxy.admin.idempotency import Answers, Asking, Begun
 from proxy.admin.tables import Tables
 from proxy.core.clock import SetClock
 from proxy.core.secret import Secret
-from tests.unit.admin.admin_port import BOOTSTRAP, HASH_KEY, Port
+from tests.unit.admin.admin_port import BOOTSTRAP, HASH_KEY, Port, serving
 
 BODY = {"org": "acme", "team": "support", "name": "fresh"}
 SAME = {"idempotency-key": "one-and-the-same"}
@@ -35,6 +37,18 @@ def test_a_link_into_the_console_is_for_who_asks(port: Port, owner: httpx.Client
     assert owner.post("/admin/v1/console/links").json()["path"] == "/console/open?code=for-bootstrap"
     anna = port.person("anna", "viewer")
     assert anna.post("/admin/v1/console/links").json()["path"] == "/console/open?code=for-anna"
+
+
+def test_sessions_are_touched_on_the_event_loop_only(tmp_path: Path, clock: SetClock) -> None:
+    threads = []
+
+    def link(person: object) -> str:
+        threads.append(asyncio.get_running_loop())
+        return "/console/open?code=x"
+
+    with serving(tmp_path, clock, console_link=link) as port, port.as_owner() as owner:
+        assert owner.post("/admin/v1/console/links").status_code == 201
+    assert len(threads) == 1
 
 
 def test_every_change_is_in_the_trail_with_before_and_after(port: Port, owner: httpx.Client) -> None:

@@ -87,6 +87,7 @@ def test_an_operation_is_explained(port: Port, owner: httpx.Client) -> None:
     found = owner.get(f"/admin/v1/operations/{OPERATION}").json()
     assert found["operation"]["id"] == OPERATION
     assert (found["operation"]["cost_usd"], found["operation"]["cost_nano"]) == ("0.0125", 12_500_000)
+    assert found["operation"]["charged_at"] == "2026-11-20T11:00:00.000Z"
     assert found["operation"]["tokens"] == {"input": 1000, "output": 7}
     assert found["stages"] == [
         {"name": "identity", "duration_ms": 0.01},

@@ -97,12 +97,23 @@ def test_every_problem_is_said_at_once_and_none_shows_a_secret(store: KeyStore, 
             KEY,
             KEY,
             KeySettings(name="a/b", key_env="NEXT"),
+            KeySettings(name="far", key_env="OTHER", expires_at=datetime(9999, 1, 1)),
         ),
         {**ENV, "SHORT": "canary"},
     )
     text = "\n".join(found)
-    assert len(found) == 8, text
-    for word in ("NOT_SET", "no secret", "contradict", str(tmp_path / "x"), "SHORT", "stands twice", "that of", "a/b"):
+    assert len(found) == 9, text
+    for word in (
+        "NOT_SET",
+        "no secret",
+        "contradict",
+        str(tmp_path / "x"),
+        "SHORT",
+        "stands twice",
+        "that of",
+        "a/b",
+        "2262",
+    ):
         assert word in text
     assert not any(secret in text for secret in (*ENV.values(), "canary"))
     assert store.orgs(limit=9) == []

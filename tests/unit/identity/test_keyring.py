@@ -86,6 +86,11 @@ def test_a_key_works_until_the_very_nanosecond_it_expires(acme: KeyStore, clock:
     refusal(ring, secret, ends)
 
 
+def test_a_key_that_ended_in_1970_is_not_one_that_never_ends(acme: KeyStore) -> None:
+    secret = acme.create_key("acme", "support", "old", KeyStore.Terms(expires_ns=0)).secret.reveal()
+    refusal(acme.load(), secret, 1)
+
+
 @given(st.text(max_size=300), st.integers(0, 2**63))
 def test_no_text_but_the_secret_opens_anything(text: str, now_ns: int) -> None:
     secret = "the-only-secret-that-opens"
