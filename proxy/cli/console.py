@@ -5,7 +5,6 @@ import webbrowser
 from collections.abc import Callable
 from typing import Any
 
-from proxy.cli.reading import read_config
 from proxy.cli.running import connect
 
 
@@ -23,11 +22,10 @@ def add_verb(verbs: Any, add_config: Callable[[argparse.ArgumentParser], None]) 
 
 def run(options: argparse.Namespace) -> int:
     """Print the link, and open it where there is a browser."""
-    config = read_config(options.config)
-    client = connect(config) if config else None
+    client = connect(options.config)
     if client is None:
         return 1
-    link = client.ask("POST", "/admin/v1/console-links", {})["url"]
+    link = client.endpoints["admin"] + client.ask("POST", "/admin/v1/console/links")["path"]
     print(link)
     if not options.only_print:
         webbrowser.open(link)

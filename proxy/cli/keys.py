@@ -4,7 +4,6 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from proxy.cli.reading import read_config
 from proxy.cli.running import AdminClient, connect
 
 
@@ -26,8 +25,7 @@ def add_verb(verbs: Any, add_config: Callable[[argparse.ArgumentParser], None]) 
 
 def _with_client(action: Callable[[AdminClient, argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
     def run(options: argparse.Namespace) -> int:
-        config = read_config(options.config)
-        client = connect(config) if config else None
+        client = connect(options.config)
         return 1 if client is None else action(client, options)
 
     return run

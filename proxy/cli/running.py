@@ -1,11 +1,16 @@
-"""Talking to a running Flyball from a verb: its addresses, and the admin API as the bootstrap owner."""
+"""Talking to a running Flyball from a verb: its addresses, and the admin API as the bootstrap owner.
+
+Only the state folder is needed for that, so the secrets that the configuration names need not be in our environment.
+"""
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import httpx
 
-from proxy.config import Config
+from proxy.app.configuration import environment
+from proxy.config import home_of
 from proxy.processes.folder import StateFolder
 
 TIMEOUT_S = 10.0
@@ -16,15 +21,15 @@ class NotRunning(Exception):
 
 
 class AdminClient:
-    """The admin API of the Flyball that runs over a configuration's state folder."""
+    """The admin API of the Flyball that runs over a state folder."""
 
-    def __init__(self, config: Config) -> None:
-        self.folder = StateFolder(config.home)
+    def __init__(self, home: Path) -> None:
+        self.folder = StateFolder(home)
         endpoints = self.folder.endpoints()
         if "admin" not in endpoints:
-            raise NotRunning(f"nothing serves from {config.home}; start it with: flyball serve")
+            raise NotRunning(f"nothing serves from {home}; start it with: flyball serve")
         self.endpoints = endpoints
-        token = (config.home / "admin-token").read_text().strip()
+        token = (home / "admin-token").read_text().strip()
         self._client = httpx.Client(
             base_url=endpoints["admin"], headers={"authorization": f"Bearer {token}"}, timeout=TIMEOUT_S
         )
@@ -46,10 +51,10 @@ class AdminClient:
         raise SystemExit(f"flyball: {message} ({answer.status_code})")
 
 
-def connect(config: Config) -> AdminClient | None:
-    """A client, or None after it was said that nothing runs."""
+def connect(config: Path | None) -> AdminClient | None:
+    """A client of the Flyball that belongs to a configuration file, or None after it was said that none runs."""
     try:
-        return AdminClient(config)
+        return AdminClient(home_of(config, environment()))
     except NotRunning as error:
         print(f"flyball: {error}", file=sys.stderr)
         return None

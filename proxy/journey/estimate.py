@@ -90,6 +90,8 @@ def output_bound(journey: Journey, price: Price | None, holding: BudgetSettings)
 
 def _worst(journey: Journey, price: Price | None, tokens: int, extra: Nano, holding: BudgetSettings) -> Estimate:
     output = output_bound(journey, price, holding)
+    if price is not None and price.max_input is not None:
+        tokens = min(tokens, price.max_input)
     if price is None:
         return Estimate(tokens, output, extra, ZERO)
     at, tier = utc(journey.call.arrived_ns), journey.request.service_tier

@@ -3,6 +3,7 @@
 import asyncio
 
 from proxy.core.outcome import Outcome
+from proxy.journey.account import account
 from proxy.journey.answer_headers import answer_headers, stream_headers
 from proxy.journey.bill import Evidence, bill
 from proxy.journey.dispatch import sends_usage_flag
@@ -25,6 +26,8 @@ class Relay:
         self.tap = StreamTap(journey.call.endpoint, strip_usage=sends_usage_flag(journey, self.attempt.provider))
         self.client_gone = False
         self.failure: UpstreamFailed | None = None
+        self.left_over = b""
+        self.broken = False
         self._drain_deadline: asyncio.TimerHandle | None = None
         self._drained_bytes = 0
 
@@ -37,6 +40,8 @@ class Relay:
             await self._forward(pinger)
         except UpstreamFailed as failure:
             self.failure = failure
+            self.broken = not self.tap.between_events
+            self.left_over = self.tap.close()
         finally:
             pinger.stop()
             self.release_drain()
@@ -91,12 +96,24 @@ async def relay_stream(journey: Journey, response: UpstreamResponse, rooms: Room
     journey.mark("upstream", attempt.ended_ns)
     journey.status = response.status
     journey.outcome = attempt.outcome = _outcome(relay)
-    if attempt.outcome is Outcome.TRUNCATED and not relay.client_gone:
-        message = f"The provider {attempt.provider.name!r} stopped before its answer was complete ({_why(relay)})."
-        await journey.exchange.send(truncated_event(journey.call.endpoint, journey.call.operation, message))
     _note(relay, attempt)
     await bill(journey, attempt, _evidence(relay), rooms)
-    await journey.exchange.finish()
+    await _end(relay)
+
+
+async def _end(relay: Relay) -> None:
+    """End the client's stream; one that stopped early says so, or is broken off where an event is half sent."""
+    exchange = relay.journey.exchange
+    if relay.client_gone or relay.attempt.outcome is not Outcome.TRUNCATED:
+        await exchange.finish(relay.left_over)
+        return
+    if relay.broken:
+        await account(relay.journey, relay.rooms)
+        raise relay.failure or UpstreamFailed("reset", "the stream ended within an event", sent=True)
+    message = f"The provider {relay.attempt.provider.name!r} stopped before its answer was complete ({_why(relay)})."
+    call = relay.journey.call
+    await exchange.send(truncated_event(call.endpoint, call.operation, message))
+    await exchange.finish()
 
 
 def _outcome(relay: Relay) -> Outcome:

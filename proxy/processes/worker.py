@@ -60,6 +60,7 @@ class Worker:
         duties = [self._watch_state, self._renew, self._seal, self._report, self._settle_late]
         tasks = [loop.create_task(duty()) for duty in duties]
         listener = adopt(descriptor)
+        await self._parts.counter.warm()
         try:
             await self._server.serve(sockets=[listener])
         finally:

@@ -66,8 +66,7 @@ def _first_of_array(body: bytes) -> bytes:
 def truncated_event(endpoint: Endpoint, operation: str, message: str) -> bytes:
     """The in-band error for a stream that its provider stopped early, as that endpoint's SDKs read it.
 
-    It begins with a blank line, which ends an event that was cut after its last line. After a line cut in its middle
-    (`StreamTap.left_in_a_line`) no event can be added that a client could read: break the connection off instead.
+    To be sent only where `StreamTap.between_events`; within an event nothing can be added that a client could read.
     """
     why = Refusal.UPSTREAM_TRUNCATED
     facts = {"operation": operation}
@@ -82,8 +81,8 @@ def truncated_event(endpoint: Endpoint, operation: str, message: str) -> bytes:
             "sequence_number": 0,
             "error": error,
         }
-        return b"\n\nevent: error\ndata: " + msgspec.json.encode(told) + b"\n\n"
-    return b"\n\ndata: " + msgspec.json.encode({"error": error}) + b"\n\n"
+        return b"event: error\ndata: " + msgspec.json.encode(told) + b"\n\n"
+    return b"data: " + msgspec.json.encode({"error": error}) + b"\n\n"
 
 
 def _of_chunk(chunk: Chunk) -> UnaryFacts:

@@ -25,6 +25,7 @@ from proxy.wire.sse import EventTooLarge, SseSplitter, data_of, name_of
 _DONE: Final = b"[DONE]"
 _MAX_ERROR_BYTES: Final = 64 * 1024
 _MAX_CALLS: Final = 4096
+_MAX_KEPT_BYTES: Final = 128 * 1024
 _LAST_EVENTS: Final = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
 
 
@@ -56,18 +57,17 @@ class StreamFacts:
 class StreamTap:
     """One stream's tap: what is fed is forwarded, and read.
 
-    Without `strip_usage` every chunk is given back as it came. With it, whole events are given back, without what
-    asking for usage has added. Call `close` when the stream is over: what is left is read and given back.
+    Whole events are given back; with `strip_usage` without what asking for usage has added, else byte for byte. Call `close` when the stream is over: what is left is read and given back.
     """
 
     __slots__ = (
         "_blind",
         "_calls",
         "_ended",
+        "_given",
         "_is_responses",
         "_items",
         "_output",
-        "_rest",
         "_splitter",
         "_strip",
         "facts",
@@ -84,45 +84,56 @@ class StreamTap:
         self._calls: set[tuple[int, int, str]] = set()
         self._ended = False
         self._blind = False
-        self._rest = b""
+        self._given = 0
 
     @property
     def between_events(self) -> bool:
         """Whether what was forwarded so far ends with a whole event, so that another may be put in."""
-        return not self._blind and (self._strip or self._splitter.is_between_events) and not self._rest
-
-    @property
-    def left_in_a_line(self) -> bool:
-        """Whether what was forwarded breaks off in the middle of a line: then no event can be added that is read."""
-        last = self._rest or (b"" if self._strip else self._splitter.tail)
-        return self._blind or (last != b"" and last[-1:] not in (b"\r", b"\n"))
+        return not self._blind and self._given == 0
 
     def feed(self, chunk: bytes) -> bytes:
-        """Read a chunk; the bytes to forward now. Never raises, whatever the bytes are."""
+        """Read a chunk; the bytes to forward now: whole events, so that whatever comes next, what the client has is
+        valid. Of an event larger than 128 KB the parts are given as they come. Never raises, whatever the bytes are.
+        """
         if self._blind or (self._ended and not self._strip):
-            return chunk
+            rest, self._given = self._splitter.close()[self._given :], 0
+            return rest + chunk
         try:
             events = self._splitter.feed(chunk)
         except EventTooLarge as too_large:
-            return self._go_blind(too_large.events, chunk)
+            return self._go_blind(too_large.events)
         if self._strip:
             return b"".join([self._read(event) for event in events])
         for event in events:
             self._read(event)
-        return chunk
+        whole = events[0] if len(events) == 1 else b"".join(events)
+        if self._given or not self._splitter.is_between_events:
+            return self._with_parts(whole)
+        return whole
 
     def close(self) -> bytes:
         """Read what is left at the end of the stream (a last event without its blank line); the bytes to forward."""
-        self._rest = self._splitter.close()
-        kept = self._read(self._rest)
-        return kept if self._strip else b""
+        rest = self._splitter.close()
+        kept = self._read(rest)
+        given, self._given = self._given, 0
+        return kept if self._strip else rest[given:]
 
-    def _go_blind(self, events: list[bytes], chunk: bytes) -> bytes:
-        kept = [self._read(event) for event in events]
+    def _with_parts(self, whole: bytes) -> bytes:
+        """Leave out what was given before of an event that is whole now; give parts of one that grows too large."""
+        if whole:
+            whole, self._given = whole[self._given :], 0
+        tail = self._splitter.tail
+        if len(tail) - self._given > _MAX_KEPT_BYTES or self._ended:
+            whole, self._given = whole + tail[self._given :], len(tail)
+        return whole
+
+    def _go_blind(self, events: list[bytes]) -> bytes:
+        kept = b"".join([self._read(event) for event in events])
         self.facts.overflow = not self._ended
         self._blind = True
-        rest = self._splitter.close()
-        return b"".join(kept) + rest if self._strip else chunk
+        rest = kept + self._splitter.close()
+        given, self._given = self._given, 0
+        return rest if self._strip else rest[given:]
 
     def _read(self, event: bytes) -> bytes:
         """Read one event; what of it is to be forwarded when stripping."""

@@ -130,11 +130,11 @@ def test_a_refusal_without_an_operation_or_a_time_names_neither() -> None:
 
 
 @pytest.mark.parametrize("endpoint", [Endpoint.CHAT, Endpoint.COMPLETIONS, Endpoint.RESPONSES])
-@pytest.mark.parametrize("before", [b"", b"data: {}\n\n", b"data: {}\n", b"data: {}\r\n"])
+@pytest.mark.parametrize("before", [b"", b"data: {}\n\n", b"data: {}\r\n\r\n"])
 def test_a_stream_cut_short_ends_in_an_error_its_sdk_raises(endpoint: Endpoint, before: bytes) -> None:
     tap = StreamTap(endpoint, strip_usage=False)
     sent = tap.feed(before + truncated_event(endpoint, "op_1", "it stopped"))
-    last = sent.removeprefix(before).lstrip(b"\n")
+    last = sent.removeprefix(before)
     told = json.loads(data_of(last) or b"")
     assert told["error"]["message"] == "it stopped"
     assert told["error"]["code"] == "upstream_truncated"
@@ -147,22 +147,21 @@ def test_a_stream_cut_short_ends_in_an_error_its_sdk_raises(endpoint: Endpoint, 
 
 
 @pytest.mark.parametrize("strip", [False, True])
-@pytest.mark.parametrize(
-    ("sent", "in_a_line", "between_events"),
-    [
-        (b"", False, True),
-        (b"data: {}\n\n", False, True),
-        (b"data: {}\n", False, False),
-        (b"data: {", True, False),
-        (b"data: {}\n\nda", True, False),
-    ],
-)
-def test_a_stream_cut_inside_a_line_is_told(strip: bool, sent: bytes, in_a_line: bool, between_events: bool) -> None:
+@pytest.mark.parametrize("broken", [b"", b"data: {}\n", b"data: {", b"da"])
+def test_only_whole_events_are_forwarded_so_that_another_can_follow(strip: bool, broken: bytes) -> None:
     tap = StreamTap(Endpoint.CHAT, strip_usage=strip)
-    tap.feed(sent)
-    # Whole events only have been forwarded yet when stripping.
-    assert tap.left_in_a_line is (in_a_line and not strip)
-    assert tap.between_events is (between_events or strip)
-    tap.close()
-    assert tap.left_in_a_line is in_a_line
-    assert tap.between_events is between_events
+    assert tap.feed(b"data: {}\n\n" + broken) == b"data: {}\n\n"
+    assert tap.between_events
+    assert tap.close() == broken
+
+
+def test_an_event_too_large_to_wait_for_is_forwarded_in_parts() -> None:
+    event = b'data: {"x": "' + b"y" * 400_000 + b'"}\n\n'
+    tap = StreamTap(Endpoint.CHAT, strip_usage=False)
+    parts = [tap.feed(event[at : at + 50_000]) for at in range(0, len(event), 50_000)]
+    assert max(map(len, parts)) <= 200_000
+    assert b"".join(parts) + tap.close() == event
+    assert not StreamTap(Endpoint.CHAT, strip_usage=False).feed(event[:100_000])
+    cut = StreamTap(Endpoint.CHAT, strip_usage=False)
+    assert cut.feed(event[:200_000]) == event[:200_000]
+    assert not cut.between_events
