@@ -21,6 +21,7 @@ def read_body(kind: type[Shape], body: bytes) -> Shape:
         Refusal: INVALID_REQUEST with every problem and its place.
     """
     try:
+        body.decode("utf-8")
         fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     except (msgspec.MsgspecError, RecursionError) as error:
         raise Refusal(Fault.INVALID_REQUEST, f"The body must be a JSON object: {_plain(str(error))}.") from None

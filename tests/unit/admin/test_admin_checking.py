@@ -36,7 +36,7 @@ def test_all_problems_are_said_at_once_with_their_place() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"null", b"{", b'{"a":1}x', b"\xff", b'{"a":"\xff"}', b"1", b"[" * 100_000]
+    "body", [b"", b"[]", b"null", b"{", b'{"a":1}x', b"\xff", b'{"org":"\xff"}', b'{"\xff":1}', b"1", b"[" * 100_000]
 )
 def test_what_is_no_object_is_refused(body: bytes) -> None:
     places(KeyCreateBody, body)
@@ -55,6 +55,14 @@ def test_any_object_is_read_or_refused(body: dict[str, Any]) -> None:
     else:
         assert body.keys() >= {"org", "team", "name"} and "x" not in body
         assert read.name == body["name"]
+
+
+@given(st.binary(max_size=12), st.sampled_from([b'{"org":"a%s","team":"b","name":"c"}', b'{"%s":1}', b"%s"]))
+def test_any_bytes_are_read_or_refused(piece: bytes, around: bytes) -> None:
+    try:
+        read_body(KeyCreateBody, around.replace(b"%s", piece))
+    except Refusal as refusal:
+        assert refusal.fault is Fault.INVALID_REQUEST
 
 
 @pytest.mark.parametrize("text", ["0.1", '"0.1"', "500", "1e2", '"0.000000001"'])
