@@ -17,9 +17,10 @@ _STEPS: Final = (
     CREATE TABLE state (one INTEGER PRIMARY KEY CHECK (one = 1), generation INTEGER NOT NULL);
     INSERT INTO state (one, generation) VALUES (1, 1);
     """,
+    "ALTER TABLE state ADD COLUMN restarts INTEGER NOT NULL DEFAULT 0",
 )
 _PATIENCE_MS: Final = 2_000
-_RESTART_ABOVE_PAGES: Final = 4_096
+_RESTART_ABOVE_PAGES: Final = 16_384
 
 
 class StateBusy(Exception):
@@ -47,6 +48,7 @@ class StateFile:
         self.path = path
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
+        self._checkpointer: sqlite3.Connection | None = None
         self._pid = 0
         self._seen_version = -1
         self._seen_generation = -1
@@ -138,28 +140,49 @@ class StateFile:
         """Move the write-ahead log into the file; called about once a second by one process, the supervisor.
 
         The bulk is moved without stopping anyone. Under steady writing that alone never lets the log start over,
-        so above `restart_above_pages` the small rest is moved with writers held off for a moment.
+        so above `restart_above_pages` the rest is moved with writers held off, for some milliseconds.
+
+        Raises:
+            StateBusy: the log has to start over and the lock was not to be had; the bulk is moved all the same.
         """
         with self._lock:
-            connection = self._own()
-            _, log, moved = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            log, moved = _move_log(self._own())
             if log <= restart_above_pages:
                 return Checkpoint(log, moved, restarted=False)
-            busy, log, moved = connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
-            return Checkpoint(log, moved, restarted=not busy)
+            return self._restart_log(log)
+
+    def _restart_log(self, log: int) -> Checkpoint:
+        """Move all that is left and be the first to write after: the first writer waits for the disk, and that must
+        not be a worker's event loop."""
+        own = self._own()
+        if self._checkpointer is None:
+            self._checkpointer = self.connect()
+        _begin(own)
+        try:
+            _, moved = _move_log(self._checkpointer)
+        finally:
+            own.execute("ROLLBACK")
+        # Only a transaction begun after the move starts the log over, and only one that changes something.
+        _begin(own)
+        own.execute("UPDATE state SET restarts = restarts + 1")
+        own.execute("COMMIT")
+        left, _ = _move_log(self._checkpointer)
+        return Checkpoint(log, moved, restarted=left < log)
 
     def close(self) -> None:
         """Close our connection; the object can be used again."""
         with self._lock:
             if self._connection is not None and self._pid == os.getpid():
                 self._connection.close()
-            self._connection = None
+                if self._checkpointer is not None:
+                    self._checkpointer.close()
+            self._connection = self._checkpointer = None
 
     def _own(self) -> sqlite3.Connection:
         """The connection of this object in this process."""
         if self._connection is None or self._pid != os.getpid():
             # One inherited over a fork must neither be used nor closed: it is dropped as it stands.
-            self._connection, self._pid = self.connect(), os.getpid()
+            self._connection, self._checkpointer, self._pid = self.connect(), None, os.getpid()
             self._seen_version = self._seen_generation = -1
             migrate(self._connection, "state", _STEPS)
         return self._connection
@@ -183,6 +206,12 @@ def _begin(connection: sqlite3.Connection) -> None:
         if is_busy(error):
             raise StateBusy("the state file is locked by another process") from error
         raise
+
+
+def _move_log(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Pages in the log, and how many of them are in the file now; stops no reader or writer."""
+    _, log, moved = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    return log, moved
 
 
 def _undo(connection: sqlite3.Connection) -> None:

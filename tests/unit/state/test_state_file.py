@@ -159,10 +159,27 @@ def test_a_checkpoint_empties_the_log_and_restarts_a_long_one(state: StateFile) 
     assert done.log_pages == done.moved_pages > 20
     assert done.restarted is False
     writer.execute("INSERT INTO t VALUES (randomblob(3000))")
+    generation = state.generation()
     assert state.checkpoint(restart_above_pages=0).restarted is True
+    assert state.generation() == generation
     writer.execute("INSERT INTO t VALUES (1)")
     assert state.checkpoint().log_pages < 10
     writer.close()
+
+
+def test_a_log_that_someone_still_reads_is_not_started_over(state: StateFile) -> None:
+    writer, reader = state.connect(), state.connect()
+    writer.execute("CREATE TABLE t (x BLOB)")
+    reader.execute("BEGIN")
+    assert reader.execute("SELECT count(*) FROM t").fetchone() == (0,)
+    for _ in range(20):
+        writer.execute("INSERT INTO t VALUES (randomblob(3000))")
+    assert state.checkpoint(restart_above_pages=0).restarted is False
+    assert reader.execute("SELECT count(*) FROM t").fetchone() == (0,)
+    reader.execute("COMMIT")
+    assert state.checkpoint(restart_above_pages=0).restarted is True
+    writer.close()
+    reader.close()
 
 
 def test_a_file_that_is_no_database_is_an_error(tmp_path: Path) -> None:
