@@ -171,9 +171,11 @@ def _served(folder: Path, store: StoreAddress, rows: list[OperationRow]) -> Iter
     while not server.started:
         time.sleep(0.005)
     port = server.servers[0].sockets[0].getsockname()[1]
-    yield Site(f"http://127.0.0.1:{port}", rows, sessions, store)
-    server.should_exit = True
-    thread.join()
+    try:
+        yield Site(f"http://127.0.0.1:{port}", rows, sessions, store)
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def _budget(name: str, scope: str, *, limit: int, spent: int) -> BudgetSpec:

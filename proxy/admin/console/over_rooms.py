@@ -26,6 +26,9 @@ from proxy.core.usage import INPUT_BUCKETS, OUTPUT_BUCKETS, Bucket
 from proxy.telemetry import SpendQuery, SpendRow
 
 _Bucket: TypeAlias = Literal["hour", "day", "all"]
+_Path: TypeAlias = tuple[str, ...]
+_Amounts: TypeAlias = dict[datetime, Nano]
+_ByName: TypeAlias = dict[str, _Amounts]
 _MOST_LINES: Final = 50_000
 _SLASH: Final = "/"
 
@@ -42,16 +45,13 @@ class StoreReadings:
         named = _sums(await self._rows(asked, path), path)
         dearest = sorted(named.values(), key=lambda one: (-one.cost, -one.calls, one.name))
         first = [one.name for one in dearest[: asked.series]]
-        whole, slots, series, earlier = await asyncio.gather(
-            self._rows(asked, ()),
-            self._slots(asked, ()),
-            self._slots(asked, path, _filters(path, first)),
-            self._earlier(asked),
+        whole, (slots, series), earlier = await asyncio.gather(
+            self._rows(asked, ()), self._slots(asked, path, first), self._earlier(asked)
         )
         return SpendSeen(
             whole=_sums(whole, ()).get("", Sum()),
             names=dearest[: asked.rows],
-            slots=slots.get("", {}),
+            slots=slots,
             series={name: series.get(name, {}) for name in first},
             earlier=earlier,
         )
@@ -75,38 +75,49 @@ class StoreReadings:
         query = _query(asked, before.start, before.end, "all", ())
         return Nano(sum(row.cost for row in await self._reader.spend(query)))
 
-    async def _rows(self, asked: SpendAsked, group: tuple[str, ...]) -> list[SpendRow]:
+    async def _rows(self, asked: SpendAsked, group: _Path) -> list[SpendRow]:
         return await self._reader.spend(_query(asked, asked.window.start, asked.window.end, "all", group))
 
-    async def _slots(
-        self, asked: SpendAsked, group: tuple[str, ...], filters: Mapping[str, Sequence[str]] | None = None
-    ) -> dict[str, dict[datetime, Nano]]:
-        """Spend by name and slot; the store knows hours and days, shorter slots are asked for one by one."""
+    async def _slots(self, asked: SpendAsked, path: _Path, first: Sequence[str]) -> tuple[_Amounts, _ByName]:
+        """Spend by slot, of all and of the dearest; the store knows hours and days, shorter slots are asked for."""
+        if asked.window.span.slot < timedelta(hours=1):
+            named = await self._short_slots(asked, path)
+            return _all_of(named), named
+        whole, named = await asyncio.gather(
+            self._long_slots(asked, (), {}), self._long_slots(asked, path, _filters(path, first))
+        )
+        return _all_of(whole), named
+
+    async def _long_slots(self, asked: SpendAsked, path: _Path, filters: Mapping[str, Sequence[str]]) -> _ByName:
         length = asked.window.span.slot
-        if length < timedelta(hours=1):
-            return await self._asked_slots(asked, group, filters or {})
         bucket: _Bucket = "day" if length == timedelta(days=1) else "hour"
-        query = _query(asked, asked.window.start, asked.window.end, bucket, group, filters or {})
-        found: dict[str, dict[datetime, Nano]] = defaultdict(lambda: defaultdict(lambda: ZERO))
+        query = _query(asked, asked.window.start, asked.window.end, bucket, path, filters)
+        found: _ByName = defaultdict(lambda: defaultdict(lambda: ZERO))
         for row in await self._reader.spend(query):
             if row.bucket_start is not None:
                 slot = asked.window.start + (row.bucket_start - asked.window.start) // length * length
-                amounts = found[_name(row, group)]
+                amounts = found[_name(row, path)]
                 amounts[slot] = Nano(amounts[slot] + row.cost)
         return found
 
-    async def _asked_slots(
-        self, asked: SpendAsked, group: tuple[str, ...], filters: Mapping[str, Sequence[str]]
-    ) -> dict[str, dict[datetime, Nano]]:
+    async def _short_slots(self, asked: SpendAsked, path: _Path) -> _ByName:
         slots, length = asked.window.slots, asked.window.span.slot
         answers = await asyncio.gather(
-            *(self._reader.spend(_query(asked, slot, slot + length, "all", group, filters)) for slot in slots)
+            *(self._reader.spend(_query(asked, slot, slot + length, "all", path)) for slot in slots)
         )
-        found: dict[str, dict[datetime, Nano]] = defaultdict(dict)
+        found: _ByName = defaultdict(dict)
         for slot, rows in zip(slots, answers, strict=True):
             for row in rows:
-                found[_name(row, group)][slot] = row.cost
+                found[_name(row, path)][slot] = row.cost
         return found
+
+
+def _all_of(named: _ByName) -> _Amounts:
+    sums: _Amounts = defaultdict(lambda: ZERO)
+    for amounts in named.values():
+        for slot, amount in amounts.items():
+            sums[slot] = Nano(sums[slot] + amount)
+    return sums
 
 
 class StoreBudgets:
@@ -129,7 +140,7 @@ def _query(
     start: datetime,
     end: datetime,
     bucket: _Bucket,
-    group: tuple[str, ...],
+    group: _Path,
     filters: Mapping[str, Sequence[str]] | None = None,
 ) -> SpendQuery:
     narrowed = dict(filters or {})
@@ -140,13 +151,13 @@ def _query(
     )
 
 
-def _path(asked: SpendAsked) -> tuple[str, ...]:
+def _path(asked: SpendAsked) -> _Path:
     """What a name is made of: teams and keys are named within their org and team, unless there is only one."""
     wider = {"team": (("org", asked.org),), "key": (("org", asked.org), ("team", asked.team))}
     return (*(name for name, bound in wider.get(asked.by, ()) if bound is None), asked.by)
 
 
-def _filters(path: tuple[str, ...], names: Sequence[str]) -> dict[str, Sequence[str]]:
+def _filters(path: _Path, names: Sequence[str]) -> dict[str, Sequence[str]]:
     """Filters that let these names through, and few others; names without a slash are whole values."""
     if len(path) == 1:
         return {path[0]: names}
@@ -154,7 +165,7 @@ def _filters(path: tuple[str, ...], names: Sequence[str]) -> dict[str, Sequence[
     return {name: sorted(set(values)) for name, values in zip(path, parts, strict=False)}
 
 
-def _sums(rows: Iterable[SpendRow], path: tuple[str, ...]) -> dict[str, Sum]:
+def _sums(rows: Iterable[SpendRow], path: _Path) -> dict[str, Sum]:
     sums: dict[str, Sum] = {}
     for row in rows:
         name = _name(row, path)
@@ -175,7 +186,7 @@ def _sum(row: SpendRow) -> Sum:
     )
 
 
-def _name(row: SpendRow, group: tuple[str, ...]) -> str:
+def _name(row: SpendRow, group: _Path) -> str:
     return _SLASH.join(row.group[part] for part in group)
 
 
