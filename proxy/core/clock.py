@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 
@@ -52,6 +53,17 @@ def utc(ns: int) -> datetime:
     """Nanoseconds since 1970 as an aware UTC datetime, cut to microseconds."""
     seconds, rest = divmod(ns, 1_000_000_000)
     return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)
+
+
+@lru_cache(maxsize=64)
+def _second_text(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def stamp(ns: int) -> str:
+    """Nanoseconds since 1970 as UTC text cut to milliseconds, `2026-11-20 10:00:00.123`, as ClickHouse reads it."""
+    seconds, rest = divmod(ns, 1_000_000_000)
+    return f"{_second_text(seconds)}.{rest // 1_000_000:03d}"
 
 
 _: type[Clock] = SystemClock

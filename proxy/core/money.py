@@ -49,6 +49,8 @@ def exact_usd(text: str | int | Decimal) -> Nano:
 
 def to_usd_text(amount: Nano) -> str:
     """Write nano-dollars as a plain decimal number of dollars, at least two digits after the point."""
+    if not amount:
+        return "0.00"
     whole, rest = divmod(abs(amount), NANO_PER_USD)
     digits = f"{rest:09d}".rstrip("0").ljust(2, "0")
     return f"{'-' if amount < 0 else ''}{whole}.{digits}"

@@ -31,8 +31,14 @@ async def accounted(journey: Journey, rooms: Rooms) -> AsyncIterator[None]:
         _note_fault(journey, fault)
         raise
     finally:
-        with anyio.CancelScope(shield=True, deadline=anyio.current_time() + SETTLE_DEADLINE_S):
-            await account(journey, rooms)
+        if not journey.accounted:
+            await _account_shielded(journey, rooms)
+
+
+async def _account_shielded(journey: Journey, rooms: Rooms) -> None:
+    """Account to the end even if we are being cancelled, within a deadline."""
+    with anyio.CancelScope(shield=True, deadline=anyio.current_time() + SETTLE_DEADLINE_S):
+        await account(journey, rooms)
 
 
 async def account(journey: Journey, rooms: Rooms) -> None:

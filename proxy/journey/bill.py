@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from proxy.core.clock import utc
 from proxy.core.money import ZERO
 from proxy.core.usage import NO_USAGE, ToolFee, Usage
 from proxy.journey.rooms import Rooms
@@ -40,7 +39,7 @@ async def bill(journey: Journey, attempt: Attempt, evidence: Evidence, rooms: Ro
         rooms.counters.unpriced(attempt.sent_model)
         return
     tier = attempt.usage.service_tier or evidence.service_tier
-    priced = price(attempt.usage, entry, utc(attempt.started_at_ns), service_tier=tier)
+    priced = price(attempt.usage, entry, journey.at, service_tier=tier)
     attempt.priced = priced
     attempt.cost, attempt.list_cost = priced.cost, priced.list_cost
     attempt.price_source = entry.source
@@ -75,4 +74,4 @@ def _price_of(journey: Journey, attempt: Attempt) -> Price | None:
     """The price of the model that answered, else of the one that was asked."""
     names = [name for name in (attempt.model, attempt.sent_model, journey.request.model) if name]
     provider = attempt.provider.profile.price_provider
-    return journey.snapshot.prices.find(provider, names, utc(journey.call.arrived_ns))
+    return journey.snapshot.prices.find(provider, names, journey.at)

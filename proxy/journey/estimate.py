@@ -1,7 +1,6 @@
 """estimate: the worst case this call could cost, so that it can be held before a token is bought."""
 
 from proxy.budget import BudgetSettings
-from proxy.core.clock import utc
 from proxy.core.money import ZERO, Nano, exact_usd
 from proxy.core.refusal import Refusal, Refused
 from proxy.journey.rooms import JourneySettings, Rooms
@@ -11,7 +10,7 @@ from proxy.routing import Candidate
 
 ROUGH_BYTES_PER_TOKEN = 3
 MEDIA_MARKS = (b"image", b"audio", b"video", b"file")
-"""Without any of these in its body a request cannot hold anything dearer than text; a text that says so is held dearer."""
+"""A request with none of these in its body can hold nothing dearer than text."""
 
 
 async def estimate(journey: Journey, rooms: Rooms) -> None:
@@ -42,7 +41,7 @@ def find_price(journey: Journey, candidate: Candidate) -> Price | None:
     """The price of a candidate's model; None where it has none and may be served all the same."""
     provider = journey.snapshot.providers[candidate.provider]
     names = (candidate.model, journey.request.model)
-    price = journey.snapshot.prices.find(provider.profile.price_provider, names, utc(journey.call.arrived_ns))
+    price = journey.snapshot.prices.find(provider.profile.price_provider, names, journey.at)
     if price is not None:
         return price
     hard = [line for line in journey.lines if line.hard]
@@ -93,9 +92,17 @@ def _worst(journey: Journey, price: Price | None, tokens: int, extra: Nano, hold
     if price is not None and price.max_input is not None:
         tokens = min(tokens, price.max_input)
     if price is None:
-        return Estimate(tokens, output, extra, ZERO)
-    at, tier = utc(journey.call.arrived_ns), journey.request.service_tier
-    media = any(mark in journey.body for mark in MEDIA_MARKS)
-    whole = worst_case(price, at, input_tokens=tokens, output_tokens=output, service_tier=tier, media=media)
-    input_only = worst_case(price, at, input_tokens=tokens, output_tokens=0, service_tier=tier, media=media)
-    return Estimate(tokens, output, Nano(whole + extra), Nano(input_only + extra))
+        return Estimate(tokens, output, extra)
+    return Estimate(tokens, output, Nano(worst_price(journey, price, tokens, output) + extra))
+
+
+def worst_price(journey: Journey, price: Price, input_tokens: int, output_tokens: int) -> Nano:
+    """The dearest that this call's tokens could be, in nano-dollars, rounded up."""
+    return worst_case(
+        price,
+        journey.at,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        service_tier=journey.request.service_tier,
+        media=any(mark in journey.body for mark in MEDIA_MARKS),
+    )

@@ -4,8 +4,9 @@ from proxy.budget import Granted, HoldRequest, LedgerUnavailable, Short
 from proxy.core.clock import utc
 from proxy.core.money import Nano, to_usd_text
 from proxy.core.refusal import JsonValue, Refusal, Refused
-from proxy.journey.record import start_record
+from proxy.journey.estimate import worst_price
 from proxy.journey.rooms import Rooms
+from proxy.journey.start_record import start_record
 from proxy.journey.state import Journey
 
 
@@ -75,9 +76,11 @@ def _too_dear(journey: Journey, short: Short) -> Refused:
 
 def _fitting_output(journey: Journey, remaining: Nano) -> int | None:
     """How many output tokens what is left would pay for; None when not even the input fits."""
-    estimate = journey.estimate
-    left = remaining - estimate.input_cost
-    output_cost = estimate.amount - estimate.input_cost
+    estimate, prices = journey.estimate, [price for price in journey.prices.values() if price is not None]
+    if not prices:
+        return None
+    input_cost = max(worst_price(journey, price, estimate.input_tokens, 0) for price in prices)
+    left, output_cost = remaining - input_cost, estimate.amount - input_cost
     if left < 0 or estimate.output_tokens == 0 or output_cost <= 0:
         return None
     return left * estimate.output_tokens // output_cost

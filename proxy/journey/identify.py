@@ -1,5 +1,6 @@
 """identity: whose call is it?"""
 
+from proxy.core.clock import utc
 from proxy.journey.call import Call, Exchange
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
@@ -13,6 +14,6 @@ def identify(call: Call, exchange: Exchange, rooms: Rooms) -> Journey:
     """
     snapshot = rooms.snapshot()
     principal = snapshot.keyring.authenticate(call.secret, call.arrived_ns)
-    journey = Journey(call, exchange, snapshot, principal, marked_ns=call.received_ns)
+    journey = Journey(call, exchange, snapshot, principal, marked_ns=call.received_ns, at=utc(call.arrived_ns))
     journey.mark("identity", rooms.clock.monotonic_ns())
     return journey

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from proxy.core.clock import utc
+from proxy.core.clock import stamp
 from proxy.core.money import Nano, to_usd_text
 from proxy.core.usage import NO_USAGE, Bucket, Usage, UsageSource
 from proxy.journey.rooms import Rooms
@@ -19,11 +19,6 @@ def write_rows(journey: Journey, rooms: Rooms) -> None:
     for number, attempt in enumerate(journey.attempts, start=1):
         rooms.spool.append(Table.ATTEMPTS, attempt_row(journey, attempt, number, rooms))
     rooms.spool.append(Table.OPERATIONS, operation_row(journey, rooms))
-
-
-def start_record(journey: Journey, rooms: Rooms) -> bytes:
-    """The operation's row as far as it is known when its hold is asked for: what a dead worker's call is booked by."""
-    return _encode(operation_row(journey, rooms))
 
 
 def operation_row(journey: Journey, rooms: Rooms) -> OperationRow:
@@ -132,11 +127,6 @@ def set_tokens(row: OperationRow | AttemptRow, usage: Usage) -> None:
     for bucket, column in BUCKETS:
         if count := tokens.get(bucket):
             setattr(row, column, count)
-
-
-def stamp(ns: int) -> str:
-    """A UTC time as ClickHouse's DateTime64(3) reads it."""
-    return utc(ns).replace(tzinfo=None).isoformat(" ", "milliseconds")
 
 
 def _note_last(row: OperationRow, last: Attempt, usage: Usage) -> None:

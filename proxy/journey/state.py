@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from proxy.budget import Granted, HoldLine
 from proxy.core.money import ZERO, Nano
@@ -20,18 +21,15 @@ from proxy.wire.openai.request import RequestFacts
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The worst case a call is held for: tokens in and out, and nano-dollars, highest over its candidates.
-
-    `input_cost` is the part of `amount` that the input alone would cost.
-    """
+    """The worst case a call is held for: tokens in and out, and nano-dollars, highest over its candidates."""
 
     input_tokens: int
     output_tokens: int
     amount: Nano
-    input_cost: Nano
 
 
-NO_ESTIMATE = Estimate(0, 0, ZERO, ZERO)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NO_ESTIMATE = Estimate(0, 0, ZERO)
 
 
 @dataclass(slots=True)
@@ -91,6 +89,8 @@ class Journey:
     accounted: bool = False
     stages: dict[str, int] = field(default_factory=dict)
     marked_ns: int = 0
+    at: datetime = EPOCH
+    """When the call arrived: the moment its prices and windows are of."""
 
     def mark(self, stage: str, now_ns: int) -> None:
         """Book the time since the last mark under this stage, in nanoseconds."""

@@ -7,15 +7,14 @@ import logging
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from proxy.budget import Lapsed, Ledger
-from proxy.core.clock import Clock, utc
+from proxy.core.clock import Clock, stamp
 from proxy.core.ids import new_id
 from proxy.core.money import ZERO, to_usd_text
 from proxy.core.outcome import Outcome
 from proxy.core.usage import UsageSource
-from proxy.telemetry import AttemptRow, OperationRow, SalvagedRows, Spool, Table, abandoned, salvage
+from proxy.journey.start_record import row_of
+from proxy.telemetry import AttemptRow, SalvagedRows, Spool, Table, abandoned, salvage
 
 EVER: Final = 1 << 62
 log = logging.getLogger("flyball.sweep")
@@ -64,9 +63,9 @@ class Sweeper:
             self._spool.settled(lapsed.operation)
 
     def _record_lost(self, lapsed: Lapsed, now_ns: int) -> None:
-        row = msgspec.json.decode(lapsed.start_record, type=OperationRow)
+        row = row_of(lapsed.start_record)
         row.outcome, row.usage_source = Outcome.LOST.value, UsageSource.ESTIMATED.value
-        row.finished_at = utc(now_ns).replace(tzinfo=None).isoformat(" ", "milliseconds")
+        row.finished_at = stamp(now_ns)
         row.cost_usd = row.list_usd = row.held_usd = to_usd_text(lapsed.amount)
         row.attempts, row.error = 1, "worker_died"
         attempt = AttemptRow(
@@ -78,6 +77,7 @@ class Sweeper:
             key_id=row.key_id,
             key_name=row.key_name,
             endpoint=row.endpoint,
+            provider=row.provider,
             streamed=row.streamed,
             sent_model=row.requested_model,
             outcome=row.outcome,
