@@ -14,10 +14,11 @@ from proxy.edge.credentials import secret_of
 from proxy.edge.exchange import AsgiExchange, Receive, Scope, Send
 from proxy.edge.health import HEALTH_PATHS, Readiness, answer_health
 from proxy.edge.openai import endpoint_of, under_base, unknown_path, wrong_method
-from proxy.edge.own import FindOperation, key_facts, model_object, own_operation, usable_models
+from proxy.edge.own import FindOperation, key_facts, model_object, own_operation
 from proxy.edge.refuse import refuse
 from proxy.journey.call import Call
 from proxy.journey.pipeline import travel
+from proxy.journey.resolve import usable_models
 from proxy.journey.rooms import Rooms
 from proxy.upstream import UpstreamFailed
 from proxy.wire.endpoint import Endpoint
@@ -105,7 +106,7 @@ class DataPort:
         if endpoint is not None:
             raise wrong_method(method, "POST")
         if path == "/models":
-            names = usable_models(self._rooms, principal)
+            names = usable_models(self._rooms.snapshot(), principal)
             await self._get(method, exchange, {"object": "list", "data": [model_object(name) for name in names]})
         elif path.startswith("/models/"):
             await self._get(method, exchange, self._model(path.removeprefix("/models/"), principal))
@@ -123,8 +124,8 @@ class DataPort:
         await answer_json(exchange, value)
 
     def _model(self, name: str, principal: Principal) -> object:
-        if name not in usable_models(self._rooms, principal):
-            raise Refused(Refusal.MODEL_NOT_FOUND, f"This key may use no model {name[:200]!r}.", param="model")
+        if name not in usable_models(self._rooms.snapshot(), principal):
+            raise Refused(Refusal.MODEL_NOT_FOUND, f"This key may use no model named {name[:200]!r}.", param="model")
         return model_object(name)
 
     def _principal(self, headers: dict[bytes, bytes]) -> Principal:

@@ -1,30 +1,16 @@
 """What a key may ask about itself: its models, limits and operations (DESIGN §3)."""
 
 from collections.abc import Awaitable, Callable
-from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
 from proxy.core.clock import utc
 from proxy.core.money import Nano, to_usd_text
 from proxy.core.refusal import Refusal, Refused
 from proxy.core.tenant import Principal
+from proxy.journey.resolve import usable_models
 from proxy.journey.rooms import Rooms
 
 FindOperation: TypeAlias = Callable[[str, Principal], Awaitable[dict[str, Any] | None]]
-
-
-def usable_models(rooms: Rooms, principal: Principal) -> list[str]:
-    """The model names this key may ask for, from the routes and the price book; no upstream is asked."""
-    snapshot = rooms.snapshot()
-    patterns = principal.models
-
-    def allowed(name: str) -> bool:
-        return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
-
-    def known(provider: str) -> list[str]:
-        return snapshot.prices.names(snapshot.providers[provider].profile.price_provider)
-
-    return snapshot.router.names(allowed, known)
 
 
 def model_object(name: str) -> dict[str, Any]:
@@ -43,7 +29,7 @@ async def key_facts(rooms: Rooms, principal: Principal, now_ns: int) -> dict[str
         "name": principal.key_name,
         "org": principal.org,
         "team": principal.team,
-        "models": usable_models(rooms, principal),
+        "models": usable_models(rooms.snapshot(), principal),
         "agents": list(principal.agents),
         "budgets": [
             {

@@ -3,12 +3,23 @@
 from fnmatch import fnmatchcase
 
 from proxy.core.refusal import Refusal, Refused
+from proxy.core.tenant import Principal
+from proxy.journey.rooms import Snapshot
 from proxy.journey.state import Journey
 
 
 def may_use(patterns: tuple[str, ...], model: str) -> bool:
     """Whether a key's model patterns allow a model; no patterns allow all."""
     return not patterns or any(fnmatchcase(model, pattern) for pattern in patterns)
+
+
+def usable_models(snapshot: Snapshot, principal: Principal) -> list[str]:
+    """The model names a key may ask for, from the routes and the price book; no upstream is asked."""
+
+    def known(provider: str) -> list[str]:
+        return snapshot.prices.names(snapshot.providers[provider].profile.price_provider)
+
+    return snapshot.router.names(lambda name: may_use(principal.models, name), known)
 
 
 def resolve(journey: Journey) -> None:
@@ -25,7 +36,9 @@ def resolve(journey: Journey) -> None:
             param="model",
             facts={"model": model[:200], "allowed": list(journey.principal.models)},
         )
-    journey.resolution = journey.snapshot.router.resolve(model)
+    journey.resolution = journey.snapshot.router.resolve(
+        model, lambda: usable_models(journey.snapshot, journey.principal)
+    )
 
 
 def select(journey: Journey) -> None:

@@ -9,6 +9,7 @@ from proxy.core.refusal import Refusal, Refused
 from proxy.routing.settings import RouteSettings
 
 GLOB_SIGNS = frozenset("*?[")
+NAME_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +41,15 @@ class Router:
         self._exact = {route.model: at for at, route in reversed([*enumerate(self._routes)])}
         self._globs = [(at, route) for at, route in enumerate(self._routes) if is_glob(route.model)]
 
-    def resolve(self, model: str) -> Resolution:
-        """The candidates for a model name.
+    def resolve(self, model: str, usable: Callable[[], Iterable[str]] = tuple) -> Resolution:
+        """The candidates for a model name; `usable` lists, for a miss, the names that the caller may use.
 
         Raises:
-            Refused: MODEL_NOT_FOUND, naming the nearest names there are.
+            Refused: MODEL_NOT_FOUND, naming the nearest of those names.
         """
         route = self._match(model)
         if route is None:
-            raise self._not_found(model)
+            raise _not_found(model, usable())
         return Resolution(
             route=route.model,
             candidates=tuple(Candidate(target.provider, target.model or model) for target in route.targets),
@@ -79,12 +80,13 @@ class Router:
                 return route
         return None if exact is None else self._routes[exact]
 
-    def _not_found(self, model: str) -> Refused:
-        near = difflib.get_close_matches(model, [route.model for route in self._routes], n=3, cutoff=0.5)
-        hint = f"; nearest routes: {', '.join(near)}" if near else ""
-        return Refused(
-            Refusal.MODEL_NOT_FOUND,
-            f"No route serves the model {model[:200]!r}{hint}. GET /v1/models lists what this key may use.",
-            param="model",
-            facts={"model": model[:200], "nearest": list(near)},
-        )
+
+def _not_found(model: str, usable: Iterable[str]) -> Refused:
+    near = difflib.get_close_matches(model[:NAME_CHARS], list(usable), n=3, cutoff=0.5)
+    hint = f"; nearest are {', '.join(near)}" if near else ""
+    return Refused(
+        Refusal.MODEL_NOT_FOUND,
+        f"No route serves the model {model[:NAME_CHARS]!r}{hint}. GET /v1/models lists what this key may use.",
+        param="model",
+        facts={"model": model[:NAME_CHARS], "nearest": list(near)},
+    )

@@ -36,11 +36,18 @@ def test_first_match_wins(model: str, matched: str, first: Candidate) -> None:
     assert (resolution.route, resolution.candidates[0]) == (matched, first)
 
 
-def test_a_miss_names_the_nearest_routes() -> None:
+def test_a_miss_names_the_nearest_names_that_may_be_used() -> None:
     with pytest.raises(Refused) as refused:
-        ROUTER.resolve("fats")
+        ROUTER.resolve("fats", lambda: ["gpt-4o", "fast"])
     assert refused.value.why is Refusal.MODEL_NOT_FOUND
     assert refused.value.facts["nearest"] == ["fast"]
+
+
+def test_a_miss_tells_no_names_that_nobody_listed() -> None:
+    with pytest.raises(Refused) as refused:
+        ROUTER.resolve("fats")
+    assert refused.value.facts["nearest"] == []
+    assert "fast" not in refused.value.message
 
 
 def test_names_expand_globs_by_what_a_provider_is_known_to_have() -> None:
