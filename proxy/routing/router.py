@@ -2,7 +2,6 @@
 
 import difflib
 import heapq
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -97,5 +96,14 @@ def _not_found(model: str, usable: Iterable[str]) -> Refused:
 
 def _nearest(model: str, usable: Iterable[str]) -> list[str]:
     """At most three names like this one. Comparing is slow, so only those that begin most alike are compared."""
-    alike = heapq.nlargest(COMPARED, usable, key=lambda name: len(os.path.commonprefix((model, name))))
+    alike = heapq.nlargest(COMPARED, dict.fromkeys(usable), key=lambda name: _begun_alike(model, name))
     return difflib.get_close_matches(model, alike, n=3, cutoff=0.5)
+
+
+def _begun_alike(one: str, other: str) -> int:
+    """How many characters two names share at their beginning."""
+    length = 0
+    for length, (ours, theirs) in enumerate(zip(one, other, strict=False)):  # noqa: B007  the place is what is wanted
+        if ours != theirs:
+            break
+    return length
