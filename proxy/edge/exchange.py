@@ -27,6 +27,7 @@ class AsgiExchange:
         self._max_body_bytes = max_body_bytes
         self._gone = False
         self._watcher: asyncio.Task[None] | None = None
+        self._when_gone: Callable[[], None] | None = None
 
     async def body(self) -> bytes:
         """The whole request body, refused as soon as it is known to be too large."""
@@ -67,20 +68,24 @@ class AsgiExchange:
         return self._gone
 
     def watch(self, when_gone: Callable[[], None]) -> None:
-        """Call this once when the client hangs up."""
-
-        async def wait() -> None:
-            while (await self._receive())["type"] != "http.disconnect":
-                pass
-            self._gone = True
+        """Call this once when the client hangs up, instead of what was to be called before."""
+        self._when_gone = when_gone
+        if self._watcher is None:
+            self._watcher = asyncio.get_running_loop().create_task(self._wait_for_the_end())
+        elif self._gone:
             when_gone()
-
-        self._watcher = asyncio.get_running_loop().create_task(wait())
 
     def close(self) -> None:
         """End the watch; to be called when the call is over."""
         if self._watcher is not None:
             self._watcher.cancel()
+
+    async def _wait_for_the_end(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._gone = True
+        if self._when_gone is not None:
+            self._when_gone()
 
     def _part(self, message: Message) -> bytes:
         if message["type"] == "http.disconnect":

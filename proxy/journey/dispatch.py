@@ -5,6 +5,7 @@ from proxy.core.ids import new_id
 from proxy.core.outcome import Outcome
 from proxy.core.refusal import Refusal, Refused
 from proxy.journey.hold import ledger_refusal
+from proxy.journey.patience import send_while_wanted
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt, Journey
 from proxy.upstream import Provider, UpstreamFailed, UpstreamRequest, UpstreamResponse, forwardable
@@ -26,8 +27,10 @@ async def dispatch(journey: Journey, rooms: Rooms) -> UpstreamResponse:
     request = _request(journey, attempt)
     journey.mark("dispatch", rooms.clock.monotonic_ns())
     try:
-        response = await rooms.transport.send(request)
+        response = await send_while_wanted(journey, attempt, request, rooms)
     except UpstreamFailed as failure:
+        if attempt.outcome is Outcome.CANCELLED:
+            raise
         raise failed_before_answer(attempt, failure, rooms) from failure
     finally:
         journey.mark("upstream", rooms.clock.monotonic_ns())
