@@ -1,5 +1,6 @@
 """pump: the answer on its way back, as a stream or in one piece."""
 
+from proxy.journey.inflating import inflater_of
 from proxy.journey.relay_stream import relay_stream
 from proxy.journey.relay_unary import relay_unary
 from proxy.journey.rooms import Rooms
@@ -10,7 +11,8 @@ from proxy.upstream import UpstreamResponse
 async def pump(journey: Journey, response: UpstreamResponse, rooms: Rooms) -> None:
     """Relay the upstream's answer byte for byte, reading its usage on a tee.
 
-    Whether it streams is told by the answer's own content type: a streamed request may be answered with JSON.
+    Whether it streams is told by the answer's own content type: a streamed request may be answered with JSON. A stream
+    in an encoding that cannot be read is relayed unread.
     """
     if _is_event_stream(journey, response):
         await relay_stream(journey, response, rooms)
@@ -19,7 +21,8 @@ async def pump(journey: Journey, response: UpstreamResponse, rooms: Rooms) -> No
 
 
 def _is_event_stream(journey: Journey, response: UpstreamResponse) -> bool:
-    if response.status != 200:
+    inflater = inflater_of(response)
+    if response.status != 200 or (inflater is not None and not inflater.known):
         return False
     for name, value in response.headers:
         if name == b"content-type":

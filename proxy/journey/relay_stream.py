@@ -7,6 +7,7 @@ from proxy.journey.account import account
 from proxy.journey.answer_headers import answer_headers, stream_headers
 from proxy.journey.bill import Evidence, bill
 from proxy.journey.dispatch import sends_usage_flag
+from proxy.journey.inflating import inflater_of
 from proxy.journey.pinger import Pinger
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt, Journey
@@ -24,6 +25,7 @@ class Relay:
         self.rooms = rooms
         self.attempt = journey.attempts[-1]
         self.tap = StreamTap(journey.call.endpoint, strip_usage=sends_usage_flag(journey, self.attempt.provider))
+        self.inflater = inflater_of(response)
         self.client_gone = False
         self.failure: UpstreamFailed | None = None
         self.left_over = b""
@@ -48,9 +50,10 @@ class Relay:
 
     async def _forward(self, pinger: Pinger) -> None:
         tap, send, chunk_of = self.tap, self.journey.exchange.send, self.response.chunk
+        inflater = self.inflater
         while (chunk := await chunk_of()) is not None:
             self.attempt.response_bytes += len(chunk)
-            out = tap.feed(chunk)
+            out = tap.feed(chunk if inflater is None else inflater.feed(chunk))
             if not self.attempt.first_output_ns and tap.facts.saw_output:
                 self.attempt.first_output_ns = self.rooms.clock.monotonic_ns()
             if self.client_gone:
@@ -86,10 +89,16 @@ class Relay:
 
 
 async def relay_stream(journey: Journey, response: UpstreamResponse, rooms: Rooms) -> None:
-    """Relay a stream and bill it. A stream that stops early ends in an in-band error, and its row says `truncated`."""
-    await journey.exchange.start(response.status, stream_headers(answer_headers(journey, response, rooms)))
-    journey.mark("relay", rooms.clock.monotonic_ns())
+    """Relay a stream and bill it. A stream that stops early ends in an in-band error, and its row says `truncated`.
+
+    One that comes encoded, though it was asked for as it is, is passed on inflated: events are read, and may be added.
+    """
     relay = Relay(journey, response, rooms)
+    headers = stream_headers(answer_headers(journey, response, rooms))
+    if relay.inflater is not None:
+        headers = [pair for pair in headers if pair[0] not in (b"content-encoding", b"content-length")]
+    await journey.exchange.start(response.status, headers)
+    journey.mark("relay", rooms.clock.monotonic_ns())
     await relay.run()
     attempt = relay.attempt
     attempt.ended_ns = rooms.clock.monotonic_ns()

@@ -5,10 +5,10 @@ from proxy.core.refusal import Refusal, Refused
 from proxy.journey.account import account
 from proxy.journey.answer_headers import answer_headers
 from proxy.journey.bill import Evidence, bill
+from proxy.journey.inflating import inflated
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt, Journey
 from proxy.upstream import UpstreamFailed, UpstreamResponse
-from proxy.wire.encoding import Inflater
 from proxy.wire.openai.response import UnaryFacts, read_response
 
 
@@ -56,7 +56,8 @@ async def _collect(journey: Journey, response: UpstreamResponse, rooms: Rooms, h
 
 
 async def _settle(journey: Journey, response: UpstreamResponse, attempt: Attempt, whole: bytes, rooms: Rooms) -> None:
-    facts = read_response(journey.call.endpoint, _inflated(response, whole))
+    body = inflated(response, whole)
+    facts = read_response(journey.call.endpoint, body)
     journey.status = response.status
     journey.outcome = attempt.outcome = _outcome(journey, response, facts)
     attempt.model = facts.model or ""
@@ -71,7 +72,8 @@ async def _settle(journey: Journey, response: UpstreamResponse, attempt: Attempt
         delivered=facts.delivered,
         output_chars=facts.output_chars,
         billable=response.status < 400,
-        complete=True,
+        # Not kept, or not readable: what was delivered is not known, so it is billed at the hold.
+        complete=bool(body) or not attempt.response_bytes,
     )
     await bill(journey, attempt, evidence, rooms)
     await account(journey, rooms)
@@ -97,14 +99,6 @@ async def _cut(journey: Journey, attempt: Attempt, failure: UpstreamFailed, room
         f"The provider {attempt.provider.name!r} broke off in the middle of its answer ({failure.kind}).",
         facts={"provider": attempt.provider.name, "failure": failure.kind},
     ) from failure
-
-
-def _inflated(response: UpstreamResponse, whole: bytes) -> bytes:
-    for name, value in response.headers:
-        if name == b"content-encoding":
-            inflater = Inflater(value.decode("latin-1"))
-            return inflater.feed(whole) + inflater.close()
-    return whole
 
 
 def _with_length(headers: list[tuple[bytes, bytes]], length: int) -> list[tuple[bytes, bytes]]:
