@@ -57,7 +57,7 @@ class Child:
             wait_s = BACKOFF_S[min(failures, len(BACKOFF_S)) - 1] if failures else 0.0
             log.error(
                 "a process died and is started again",
-                extra={"role": self.role, "name": self.name, "exit": status, "wait_s": wait_s},
+                extra={"role": self.role, "incarnation": self.name, "exit": status, "wait_s": wait_s},
             )
             await asyncio.sleep(wait_s)
 

@@ -1,7 +1,10 @@
 """Logs as JSON lines on standard error, one object each, with the operation id where there is one."""
 
 import logging
+import sqlite3
 import sys
+import traceback
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -9,6 +12,9 @@ import msgspec
 from proxy.core.clock import utc
 
 STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+MAX_FRAMES: Final = 40
+SAID_BY_THE_SYSTEM: Final = (OSError, sqlite3.Error)
+"""Faults whose message comes from the system or the database; any other one may quote what a client sent."""
 
 
 class JsonLines(logging.Formatter):
@@ -25,12 +31,15 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "process": self._process,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _message(record),
         }
         fields |= {name: value for name, value in vars(record).items() if name not in STANDARD}
-        if record.exc_info:
-            fields["traceback"] = self.formatException(record.exc_info)
-        return msgspec.json.encode(fields, enc_hook=str).decode()
+        if record.exc_info and record.exc_info[1] is not None:
+            fields["traceback"] = "\n".join(_told(record.exc_info[1]))
+        try:
+            return msgspec.json.encode(fields, enc_hook=str).decode()
+        except UnicodeEncodeError:
+            return msgspec.json.encode({name: _writable(value) for name, value in fields.items()}).decode()
 
 
 def start_logging(process: str, level: str = "INFO") -> None:
@@ -42,3 +51,26 @@ def start_logging(process: str, level: str = "INFO") -> None:
     root.setLevel(level)
     logging.getLogger("uvicorn.access").disabled = True
     logging.getLogger("uvicorn.error").setLevel("WARNING")
+
+
+def _message(record: logging.LogRecord) -> str:
+    said = record.getMessage()
+    # asyncio adds the task's repr, which quotes the fault; the fault stands beside it, told by us.
+    return said.partition("\n")[0] if record.name == "asyncio" else said
+
+
+def _told(fault: BaseException) -> Iterator[str]:
+    """A fault and what led to it: kinds and places, and no message that could hold a secret or a prompt."""
+    seen: set[int] = set()
+    why: BaseException | None = fault
+    while why is not None and id(why) not in seen:
+        seen.add(id(why))
+        said = f": {why}" if isinstance(why, SAID_BY_THE_SYSTEM) else ""
+        yield f"{type(why).__module__}.{type(why).__qualname__}{said}"
+        for frame in traceback.extract_tb(why.__traceback__, -MAX_FRAMES):
+            yield f"  {frame.filename}:{frame.lineno} {frame.name}"
+        why = why.__cause__ or (None if why.__suppress_context__ else why.__context__)
+
+
+def _writable(value: object) -> str:
+    return str(value).encode("utf-8", "backslashreplace").decode()

@@ -230,7 +230,7 @@ class Supervisor:
             living = {worker.name: worker for worker in self._workers}
             for name in hanging:
                 if name in living:
-                    log.error("a worker hangs and is killed", extra={"name": name})
+                    log.error("a worker hangs and is killed", extra={"incarnation": name})
                     living[name].signal(signal.SIGKILL)
                 else:
                     await sweeper.sweep_worker(name)
