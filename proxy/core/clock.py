@@ -19,15 +19,10 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The machine's own clock: `time`'s functions as they are, since every call asks a dozen times."""
 
-    def now_ns(self) -> int:
-        """Wall-clock nanoseconds since 1970 UTC."""
-        return time.time_ns()
-
-    def monotonic_ns(self) -> int:
-        """Nanoseconds that never run backwards."""
-        return time.monotonic_ns()
+    now_ns = staticmethod(time.time_ns)
+    monotonic_ns = staticmethod(time.monotonic_ns)
 
 
 class SetClock:

@@ -1,15 +1,14 @@
 """record and settle: whatever happened, one row is in the spool before the hold is settled, once."""
 
-import contextlib
 import logging
-from collections.abc import AsyncIterator
+from types import TracebackType
 
 import anyio
 
 from proxy.budget import LedgerUnavailable
 from proxy.core.money import ZERO
 from proxy.core.outcome import Outcome
-from proxy.core.refusal import Refused
+from proxy.core.refusal import Refusal, Refused
 from proxy.journey.bill import bill_unanswered
 from proxy.journey.record import write_rows
 from proxy.journey.rooms import Rooms
@@ -19,20 +18,28 @@ SETTLE_DEADLINE_S = 5.0
 log = logging.getLogger("flyball.journey")
 
 
-@contextlib.asynccontextmanager
-async def accounted(journey: Journey, rooms: Rooms) -> AsyncIterator[None]:
+class accounted:
     """Account for the journey on the way out, also out of a refusal, a fault or a cancellation."""
-    try:
-        yield
-    except Refused as refused:
-        _note_refusal(journey, refused)
-        raise
-    except BaseException as fault:
-        _note_fault(journey, fault)
-        raise
-    finally:
+
+    __slots__ = ("_journey", "_rooms")
+
+    def __init__(self, journey: Journey, rooms: Rooms) -> None:
+        self._journey = journey
+        self._rooms = rooms
+
+    async def __aenter__(self) -> None:
+        return None
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        journey = self._journey
+        if isinstance(fault, Refused):
+            _note_refusal(journey, fault)
+        elif fault is not None:
+            _note_fault(journey, fault)
         if not journey.accounted:
-            await _account_shielded(journey, rooms)
+            await _account_shielded(journey, self._rooms)
 
 
 async def _account_shielded(journey: Journey, rooms: Rooms) -> None:

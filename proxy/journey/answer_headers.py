@@ -27,7 +27,7 @@ def our_headers(journey: Journey, rooms: Rooms) -> Headers:
         (b"x-flyball-operation", journey.call.operation.encode()),
         (b"x-flyball-model", header_text(model)),
         (b"x-flyball-cache-status", b"bypass"),
-        (b"x-flyball-overhead-ms", f"{overhead_ns(journey, rooms) / NS_PER_MS:.3f}".encode()),
+        (b"x-flyball-overhead-ms", b"%.3f" % (overhead_ns(journey, rooms) / NS_PER_MS)),
         (b"server-timing", _server_timing(journey)),
     ]
     if journey.accounted and journey.cost is not None:
@@ -52,11 +52,13 @@ def overhead_ns(journey: Journey, rooms: Rooms) -> int:
 
 def header_text(text: str) -> bytes:
     """A text as a header value: printable ASCII, anything else written as a question mark."""
+    if text.isascii() and text.isprintable():
+        return text[:256].encode()
     return "".join(sign if " " <= sign <= "~" else "?" for sign in text[:256]).encode()
 
 
 def _server_timing(journey: Journey) -> bytes:
-    return ", ".join(f"{stage};dur={spent / NS_PER_MS:.3f}" for stage, spent in journey.stages.items()).encode()
+    return b", ".join([b"%s;dur=%.3f" % (stage.encode(), spent / NS_PER_MS) for stage, spent in journey.stages.items()])
 
 
 def _own_remaining(journey: Journey) -> Nano | None:

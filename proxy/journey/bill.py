@@ -1,7 +1,8 @@
 """bill: what an attempt used and cost, from the provider's own numbers where it gave them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from proxy.core.money import ZERO
 from proxy.core.usage import NO_USAGE, ToolFee, Usage
@@ -11,8 +12,7 @@ from proxy.metering import estimated, normalise
 from proxy.pricing import Price, price
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Evidence:
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """What was seen of an answer.
 
     `billable`: the provider charges for it. `complete`: all that was made was delivered to us; when it was not, the
@@ -21,7 +21,7 @@ class Evidence:
 
     raw_usage: bytes | None = None
     service_tier: str | None = None
-    tool_calls: Mapping[ToolFee, int] = field(default_factory=dict)
+    tool_calls: Mapping[ToolFee, int] = msgspec.field(default_factory=dict)
     delivered: Sequence[str] = ()
     output_chars: int = 0
     billable: bool = True

@@ -1,16 +1,16 @@
 """One client call as the edge hands it over, and the way its answer goes back."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
+
+import msgspec
 
 from proxy.wire.endpoint import Endpoint
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, kw_only=True):
     """A client's request before its body is read.
 
     `path` is what follows the base URL (`/chat/completions`), `query` the raw query string, `secret` the key as the
@@ -58,5 +58,5 @@ class Exchange(Protocol):
         ...
 
     def watch(self, when_gone: Callable[[], None]) -> None:
-        """Call this once when the client hangs up; to be used after the body was read."""
+        """Call this once when the client hangs up, instead of what was to be called before; after the body was read."""
         ...

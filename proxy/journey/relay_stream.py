@@ -30,6 +30,7 @@ class Relay:
         self.failure: UpstreamFailed | None = None
         self.left_over = b""
         self.broken = False
+        self.stopped = False
         self._drain_deadline: asyncio.TimerHandle | None = None
         self._drained_bytes = 0
 
@@ -41,9 +42,12 @@ class Relay:
         try:
             await self._forward(pinger)
         except UpstreamFailed as failure:
-            self.failure = failure
-            self.broken = not self.tap.between_events
-            self.left_over = self.tap.close()
+            self._end_early(failure)
+        except asyncio.CancelledError:
+            # Only a worker that ends cancels a call: what was delivered is billed, and the client is told.
+            self.response.abort()
+            self._end_early(UpstreamFailed("aborted", "Flyball was stopped", sent=True))
+            self.stopped = True
         finally:
             pinger.stop()
             self.release_drain()
@@ -65,7 +69,14 @@ class Relay:
         if rest and not self.client_gone:
             await send(rest)
 
+    def _end_early(self, failure: UpstreamFailed) -> None:
+        self.failure = failure
+        self.broken = not self.tap.between_events
+        self.left_over = self.tap.close()
+
     def _when_client_leaves(self) -> None:
+        if self.tap.facts.terminal:
+            return  # it has the whole answer; what may still come is read, not sent
         self.client_gone = True
         drains = self.attempt.provider.on_client_disconnect == "drain"
         if not drains or self.rooms.drains >= self.rooms.settings.max_drains:
@@ -119,7 +130,8 @@ async def _end(relay: Relay) -> None:
     if relay.broken:
         await account(relay.journey, relay.rooms)
         raise relay.failure or UpstreamFailed("reset", "the stream ended within an event", sent=True)
-    message = f"The provider {relay.attempt.provider.name!r} stopped before its answer was complete ({_why(relay)})."
+    who = "Flyball" if relay.stopped else f"The provider {relay.attempt.provider.name!r}"
+    message = f"{who} stopped before the answer was complete ({_why(relay)})."
     call = relay.journey.call
     await exchange.send(truncated_event(call.endpoint, call.operation, message))
     await exchange.finish()
@@ -137,6 +149,8 @@ def _outcome(relay: Relay) -> Outcome:
 
 
 def _why(relay: Relay) -> str:
+    if relay.stopped:
+        return "shutting down"
     return relay.failure.kind if relay.failure else "no terminal event"
 
 
@@ -148,7 +162,7 @@ def _note(relay: Relay, attempt: Attempt) -> None:
     if facts.error is not None:
         attempt.error = "in_band_error"
     elif relay.failure is not None and not facts.terminal:
-        attempt.error = relay.failure.kind
+        attempt.error = "shutting_down" if relay.stopped else relay.failure.kind
     relay.journey.error = attempt.error
 
 

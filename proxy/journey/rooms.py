@@ -14,7 +14,7 @@ from proxy.metering import TokenCounter
 from proxy.policy import PolicyEngine
 from proxy.pricing import PriceBook
 from proxy.routing import Router
-from proxy.telemetry import Spool
+from proxy.telemetry import OperationRow, Spool
 from proxy.upstream import Provider, Transport
 
 
@@ -29,6 +29,8 @@ class Snapshot:
     providers: Mapping[str, Provider]
     prices: PriceBook
     deny_unpriced: bool = False
+    row_beginnings: dict[str, OperationRow] = field(default_factory=dict)
+    """Per key, the columns that all its rows of this generation share; filled as keys are seen."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import msgspec
+
 from proxy.budget import Granted, HoldLine
 from proxy.core.money import ZERO, Nano
 from proxy.core.outcome import Outcome
@@ -19,8 +21,7 @@ from proxy.upstream import Provider
 from proxy.wire.openai.request import RequestFacts
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(msgspec.Struct, frozen=True):
     """The worst case a call is held for: tokens in and out, and nano-dollars, highest over its candidates."""
 
     input_tokens: int
@@ -28,6 +29,7 @@ class Estimate:
     amount: Nano
 
 
+NO_CLAIMS = Claims()
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NO_ESTIMATE = Estimate(0, 0, ZERO)
 
@@ -70,7 +72,7 @@ class Journey:
     principal: Principal
     body: bytes = b""
     facts: RequestFacts | None = None
-    claims: Claims = field(default_factory=Claims)
+    claims: Claims = NO_CLAIMS
     resolution: Resolution | None = None
     candidate: Candidate | None = None
     prices: dict[Candidate, Price | None] = field(default_factory=dict)

@@ -6,6 +6,7 @@ Sources: tiktoken's model table (which vocabulary); OpenAI's guide to images and
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from proxy.metering.vocabulary import EncodingName
@@ -65,6 +66,7 @@ _IMAGES: Final = (
 )
 
 
+@lru_cache(maxsize=1024)
 def family_of(model: str) -> Family:
     """The family of a model name, behind a vendor's prefix (`openai/gpt-5`) or as a fine-tune (`ft:gpt-4o:…`) too."""
     # Bedrock writes the vendor with a dot.

@@ -18,6 +18,8 @@ from proxy.pricing.overlay import BadPrices, OverlayEntry, read_overlay
 from proxy.pricing.sanity import complaint_about_multiplier, complaint_about_rate
 from proxy.pricing.settings import Adjustment, PricingSettings
 
+_DAY_S: Final = 86_400
+_MOST_FOUND: Final = 4096
 _ONE: Final = Decimal(1)
 _ZERO: Final = Decimal(0)
 _decode: Final = msgspec.json.Decoder(BookFile).decode
@@ -49,6 +51,7 @@ class PriceBook:
         self._overlay = _grouped(overlay)
         self._overlay_names = [(one.provider, name) for one in overlay for name in (one.model, *one.entry.also)]
         self._ready: dict[tuple[str, str], Dated] = {}
+        self._found: dict[tuple[str, tuple[str, ...], int], Price | None] = {}
 
     def find(self, provider: str, models: Sequence[str], at: datetime) -> Price | None:
         """The price of the first of these names that has one at that time (aware).
@@ -57,6 +60,16 @@ class PriceBook:
         are tried as they are, without the provider's prefix, and without a date at their end. When nobody knows any:
         the assumed ceiling if the operator set one (source "assumed"), else None.
         """
+        key = (provider, tuple(models), int(at.timestamp()) // _DAY_S)
+        try:
+            return self._found[key]
+        except KeyError:
+            if len(self._found) >= _MOST_FOUND:
+                self._found.clear()
+            price = self._found[key] = self._find(provider, models, at)
+            return price
+
+    def _find(self, provider: str, models: Sequence[str], at: datetime) -> Price | None:
         on = at.astimezone(UTC).date().isoformat()
         file = self._files.get(provider)
         prefixes = file.name_prefixes if file else ()

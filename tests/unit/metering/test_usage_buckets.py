@@ -242,7 +242,14 @@ def test_an_estimate_says_that_it_is_one() -> None:
     assert estimated(-1, -1).tokens == {B.INPUT: 0, B.OUTPUT: 0}
 
 
-NUMBERS = st.none() | st.integers(-5, 3000) | st.integers() | st.floats() | st.text(max_size=3) | st.booleans()
+NUMBERS = (
+    st.none()
+    | st.integers(-5, 3000)
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=3)
+    | st.booleans()
+)
 DETAILS = NUMBERS | st.dictionaries(
     st.sampled_from(
         ["cached_tokens", "cache_write_tokens", "audio_tokens", "image_tokens", "reasoning_tokens", "text_tokens"]
