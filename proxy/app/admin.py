@@ -56,6 +56,8 @@ class AdminParts:
                 console_link=self._console_link,
                 signed_out=self.sessions.close_all_of,
                 version=__version__,
+                allowed_hosts=frozenset(config.settings.server.admin_allowed_hosts),
+                metrics_token=config.settings.server.metrics_token,
             )
         )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from proxy.budget import BudgetEntry, BudgetSettings
+from proxy.core.secret import Secret
 from proxy.identity import OrgSettings
 from proxy.journey.rooms import JourneySettings
 from proxy.metering import MeteringSettings
@@ -28,6 +29,13 @@ class ServerSettings:
     workers: int = field(default=2, metadata={"doc": "Worker processes on the data port."})
     allowed_hosts: tuple[str, ...] | None = field(
         default=None, metadata={"doc": "Names the data port answers to in `Host`; unset takes any well-formed one."}
+    )
+    admin_allowed_hosts: tuple[str, ...] = field(
+        default=(),
+        metadata={"doc": "Names the admin port answers to in `Host` beside the loopback ones; `*` is any."},
+    )
+    metrics_token: Secret | None = field(
+        default=None, metadata={"doc": "The bearer token that /metrics asks for; unset asks for none."}
     )
     max_body_bytes: int = field(default=33_554_432, metadata={"doc": "The largest request body that is read."})
     shutdown_s: int = field(

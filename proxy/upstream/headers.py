@@ -1,12 +1,9 @@
 """Which headers pass (DESIGN §4): those of a list towards the provider, all but a few towards the client."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final, TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import Final, Protocol, TypeAlias
 
 from proxy.wire.encoding import readable
-
-if TYPE_CHECKING:
-    from proxy.upstream.provider import Provider
 
 RawHeader: TypeAlias = tuple[bytes, bytes]
 
@@ -58,7 +55,21 @@ _PLAIN_CONNECTION: Final = frozenset({b"keep-alive", b"close", b""})
 _NOTHING: Final[frozenset[bytes]] = frozenset()
 
 
-def forwardable(headers: Iterable[RawHeader], provider: "Provider") -> list[RawHeader]:
+class HeaderRules(Protocol):
+    """What a provider's settings say about headers."""
+
+    @property
+    def forward_headers(self) -> frozenset[bytes]:
+        """Client headers passed on beside the usual ones, lower-case."""
+        ...
+
+    @property
+    def extra_headers(self) -> Mapping[str, str]:
+        """Headers that every request to the provider carries; they replace the client's."""
+        ...
+
+
+def forwardable(headers: Iterable[RawHeader], provider: HeaderRules) -> list[RawHeader]:
     """Those of a client's headers that go to the provider, in order. Names must be lower-case, as ASGI has them."""
     headers = list(headers)
     extra, replaced, named = provider.forward_headers, provider.extra_headers, _named_by_connection(headers)
