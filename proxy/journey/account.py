@@ -1,5 +1,6 @@
 """record and settle: whatever happened, one row is in the spool before the hold is settled, once."""
 
+import asyncio
 import logging
 from types import TracebackType
 
@@ -19,7 +20,11 @@ log = logging.getLogger("flyball.journey")
 
 
 class accounted:
-    """Account for the journey on the way out, also out of a refusal, a fault or a cancellation."""
+    """Account for the journey on the way out, also out of a refusal, a fault or a cancellation.
+
+    Raises:
+        Refused: SHUTTING_DOWN in place of a cancellation, since only a worker that ends cancels calls.
+    """
 
     __slots__ = ("_journey", "_rooms")
 
@@ -34,12 +39,19 @@ class accounted:
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
         journey = self._journey
+        cancelled = isinstance(fault, asyncio.CancelledError)
+        if cancelled:
+            fault = Refused(Refusal.SHUTTING_DOWN, "Flyball was stopped before this call was done.", retry_after_s=1)
+            if journey.attempts and journey.outcome is Outcome.LOST:
+                journey.outcome = Outcome.TRUNCATED
         if isinstance(fault, Refused):
             _note_refusal(journey, fault)
         elif fault is not None:
             _note_fault(journey, fault)
         if not journey.accounted:
             await _account_shielded(journey, self._rooms)
+        if cancelled and fault is not None:
+            raise fault
 
 
 async def _account_shielded(journey: Journey, rooms: Rooms) -> None:
@@ -60,6 +72,7 @@ async def account(journey: Journey, rooms: Rooms) -> None:
             await bill_unanswered(journey, attempt, rooms)
         elif not attempt.ended_ns:
             attempt.ended_ns = rooms.clock.monotonic_ns()
+            attempt.outcome = journey.outcome
             await bill_unanswered(journey, attempt, rooms)
     journey.accounted = True
     journey.mark("relay", rooms.clock.monotonic_ns())

@@ -127,8 +127,9 @@ async def _end(relay: Relay) -> None:
     if relay.client_gone or relay.attempt.outcome is not Outcome.TRUNCATED:
         await exchange.finish(relay.left_over)
         return
-    if relay.broken:
+    if relay.broken or relay.stopped:
         await account(relay.journey, relay.rooms)
+    if relay.broken:
         raise relay.failure or UpstreamFailed("reset", "the stream ended within an event", sent=True)
     who = "Flyball" if relay.stopped else f"The provider {relay.attempt.provider.name!r}"
     message = f"{who} stopped before the answer was complete ({_why(relay)})."

@@ -1,6 +1,7 @@
 """The processes of `flyball serve`: a supervisor, workers, one collector, one admin (DESIGN §1)."""
 
+from proxy.processes.locks import AlreadyRunning
 from proxy.processes.sockets import CannotListen
-from proxy.processes.supervisor import AlreadyRunning, NotReady, Supervisor
+from proxy.processes.supervisor import NotReady, Supervisor
 
 __all__ = ["AlreadyRunning", "CannotListen", "NotReady", "Supervisor"]

@@ -1,6 +1,7 @@
 """One supervised process: started, watched, started again when it dies."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -26,31 +27,33 @@ async def _nothing(name: str) -> None:
 class Child:
     """A process of ours. `arguments` makes the command line of an incarnation, `name` says which one lives.
 
-    The child inherits `sockets`, a pipe that closes when we die, and a pipe on which it says once that it is ready.
+    The child gets the descriptors `inherited`, a pipe that closes when we die, and a pipe on which it says once that
+    it is ready.
     """
 
     role: str
     arguments: Callable[[str], Sequence[str]]
     new_name: Callable[[], str]
-    sockets: Sequence[int] = ()
+    inherited: Sequence[int] = ()
     on_ready: OnReady = field(default=lambda said: None)
     on_death: OnDeath = field(default=_nothing)
     name: str = ""
     restarts: int = 0
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     _process: asyncio.subprocess.Process | None = None
-    _stopping: bool = False
+    _ending: asyncio.Event = field(default_factory=asyncio.Event)
+    _serves: bool = False
 
     async def keep(self) -> None:
         """Run incarnation after incarnation until `stop`; a crash is logged with its exit status."""
         failures = 0
-        while True:
+        loop = asyncio.get_running_loop()
+        while not self._ending.is_set():
             self.name = self.new_name()
-            loop = asyncio.get_running_loop()
             began = loop.time()
             status = await self._live()
             await self.on_death(self.name)
-            if self._stopping:
+            if self._ending.is_set():
                 return
             failures = 0 if loop.time() - began > STEADY_S else failures + 1
             self.restarts += 1
@@ -59,7 +62,9 @@ class Child:
                 "a process died and is started again",
                 extra={"role": self.role, "incarnation": self.name, "exit": status, "wait_s": wait_s},
             )
-            await asyncio.sleep(wait_s)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._ending.wait()
 
     def signal(self, number: int) -> None:
         """Send a signal to the living incarnation."""
@@ -68,7 +73,7 @@ class Child:
 
     async def stop(self, number: int, deadline_s: float) -> bool:
         """End the process and start no other; false when it had to be killed after the deadline."""
-        self._stopping = True
+        self._ending.set()
         process = self._process
         if process is None or process.returncode is not None:
             return True
@@ -79,14 +84,15 @@ class Child:
         except TimeoutError:
             process.kill()
             status = await process.wait()
-        if status != 0:
+        # Before it serves it has nothing to end in order, and dies of the signal.
+        if status != 0 and self._serves:
             log.error("a process did not end in order", extra={"role": self.role, "exit": status})
-        return status == 0
+        return status == 0 or not self._serves
 
     async def _live(self) -> int:
         alive_read, alive_write = os.pipe()
         ready_read, ready_write = os.pipe()
-        descriptors = [*self.sockets, alive_read, ready_write]
+        descriptors = [*self.inherited, alive_read, ready_write]
         command = [
             sys.executable,
             "-m",
@@ -95,11 +101,19 @@ class Child:
             f"--alive-fd={alive_read}",
             f"--ready-fd={ready_write}",
         ]
+        self._serves = False
         try:
             self._process = await asyncio.create_subprocess_exec(*command, pass_fds=descriptors, start_new_session=True)
+        except OSError as error:
+            log.error("a process cannot be started", extra={"role": self.role, "error": str(error)})
+            for descriptor in (alive_write, ready_read):
+                os.close(descriptor)
+            return -1
         finally:
             os.close(alive_read)
             os.close(ready_write)
+        if self._ending.is_set():
+            self._process.terminate()
         reader = asyncio.get_running_loop().create_task(self._hear(ready_read))
         try:
             return await self._process.wait()
@@ -117,6 +131,7 @@ class Child:
         try:
             line = await stream.readline()
             if line:
+                self._serves = True
                 self.on_ready(json.loads(line))
                 self.ready.set()
         finally:

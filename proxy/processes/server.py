@@ -32,6 +32,11 @@ class Server(uvicorn.Server):
     def _end(self) -> None:
         self.should_exit = True
 
+    async def last_calls(self, deadline_s: float) -> None:
+        """Wait for calls that were cancelled at the end of their time: they still write their rows and settle."""
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=deadline_s)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept, then say so."""
         await super().startup(sockets)

@@ -2,12 +2,11 @@
 
 import asyncio
 import contextlib
-import fcntl
 import logging
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +18,9 @@ from proxy.core.clock import SystemClock
 from proxy.core.ids import new_id
 from proxy.identity import IdentityError, load_or_make_admin_token
 from proxy.processes.child import Child
+from proxy.processes.duty import repeated
 from proxy.processes.folder import StateFolder
+from proxy.processes.locks import only_one
 from proxy.processes.reload import FileWatch
 from proxy.processes.sockets import open_listeners, shown
 from proxy.processes.sweep import Sweeper
@@ -31,10 +32,6 @@ SWEEP_S: Final = 5.0
 READY_S: Final = 60.0
 GRACE_S: Final = 5
 log = logging.getLogger("flyball.supervisor")
-
-
-class AlreadyRunning(Exception):
-    """Another Flyball uses this state folder."""
 
 
 class NotReady(Exception):
@@ -56,6 +53,9 @@ class Supervisor:
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
         self._sim_url = ""
+        self._locks: Mapping[str, int] = {}
+        self._listeners: list[socket.socket] = []
+        self._unswept: set[str] = set()
 
     async def run(self) -> int:
         """Serve until SIGTERM or SIGINT; 0 when everything ended in order.
@@ -64,7 +64,9 @@ class Supervisor:
             AlreadyRunning, CannotListen, NotReady, IdentityError, BudgetConflict: it could not start.
         """
         new = self._folder.make()
-        with _only_one(self._folder, self._roles):
+        server, telemetry = self._config.settings.server, self._config.settings.telemetry
+        orphans_s = max(server.shutdown_s, telemetry.flush_timeout_s) + 2 * GRACE_S
+        async with only_one(self._folder, self._roles, orphans_s) as self._locks:
             stores = Stores.open(self._config.home, self._folder.ledger, self._clock)
             stores.follow_file(self._config, environment())
             first_key = stores.keys.first_key(self._config.home)
@@ -96,7 +98,11 @@ class Supervisor:
         keeping = [loop.create_task(child.keep()) for child in self._children]
         duties = [
             loop.create_task(duty)
-            for duty in (self._watch_file(stores), self._checkpoint(stores), self._sweep(sweeper, spool))
+            for duty in (
+                self._watch_file(stores),
+                repeated(lambda: self._checkpoint(stores), CHECKPOINT_S),
+                repeated(lambda: self._sweep(sweeper, spool), SWEEP_S),
+            )
         ]
         try:
             await self._until_ready()
@@ -124,10 +130,11 @@ class Supervisor:
             data = open_listeners(server.listen, server.workers, "server.listen")
             self._endpoints["data"] = f"http://{shown(data[0])}"
             for listener in data:
-                sockets.enter_context(listener)
-                self._workers.append(self._add("worker", listener=listener, on_death=sweeper.sweep_worker))
+                self._listeners.append(sockets.enter_context(listener))
+                self._workers.append(self._add("worker", listener=listener, on_death=self._swept_by(sweeper)))
         if "admin" in self._roles:
             admin = sockets.enter_context(open_listeners(server.admin_listen, 1, "server.admin_listen")[0])
+            self._listeners.append(admin)
             self._endpoints["admin"] = f"http://{shown(admin)}"
             self._add("admin", listener=admin)
 
@@ -139,7 +146,8 @@ class Supervisor:
             given += [f"--config={self._config.path}"] if self._config.path else []
             return given + [f"--socket-fd={descriptor}" for descriptor in descriptors]
 
-        child = Child(role=role, arguments=arguments, new_name=lambda: new_id("wrk"), sockets=descriptors, **hooks)
+        inherited = [*descriptors, self._locks[role]]
+        child = Child(role=role, arguments=arguments, new_name=lambda: new_id("wrk"), inherited=inherited, **hooks)
         self._children.append(child)
         return child
 
@@ -152,6 +160,7 @@ class Supervisor:
             role="sim",
             arguments=lambda name: ["sim", f"--home={self._config.home}", f"--port={port}"],
             new_name=lambda: "sim",
+            inherited=[self._locks["worker"]],
         )
         self._children.append(child)
 
@@ -192,14 +201,18 @@ class Supervisor:
 
     async def _watch_file(self, stores: Stores) -> None:
         watch = FileWatch(self._config.path)
-        while True:
+
+        async def look() -> None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TICK_S):
                     await self._reload.wait()
-            if self._reload.is_set() or watch.changed():
-                self._reload.clear()
-                watch.changed()
+            # Only forgotten once it was taken or found wrong: a file that met a locked ledger is taken later.
+            if watch.changed() or self._reload.is_set():
+                self._reload.set()
                 await asyncio.to_thread(self._take_file, stores)
+                self._reload.clear()
+
+        await repeated(look, TICK_S / 10)
 
     def _take_file(self, stores: Stores) -> None:
         try:
@@ -215,30 +228,37 @@ class Supervisor:
                 child.signal(signal.SIGHUP)
 
     async def _checkpoint(self, stores: Stores) -> None:
-        while True:
-            await asyncio.sleep(CHECKPOINT_S)
-            await asyncio.to_thread(stores.state.checkpoint)
+        await asyncio.to_thread(stores.state.checkpoint)
+
+    def _swept_by(self, sweeper: Sweeper) -> Callable[[str], Awaitable[None]]:
+        async def sweep(name: str) -> None:
+            try:
+                await sweeper.sweep_worker(name)
+            except (LedgerUnavailable, OSError) as error:
+                log.error("a dead worker's calls are settled later", extra={"incarnation": name, "error": str(error)})
+                self._unswept.add(name)
+
+        return sweep
 
     async def _sweep(self, sweeper: Sweeper, spool: Spool) -> None:
-        while True:
-            await asyncio.sleep(SWEEP_S)
-            spool.seal_due()
-            try:
-                hanging = await sweeper.hanging()
-            except LedgerUnavailable:
-                continue
-            living = {worker.name: worker for worker in self._workers}
-            for name in hanging:
-                if name in living:
-                    log.error("a worker hangs and is killed", extra={"incarnation": name})
-                    living[name].signal(signal.SIGKILL)
-                else:
-                    await sweeper.sweep_worker(name)
+        spool.seal_due()
+        for name in list(self._unswept):
+            await sweeper.sweep_worker(name)
+            self._unswept.discard(name)
+        living = {worker.name: worker for worker in self._workers}
+        for name in await sweeper.hanging():
+            if name in living:
+                log.error("a worker hangs and is killed", extra={"incarnation": name})
+                living[name].signal(signal.SIGKILL)
+            else:
+                await sweeper.sweep_worker(name)
 
     # ending
 
     async def _end(self, spool: Spool) -> bool:
         """Workers first, so that streams finish and rows are sealed; then the collector, which ships them."""
+        for listener in self._listeners:
+            listener.close()  # together with the children's: from then on connections are refused, not left waiting
         shutdown_s = self._config.settings.server.shutdown_s
         flush_s = self._config.settings.telemetry.flush_timeout_s
         clean = await self._stop_roles(("worker", "admin"), shutdown_s + GRACE_S)
@@ -251,22 +271,6 @@ class Supervisor:
     async def _stop_roles(self, roles: tuple[str, ...], deadline_s: float) -> bool:
         stops = [child.stop(signal.SIGTERM, deadline_s) for child in self._children if child.role in roles]
         return all(await asyncio.gather(*stops))
-
-
-@contextlib.contextmanager
-def _only_one(folder: StateFolder, roles: frozenset[str]) -> Iterator[None]:
-    """Hold one lock per role: two supervisors may share a state folder, but never a role in it."""
-    with contextlib.ExitStack() as locks:
-        for role in sorted(roles):
-            lock = locks.enter_context((folder.home / f"lock-{role}").open("a+"))
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise AlreadyRunning(
-                    f"another flyball serves from {folder.home} (its addresses: {folder.endpoints_file}); "
-                    "stop it, or set FLYBALL_HOME to another folder"
-                ) from None
-        yield
 
 
 def _forget_counters(folder: StateFolder) -> None:

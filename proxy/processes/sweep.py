@@ -4,13 +4,14 @@ A lost call is booked at its hold, in one row of its own (DESIGN §6): it was se
 """
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from proxy.budget import Lapsed, Ledger
 from proxy.core.clock import Clock, stamp
 from proxy.core.ids import new_id
-from proxy.core.money import ZERO, to_usd_text
+from proxy.core.money import ZERO, Nano, to_usd_text
 from proxy.core.outcome import Outcome
 from proxy.core.usage import UsageSource
 from proxy.journey.start_record import row_of
@@ -28,39 +29,48 @@ class Sweeper:
         self._folder = spool_folder
         self._spool = own_spool
         self._clock = clock
+        self._lost: set[str] = set()
 
     async def sweep_worker(self, worker: str) -> None:
-        """End every hold of a worker that is certainly dead, then let its rows be shipped."""
+        """End every hold of a worker that is certainly dead, then let its rows be shipped. May be done again."""
         salvaged = salvage(self._folder, worker)
         while holds := await self._ledger.holds_of(worker):
             for lapsed in holds:
-                await self._end(lapsed, salvaged)
-        salvaged.seal()
-        if salvaged.torn_lines:
-            log.warning("a dead worker left a torn row", extra={"worker": worker, "torn": salvaged.torn_lines})
+                await self._end(lapsed, salvaged.costs)
+        _seal(worker, salvaged)
 
     async def sweep_all(self) -> None:
-        """At start, before any worker lives: end every hold there is."""
-        for worker in abandoned(self._folder, ()):
-            await self.sweep_worker(worker)
+        """At start, before any worker lives: end every hold there is.
+
+        All rows that were left are looked at first: the row of a lost call lies with an earlier supervisor's, its
+        hold with a worker's.
+        """
+        left = {worker: salvage(self._folder, worker) for worker in abandoned(self._folder, ())}
+        costs = {operation: cost for salvaged in left.values() for operation, cost in salvaged.costs.items()}
         while holds := await self._ledger.lapsed(EVER):
-            for worker in {lapsed.worker for lapsed in holds}:
-                await self.sweep_worker(worker)
+            for lapsed in holds:
+                await self._end(lapsed, costs)
+        for worker, salvaged in left.items():
+            _seal(worker, salvaged)
 
     async def hanging(self) -> set[str]:
         """Workers whose leases ran out though nobody saw them die: they must be killed before they are swept."""
         return {lapsed.worker for lapsed in await self._ledger.lapsed(self._clock.now_ns())}
 
-    async def _end(self, lapsed: Lapsed, salvaged: SalvagedRows) -> None:
-        now = self._clock.now_ns()
-        if lapsed.operation in salvaged.costs:
-            await self._ledger.settle(lapsed.operation, salvaged.costs[lapsed.operation] or ZERO, now)
+    async def _end(self, lapsed: Lapsed, recorded: Mapping[str, Nano | None]) -> None:
+        now, operation = self._clock.now_ns(), lapsed.operation
+        if operation in recorded:
+            await self._ledger.settle(operation, recorded[operation] or ZERO, now)
         elif lapsed.phase == "held":
-            await self._ledger.release(lapsed.operation, only_held=True)
+            await self._ledger.release(operation, only_held=True)
         else:
-            self._record_lost(lapsed, now)
-            await self._ledger.settle(lapsed.operation, lapsed.amount, now)
-            self._spool.settled(lapsed.operation)
+            if operation not in self._lost:
+                # Remembered until it is settled: a ledger that is away now must not make a second row of it later.
+                self._lost.add(operation)
+                self._record_lost(lapsed, now)
+            await self._ledger.settle(operation, lapsed.amount, now)
+            self._spool.settled(operation)
+            self._lost.discard(operation)
 
     def _record_lost(self, lapsed: Lapsed, now_ns: int) -> None:
         row = row_of(lapsed.start_record)
@@ -91,3 +101,9 @@ class Sweeper:
         self._spool.append(Table.ATTEMPTS, attempt)
         self._spool.append(Table.OPERATIONS, row)
         log.warning("a call was lost with its worker", extra={"operation": row.operation_id, "worker": row.worker})
+
+
+def _seal(worker: str, salvaged: SalvagedRows) -> None:
+    salvaged.seal()
+    if salvaged.torn_lines:
+        log.warning("a dead worker left a torn row", extra={"worker": worker, "torn": salvaged.torn_lines})

@@ -2,9 +2,11 @@
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import logging
 import signal
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +19,7 @@ from proxy.app.worker import WorkerParts
 from proxy.budget import LedgerUnavailable
 from proxy.config import BadConfig, Config, load_config
 from proxy.core.clock import SystemClock
+from proxy.processes.duty import repeated
 from proxy.processes.folder import StateFolder
 from proxy.processes.metrics import WorkerCounters
 from proxy.processes.parent import Parent
@@ -25,6 +28,8 @@ from proxy.processes.server import adopt, http_server
 STATE_POLL_S: Final = 0.25
 SEAL_POLL_S: Final = 0.25
 REPORT_S: Final = 1.0
+SETTLE_LATE_S: Final = 1.0
+LAST_CALLS_S: Final = 3.0
 log = logging.getLogger("flyball.worker")
 
 
@@ -42,6 +47,7 @@ class Worker:
         self._folder = StateFolder(config.home)
         self._counters = WorkerCounters()
         self._name = name
+        self._is_stale = False
         config = with_sim(config, sim_url)
         stores = Stores.open(config.home, self._folder.ledger, SystemClock())
         reader = FollowingReader(config.settings.telemetry, config.home, self._folder.clickhouse)
@@ -57,54 +63,51 @@ class Worker:
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         self._parent.stop_with_it()
         _calm_the_collector()
-        duties = [self._watch_state, self._renew, self._seal, self._report, self._settle_late]
-        tasks = [loop.create_task(duty()) for duty in duties]
+        tasks = [loop.create_task(repeated(duty, every_s)) for duty, every_s in self._duties()]
         listener = adopt(descriptor)
         await self._parts.counter.warm()
         try:
             await self._server.serve(sockets=[listener])
         finally:
             self._parts.stopping = True
+            await self._server.last_calls(LAST_CALLS_S)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._settle_now()
-            self._write_counters()
+            with contextlib.suppress(OSError):
+                self._write_counters()
             await self._parts.close()
 
+    def _duties(self) -> list[tuple[Callable[[], Awaitable[None]], float]]:
+        return [
+            (self._watch_state, STATE_POLL_S),
+            (self._renew, self._parts.rooms.holding.lease_s / 3),
+            (self._seal, SEAL_POLL_S),
+            (self._report, REPORT_S),
+            (self._settle_now, SETTLE_LATE_S),
+        ]
+
     async def _watch_state(self) -> None:
-        """Take changed keys and budgets within half a second."""
-        state = self._parts.stores.state
-        state.changed()
-        while True:
-            await asyncio.sleep(STATE_POLL_S)
-            if state.changed():
-                await asyncio.to_thread(self._configured.reload_state)
+        """Take changed keys and budgets within half a second; a change is looked for until it has been taken."""
+        self._is_stale = self._parts.stores.state.changed() or self._is_stale
+        if self._is_stale:
+            await asyncio.to_thread(self._configured.reload_state)
+            self._is_stale = False
 
     async def _renew(self) -> None:
         """Keep this worker's holds alive."""
         rooms = self._parts.rooms
-        lease_s = rooms.holding.lease_s
-        while True:
-            until = rooms.clock.now_ns() + lease_s * 1_000_000_000
-            try:
-                await rooms.ledger.renew(self._name, until)
-            except LedgerUnavailable as error:
-                log.warning("leases not renewed", extra={"error": str(error)})
-            await asyncio.sleep(lease_s / 3)
+        try:
+            await rooms.ledger.renew(self._name, rooms.clock.now_ns() + rooms.holding.lease_s * 1_000_000_000)
+        except LedgerUnavailable as error:
+            log.warning("leases not renewed", extra={"error": str(error)})
 
     async def _seal(self) -> None:
-        while True:
-            await asyncio.sleep(SEAL_POLL_S)
-            self._parts.spool.seal_due()
-
-    async def _settle_late(self) -> None:
-        """Settle what was recorded while the ledger was away."""
-        while True:
-            await asyncio.sleep(1.0)
-            await self._settle_now()
+        self._parts.spool.seal_due()
 
     async def _settle_now(self) -> None:
+        """Settle what was recorded while the ledger was away."""
         rooms = self._parts.rooms
         for operation, cost in list(rooms.unsettled.items()):
             try:
@@ -115,9 +118,7 @@ class Worker:
             rooms.spool.settled(operation)
 
     async def _report(self) -> None:
-        while True:
-            await asyncio.sleep(REPORT_S)
-            self._write_counters()
+        self._write_counters()
 
     def _write_counters(self) -> None:
         dropped = {

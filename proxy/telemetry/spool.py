@@ -128,12 +128,16 @@ class Spool:
         self._measure_at_ns = ended + max(_MEASURE_EVERY_NS, 50 * (ended - began))
 
     def close(self) -> None:
-        """Seal everything: after a clean stop nothing is left to settle."""
+        """Seal what is settled. After a clean stop that is everything; what the ledger was away for stays open, so
+        that it is found and settled, not taken for lost, at the next start."""
         segments = [*self._waiting, *self._open.values()]
         self._waiting.clear()
         self._open.clear()
         for segment in segments:
-            self._seal(segment)
+            if segment.unsettled:
+                os.close(segment.fd)
+            else:
+                self._seal(segment)
 
     def _start(self, table: Table) -> _Segment | None:
         now = self._clock.monotonic_ns()

@@ -75,7 +75,9 @@ def seen_of(sim: SimServer, name: str) -> SeenRequest:
 async def leave(client: RawClient, sim: SimServer, case: Leaving) -> tuple[Answer, float]:
     leave_when = None if case.events is None else case.has_enough
     answer = await client.call(case.body, leave_when=leave_when, leave_after_s=case.after_s, reset=case.reset)
-    while seen_of(sim, case.name).ending == "open":
+    for _ in range(1000):
+        if seen_of(sim, case.name).ending != "open":
+            break
         await asyncio.sleep(0.02)
     return answer, time.monotonic() - answer.left_at
 

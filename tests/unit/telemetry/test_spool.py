@@ -107,6 +107,7 @@ def test_names_sort_by_age_over_tables_and_workers(tmp_path: Path, clock: SetClo
     second.append("attempts", attempt(1))
     clock.move(0.001)
     first.append("attempts", attempt(2))
+    first.settled(operation(1).operation_id)
     first.close()
     second.close()
     assert [name.split(".")[1] for name in names(tmp_path / "sealed")] == ["w2", "w1", "w2"]
@@ -115,9 +116,20 @@ def test_names_sort_by_age_over_tables_and_workers(tmp_path: Path, clock: SetClo
 def test_a_clean_close_seals_everything(spool: Spool, tmp_path: Path) -> None:
     spool.append("operations", operation(1))
     spool.append("attempts", attempt(1))
+    spool.settled(operation(1).operation_id)
     spool.close()
     assert names(tmp_path / "open") == []
     assert len(names(tmp_path / "sealed")) == 2
+
+
+def test_a_close_leaves_open_what_still_has_to_be_settled(spool: Spool, tmp_path: Path) -> None:
+    """The ledger was away when the worker ended: a sealed row would be taken for lost, and stand there twice."""
+    spool.append("operations", operation(1))
+    spool.append("attempts", attempt(1))
+    spool.close()
+    (left,) = names(tmp_path / "open")
+    assert left.endswith("operations.jsonl")
+    assert len(names(tmp_path / "sealed")) == 1
 
 
 def test_a_dead_worker_is_salvaged_with_its_torn_line_cut(spool: Spool, tmp_path: Path) -> None:
