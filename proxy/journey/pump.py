@@ -11,8 +11,8 @@ from proxy.upstream import UpstreamResponse
 async def pump(journey: Journey, response: UpstreamResponse, rooms: Rooms) -> None:
     """Relay the upstream's answer byte for byte, reading its usage on a tee.
 
-    Whether it streams is told by the answer's own content type: a streamed request may be answered with JSON. A stream
-    in an encoding that cannot be read is relayed unread.
+    Whether it streams is told by the answer's own content type: a streamed request may be answered with JSON, and
+    some servers call their streams plain text. A stream in an encoding that cannot be read is relayed unread.
     """
     if _is_event_stream(journey, response):
         await relay_stream(journey, response, rooms)
@@ -26,5 +26,6 @@ def _is_event_stream(journey: Journey, response: UpstreamResponse) -> bool:
         return False
     for name, value in response.headers:
         if name == b"content-type":
-            return value.lstrip().lower().startswith(b"text/event-stream")
+            media = value.partition(b";")[0].strip().lower()
+            return media == b"text/event-stream" or (journey.request.streamed and not media.endswith(b"json"))
     return journey.request.streamed

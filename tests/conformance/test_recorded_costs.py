@@ -14,7 +14,7 @@ from proxy.core.usage import ToolFee
 from proxy.metering import normalise
 from proxy.pricing import PriceBook, Priced, PricingSettings, load_book, price
 from proxy.wire.profile import PROFILES
-from tests.conformance.test_usage_oracle import AT, FLAVOURS, cases
+from tests.conformance.test_usage_oracle import AT, FLAVOURS, Case, cases
 from tests.harness.recordings import Recording, recordings
 from tests.harness.replayed import Replayed, Replays
 
@@ -42,6 +42,12 @@ IN_THE_ORACLE: Final = (
 
 CHEAPER_TODAY: Final = ("gpt-5.6",)
 """Models in the oracle whose price has fallen since the day it prices by."""
+
+
+@cache
+def readings() -> tuple[Case, ...]:
+    return tuple(cases())
+
 
 billed = pytest.mark.parametrize("recording", [r for r in recordings() if r.usage is not None], ids=lambda r: r.name)
 
@@ -107,7 +113,7 @@ def test_a_row_costs_what_the_oracle_says(replays: Replays) -> None:
 
 def same_body(recording: Recording, answered: str) -> Iterator[Decimal]:
     """The oracle's prices of that very usage and model, as that provider's and endpoint's."""
-    for case in cases():
+    for case in readings():
         profile, endpoint = FLAVOURS[case.provider, case.flavour]
         same = (profile.name, case.raw) == (recording.profile, recording.usage)
         here = endpoint is recording.endpoint or case.flavour == "default"
