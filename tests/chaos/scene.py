@@ -4,8 +4,11 @@ import json
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
+
+import httpx
 
 from proxy.core.money import exact_usd
 from tests.harness.flyball import Flyball
@@ -79,6 +82,17 @@ def until_nothing_is_held(flyball: Flyball, seconds: float = QUIET_S) -> float:
     return time.monotonic() - began
 
 
+def until_the_store_answers(flyball: Flyball, seconds: float = QUIET_S) -> float:
+    """Wait until ClickHouse answers at its published place; how long that took."""
+    began = time.monotonic()
+    while time.monotonic() - began < seconds:
+        with suppress(httpx.HTTPError, AssertionError):
+            flyball.query("SELECT 1")
+            return time.monotonic() - began
+        time.sleep(0.05)
+    raise AssertionError(f"ClickHouse does not answer after {seconds} s")
+
+
 def rows_by_run(flyball: Flyball, count: int) -> dict[str, dict[str, Any]]:
     """The operation rows by the name of their call, once there are `count`; never two of one call."""
     rows = flyball.wait_for_rows(count)
@@ -95,6 +109,7 @@ def balanced_books(flyball: Flyball, count: int) -> dict[str, dict[str, Any]]:
     operation's.
     """
     until_nothing_is_held(flyball)
+    until_the_store_answers(flyball)
     rows = rows_by_run(flyball, count)
     assert len(rows) == count, f"{len(rows)} rows, not {count}"
     spent = sum(exact_usd(row["cost_usd"] or "0") for row in rows.values())
