@@ -46,7 +46,8 @@ def operation_row(journey: Journey, rooms: Rooms) -> OperationRow:
     if journey.overrun:
         row.overrun_usd = to_usd_text(journey.overrun)
     if facts is not None:
-        row.streamed, row.requested_model = facts.streamed, facts.model[:200]
+        row.streamed = facts.streamed
+        row.requested_model = row.model = facts.model[:200]
     if journey.resolution is not None:
         row.route = journey.resolution.route
     if journey.decision is not None:

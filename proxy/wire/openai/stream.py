@@ -57,7 +57,8 @@ class StreamFacts:
 class StreamTap:
     """One stream's tap: what is fed is forwarded, and read.
 
-    Whole events are given back; with `strip_usage` without what asking for usage has added, else byte for byte. Call `close` when the stream is over: what is left is read and given back.
+    Whole events are given back; with `strip_usage` without what asking for usage has added, else byte for byte.
+    Call `close` when the stream is over: what is left is read and given back.
     """
 
     __slots__ = (

@@ -50,8 +50,8 @@ async def test_an_answer_that_does_not_begin(call: Call) -> None:
         with pytest.raises(UpstreamFailed) as failed:
             await call.send(upstream, first_byte_s=0.2)
         assert (failed.value.kind, failed.value.sent) == ("first_byte_timeout", True)
-        assert 0.19 < time.monotonic() - started < 0.6
-        await closed_within(upstream, 0.1)
+        assert 0.19 < time.monotonic() - started < 2
+        await closed_within(upstream, 1)
 
 
 async def test_an_interim_answer_does_not_count_as_a_beginning(call: Call) -> None:
@@ -76,8 +76,8 @@ async def test_a_stream_that_falls_silent(call: Call) -> None:
             with pytest.raises(UpstreamFailed) as failed:
                 await response.chunk()
             assert (failed.value.kind, failed.value.sent) == ("idle_timeout", True)
-        assert 0.19 < time.monotonic() - started < 0.6
-        await closed_within(upstream, 0.1)
+        assert 0.19 < time.monotonic() - started < 2
+        await closed_within(upstream, 1)
 
 
 async def test_a_slow_reader_is_not_the_providers_silence(call: Call) -> None:
@@ -97,8 +97,8 @@ async def test_a_stream_that_goes_on_too_long(call: Call) -> None:
         with pytest.raises(UpstreamFailed) as failed:
             await pieces(response)
         assert (failed.value.kind, failed.value.sent) == ("total_timeout", True)
-        assert 0.2 < time.monotonic() - started < 0.7
-        await closed_within(upstream, 0.1)
+        assert 0.2 < time.monotonic() - started < 2
+        await closed_within(upstream, 1)
 
 
 async def test_the_total_counts_for_the_wait_before_the_answer_too(call: Call) -> None:
@@ -120,7 +120,7 @@ async def test_an_abort_wakes_the_reader_and_closes_the_connection(call: Call, t
         with pytest.raises(UpstreamFailed) as failed:
             await asyncio.wait_for(waiting, 0.1)
         assert (failed.value.kind, failed.value.sent) == ("aborted", True)
-        await closed_within(upstream, 0.1)
+        await closed_within(upstream, 1)
         await response.close()
         with pytest.raises(UpstreamFailed, match="aborted"):
             await response.chunk()
@@ -140,7 +140,7 @@ async def test_closing_early_closes_the_connection(call: Call) -> None:
         response = await call.send(upstream)
         await response.chunk()
         await response.close()
-        await closed_within(upstream, 0.1)
+        await closed_within(upstream, 1)
 
 
 async def test_abort_and_close_after_the_end_do_nothing(call: Call) -> None:
@@ -169,7 +169,7 @@ async def test_a_cancelled_wait_closes_the_connection(call: Call, script: object
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-        await closed_within(upstream, 0.1)
+        await closed_within(upstream, 1)
 
 
 def _queued(response: UpstreamResponse, request: int) -> int:

@@ -62,7 +62,7 @@ async def test_a_hold_waits_for_a_locked_file_without_stopping_the_loop(ledger: 
     pause = await longest_pause(holding)
     assert isinstance(holding.result(), Granted)
     assert 0.1 < time.monotonic() - began < 0.9
-    assert pause < 0.1
+    assert pause < 0.25
     assert ledger.figures.busy > 5
     await asyncio.to_thread(process.join)
 

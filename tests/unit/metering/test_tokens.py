@@ -125,7 +125,7 @@ async def test_the_loop_runs_on_while_a_large_body_is_counted(counter: TokenCoun
         await asyncio.sleep(0)
         longest = max(longest, time.monotonic() - started)
     assert counting.result().tokens > 500_000
-    assert longest < 0.25
+    assert longest < 0.5
 
 
 async def test_a_small_count_is_not_kept_waiting_by_a_huge_one(counter: TokenCounter) -> None:
