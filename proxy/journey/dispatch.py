@@ -31,7 +31,9 @@ async def dispatch(journey: Journey, rooms: Rooms) -> UpstreamResponse:
     except UpstreamFailed as failure:
         if attempt.outcome is Outcome.CANCELLED:
             raise
-        raise failed_before_answer(attempt, failure, rooms) from failure
+        refused = failed_before_answer(attempt, failure, rooms)
+        journey.error = attempt.error
+        raise refused from failure
     finally:
         journey.mark("upstream", rooms.clock.monotonic_ns())
     attempt.status = response.status

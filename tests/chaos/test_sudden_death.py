@@ -1,4 +1,4 @@
-"""kill -9 of each process under load: calls are served on, and afterwards every call stands once, to the nano-dollar."""
+"""kill -9 of each process under load: calls are served on, and every call stands once, to the nano-dollar."""
 
 import asyncio
 import os
@@ -70,7 +70,7 @@ def test_a_killed_worker_costs_its_own_calls_only(tmp_path: Path, sim: SimServer
         outcomes = Counter(row["outcome"] for row in rows.values())
         assert outcomes.keys() == {"ok", "lost"}, outcomes
         assert 0 < outcomes["lost"] <= 2 * CALLERS
-        for name, row in rows.items():
+        for row in rows.values():
             if row["outcome"] == "lost":
                 assert exact_usd(row["cost_usd"]) == exact_usd(row["held_usd"]) > 0
                 assert row["usage_source"] == "estimated"
