@@ -58,7 +58,7 @@ class WorkerParts:
         hosts = settings.server.allowed_hosts
         limits = EdgeLimits(
             max_body_bytes=settings.server.max_body_bytes,
-            allowed_hosts=None if hosts is None else frozenset(host.encode() for host in hosts),
+            allowed_hosts=None if hosts is None else frozenset(host.lower().encode() for host in hosts),
         )
         self.port = DataPort(self.rooms, limits, self._readiness, self._find_operation)
 

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 from proxy.cli.running import AdminClient, connect
 
@@ -17,7 +18,7 @@ def add_verb(verbs: Any, add_config: Callable[[argparse.ArgumentParser], None]) 
     create.add_argument("team")
     create.add_argument("name")
     revoke = actions.add_parser("revoke", help="stop a key from working, on every worker within seconds")
-    revoke.add_argument("key_id")
+    revoke.add_argument("key_id", help="the key's id, as `flyball keys list` and operations show it")
     for action, run in ((listing, _list), (create, _create), (revoke, _revoke)):
         add_config(action)
         action.set_defaults(verb=_with_client(run))
@@ -48,6 +49,8 @@ def _create(client: AdminClient, options: argparse.Namespace) -> int:
 
 
 def _revoke(client: AdminClient, options: argparse.Namespace) -> int:
-    client.ask("POST", f"/admin/v1/keys/{options.key_id}/revoke", {})
+    key = client.ask("GET", f"/admin/v1/keys/{quote(options.key_id, safe='')}")
+    name = "/".join(quote(key[part], safe="") for part in ("org", "team", "name"))
+    client.ask("POST", f"/admin/v1/keys/{name}/revoke", {})
     print(f"revoked {options.key_id}")
     return 0

@@ -1,10 +1,9 @@
 """The data port: one raw ASGI callable, from a request's first bytes to its journey (DESIGN §2, edge)."""
 
 import logging
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from urllib.parse import unquote
 
 from proxy.core.ids import new_id
 from proxy.core.refusal import Refusal, Refused
@@ -12,10 +11,12 @@ from proxy.core.tenant import Principal
 from proxy.edge.answers import answer_json
 from proxy.edge.credentials import secret_of
 from proxy.edge.exchange import AsgiExchange, Receive, Scope, Send
+from proxy.edge.heads import check_head
 from proxy.edge.health import HEALTH_PATHS, Readiness, answer_health
 from proxy.edge.openai import endpoint_of, under_base, unknown_path, wrong_method
 from proxy.edge.own import FindOperation, key_facts, model_object, own_operation
 from proxy.edge.refuse import refuse
+from proxy.edge.strangers import Strangers
 from proxy.journey.call import Call
 from proxy.journey.pipeline import travel
 from proxy.journey.resolve import usable_models
@@ -23,7 +24,6 @@ from proxy.journey.rooms import Rooms
 from proxy.upstream import UpstreamFailed
 from proxy.wire.endpoint import Endpoint
 
-HOST: Final = re.compile(rb"[A-Za-z0-9._~-]*(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 log = logging.getLogger("flyball.edge")
 
 
@@ -45,6 +45,7 @@ class DataPort:
         self._limits = limits
         self._readiness = readiness
         self._find_operation = find_operation
+        self._strangers = Strangers(rooms)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One HTTP request. The last crash boundary: a fault of ours is answered with 500 and logged."""
@@ -57,6 +58,8 @@ class DataPort:
         try:
             await self._serve(scope, raw_headers, headers, exchange, operation)
         except Refused as refused:
+            if refused.why is Refusal.INVALID_API_KEY:
+                self._strangers.note(secret_of(headers), operation)
             await self._refuse(exchange, refused, operation)
         except UpstreamFailed:
             # The answer was under way: leaving it unfinished makes the server cut the connection, which is the truth.
@@ -79,7 +82,7 @@ class DataPort:
         if raw_path in HEALTH_PATHS:
             await answer_health(exchange, raw_path, self._readiness)
             return
-        self._check_host(headers)
+        check_head(scope["http_version"], raw_headers, headers, self._limits.allowed_hosts)
         path = under_base(raw_path)
         endpoint = endpoint_of(path)
         if endpoint is None or scope["method"] != "POST":
@@ -109,7 +112,7 @@ class DataPort:
             names = usable_models(self._rooms.snapshot(), principal)
             await self._get(method, exchange, {"object": "list", "data": [model_object(name) for name in names]})
         elif path.startswith("/models/"):
-            await self._get(method, exchange, self._model(path.removeprefix("/models/"), principal))
+            await self._get(method, exchange, self._model(unquote(path.removeprefix("/models/")), principal))
         elif path == "/flyball/key":
             await self._get(method, exchange, await key_facts(self._rooms, principal, self._rooms.clock.now_ns()))
         elif path.startswith("/flyball/operations/"):
@@ -131,14 +134,6 @@ class DataPort:
     def _principal(self, headers: dict[bytes, bytes]) -> Principal:
         rooms = self._rooms
         return rooms.snapshot().keyring.authenticate(secret_of(headers), rooms.clock.now_ns())
-
-    def _check_host(self, headers: dict[bytes, bytes]) -> None:
-        host = headers.get(b"host", b"")
-        if not HOST.fullmatch(host):
-            raise Refused(Refusal.INVALID_REQUEST, "The Host header is malformed.", param="host")
-        allowed = self._limits.allowed_hosts
-        if allowed is not None and host.rpartition(b":")[0] not in allowed and host not in allowed:
-            raise Refused(Refusal.HOST_NOT_ALLOWED, "This server does not answer to that Host (server.allowed_hosts).")
 
     async def _refuse(self, exchange: AsgiExchange, refused: Refused, operation: str) -> None:
         if not exchange.started:

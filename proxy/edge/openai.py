@@ -1,6 +1,7 @@
 """The OpenAI dialect on the data port: which paths are served, and how the others are refused by name."""
 
 from typing import Final
+from urllib.parse import unquote
 
 from proxy.core.refusal import Refusal, Refused
 from proxy.wire.endpoint import PATHS, Endpoint
@@ -44,6 +45,13 @@ def endpoint_of(path: str) -> Endpoint | None:
 
 def unknown_path(path: str) -> Refused:
     """The refusal of a path that is not served, by name where we know it."""
+    meant = "/" + "/".join(filter(None, unquote(path).lower().split("/")))
+    if meant in PATHS:
+        return Refused(
+            Refusal.PATH_NOT_FOUND,
+            f"There is nothing at {path[:100]!r}; paths are taken as written. Did you mean {meant!r}?",
+            facts={"path": path[:200], "known": False, "nearest": meant},
+        )
     first = path.lstrip("/").partition("/")[0]
     if first in NOT_YET:
         return Refused(
@@ -61,4 +69,5 @@ def unknown_path(path: str) -> Refused:
 
 def wrong_method(method: str, wanted: str) -> Refused:
     """The refusal of a method that a path does not take."""
-    return Refused(Refusal.METHOD_NOT_ALLOWED, f"{method[:20]} is not taken here; use {wanted}.")
+    message = f"{method[:20]} is not taken here; use {wanted}."
+    return Refused(Refusal.METHOD_NOT_ALLOWED, message, facts={"allow": wanted})

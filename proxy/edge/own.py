@@ -3,12 +3,16 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
+from proxy.budget import LedgerUnavailable
 from proxy.core.clock import utc
+from proxy.core.ids import born_ms
 from proxy.core.money import Nano, to_usd_text
 from proxy.core.refusal import Refusal, Refused
 from proxy.core.tenant import Principal
+from proxy.journey.hold import ledger_refusal
 from proxy.journey.resolve import usable_models
 from proxy.journey.rooms import Rooms
+from proxy.telemetry import TelemetryUnavailable
 
 FindOperation: TypeAlias = Callable[[str, Principal], Awaitable[dict[str, Any] | None]]
 
@@ -19,10 +23,17 @@ def model_object(name: str) -> dict[str, Any]:
 
 
 async def key_facts(rooms: Rooms, principal: Principal, now_ns: int) -> dict[str, Any]:
-    """The key's own name, models and budgets; budgets of wider scopes are not told."""
+    """The key's own name, models and budgets; budgets of wider scopes are not told.
+
+    Raises:
+        Refused: DEPENDENCY_UNAVAILABLE while the ledger cannot be asked.
+    """
     lines = rooms.snapshot().budgets.lines_for(principal.scopes, now_ns)
     own = tuple(line for line in lines if line.scope.startswith("key:"))
-    balances = await rooms.ledger.balances(own)
+    try:
+        balances = await rooms.ledger.balances(own)
+    except LedgerUnavailable as error:
+        raise ledger_refusal(error) from error
     return {
         "object": "flyball.key",
         "key_id": principal.key_id,
@@ -51,12 +62,24 @@ async def own_operation(find: FindOperation, operation: str, principal: Principa
     """One of the key's own operations.
 
     Raises:
-        Refused: NOT_FOUND for an unknown one, and just the same for somebody else's.
+        Refused: NOT_FOUND for an unknown one, and just the same for somebody else's; DEPENDENCY_UNAVAILABLE.
     """
-    found = await find(operation, principal)
+    try:
+        found = await find(operation, principal) if _is_ours(operation) else None
+    except TelemetryUnavailable as error:
+        raise Refused(
+            Refusal.DEPENDENCY_UNAVAILABLE,
+            "The telemetry store cannot be asked now; the call itself is on record. Try again shortly.",
+            facts={"dependency": "telemetry"},
+            retry_after_s=5,
+        ) from error
     if found is None:
         raise Refused(
             Refusal.NOT_FOUND,
             "This key has no such operation. A row appears a few seconds after its call has ended.",
         )
     return found
+
+
+def _is_ours(operation: str) -> bool:
+    return operation.startswith("op_") and born_ms(operation) is not None

@@ -1,89 +1,211 @@
-"""The HTTP parser with bounds: too many or too long headers are 431 (RFC 6585 §5) before they take memory."""
+"""The HTTP parser with bounds: heads of any size, clients of any slowness and what is no HTTP end in a clear answer.
 
-from typing import Final
+Everything here comes before a key is known, so nothing of it is logged: whoever can connect could fill the disk.
+"""
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import asyncio
+from typing import Final, Literal, cast
+
+import httptools
+import msgspec
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 MAX_HEADERS: Final = 128
 MAX_HEAD_BYTES: Final = 65_536
 MAX_URL_BYTES: Final = 16_384
-BODY: Final = (
-    b'{"error":{"message":"The request head is too large: at most 128 headers and 65536 bytes.",'
-    b'"type":"invalid_request_error","param":null,"code":"headers_too_large"}}'
+MAX_FRAMING_PER_BYTE: Final = 16
+"""Bytes of chunk framing per byte of body; chunks of one byte each take five."""
+MAX_UNREAD_BYTES: Final = 256 * 1024 * 1024
+"""How much of a body is taken and thrown away after its request was answered: most clients read only then."""
+HEAD_S: Final = 30.0
+SILENCE_S: Final = 60.0
+UNREAD_S: Final = 120.0
+LOOK_S: Final = 10.0
+VERSIONS: Final = frozenset({"1.1", "1.0"})
+UPGRADING: Final = frozenset({b"upgrade", b"connection", b"http2-settings"})
+
+
+def _answer(status: str, code: str, message: str) -> bytes:
+    error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
+    body = msgspec.json.encode({"error": error})
+    return b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b" % (
+        status.encode(),
+        len(body),
+        body,
+    )
+
+
+NOT_HTTP: Final = _answer(
+    "400 Bad Request",
+    "invalid_http",
+    "This is not a well-formed HTTP/1.1 request. This port speaks plain HTTP, without TLS and without HTTP/2.",
 )
-ANSWER: Final = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
-    b"connection: close\r\n\r\n%s" % (len(BODY), BODY)
+TOO_LARGE: Final = _answer(
+    "431 Request Header Fields Too Large",
+    "headers_too_large",
+    f"The request head is too large: at most {MAX_HEADERS} headers, {MAX_HEAD_BYTES} bytes, "
+    f"{MAX_URL_BYTES} of them in the URL.",
+)
+TOO_SLOW: Final = _answer("408 Request Timeout", "request_timeout", f"The request head took longer than {HEAD_S:g} s.")
+OTHER_VERSION: Final = _answer(
+    "505 HTTP Version Not Supported", "http_version_not_supported", "This port speaks HTTP/1.1 and HTTP/1.0."
 )
 
 
-class HeadTooLarge(Exception):
-    """Raised inside the parser's callbacks to end a request whose head breaks a bound."""
+class _Refused(Exception):
+    """Raised inside the parser's callbacks to end a request; the answer is in `_refusal`."""
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """uvicorn's httptools protocol that counts what a request's head takes."""
+    """uvicorn's httptools protocol that counts what a request takes and looks at the clock."""
 
     _head_bytes = 0
     _head_count = 0
-    _unparsed_bytes = 0
-    _head_open = True
-    _too_large = False
+    _framing_bytes = 0
+    _body_bytes = 0
+    _state: Literal["idle", "head", "body"] = "idle"
+    _since = 0.0
+    _heard = 0.0
+    _refusal = NOT_HTTP
+    _is_over = False
+    _timer: asyncio.TimerHandle | None = None
+
+    # the connection
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client: it has its time to say something."""
+        super().connection_made(transport)
+        self._since = self.loop.time()
+        self._look_later()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+        if self._timer is not None:
+            self._timer.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of the connection; a head or chunk framing that never ends is refused before it takes memory."""
+        if self._is_over:
+            return
+        if self._framing_bytes > MAX_HEAD_BYTES + MAX_FRAMING_PER_BYTE * self._body_bytes:
+            self._refuse(TOO_LARGE if self._state == "head" else NOT_HTTP)
+            return
+        self._framing_bytes += len(data)
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._go_on_without_upgrade(data[cast(int, upgrade.args[0]) :])
+        except httptools.HttpParserError:
+            self._refuse(self._refusal)
+        if self._state != "idle":
+            self._heard = self.loop.time()
+            if self._timer is None:
+                self._look_later()
+
+    # the parser's callbacks
 
     def on_message_begin(self) -> None:
         """A new request: count from nothing."""
-        self._head_bytes = 0
-        self._head_count = 0
+        self._head_bytes = self._head_count = self._body_bytes = 0
+        self._state = "head"
+        self._since = self.loop.time()
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
         """A part of the request target."""
         self._head_bytes += len(url)
-        self._check(self._head_bytes <= MAX_URL_BYTES)
+        self._require(self._head_bytes <= MAX_URL_BYTES, TOO_LARGE)
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header line."""
+        """One header line, or a trailer."""
         self._head_count += 1
         self._head_bytes += len(name) + len(value)
-        self._check(self._head_count <= MAX_HEADERS and self._head_bytes <= MAX_HEAD_BYTES)
-        super().on_header(name, value)
+        self._require(self._head_count <= MAX_HEADERS and self._head_bytes <= MAX_HEAD_BYTES, TOO_LARGE)
+        if self._state == "head":
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The head is whole; what follows is body."""
-        self._head_open = False
+        self._require(self.parser.get_http_version() in VERSIONS, OTHER_VERSION)
+        if self.parser.should_upgrade():
+            # The parser stops here, without the body; `data_received` goes on with it.
+            self._require(self.parser.get_method() != b"CONNECT", NOT_HTTP)
+            return
+        self._state = "body"
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body; a client that was answered need not send all of it, and cannot send for ever."""
+        self._body_bytes += len(body)
+        self._framing_bytes -= len(body)
+        if self._body_bytes > MAX_UNREAD_BYTES and self.cycle.response_complete:
+            self._close()
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is whole; what follows is the next one's head."""
-        self._head_open = True
-        self._unparsed_bytes = 0
+        if self._state == "head":
+            return
+        self._state = "idle"
+        self._framing_bytes = 0
         super().on_message_complete()
 
-    def data_received(self, data: bytes) -> None:
-        """Bytes of the connection; a head that never ends is refused before the parser hoards it."""
-        if self._too_large:
-            return
-        if self._head_open:
-            self._unparsed_bytes += len(data)
-            if self._unparsed_bytes > MAX_HEAD_BYTES + len(data):
-                self._refuse()
-                return
-        super().data_received(data)
+    # refusing
 
     def send_400_response(self, msg: str) -> None:
-        """The parser gave up: because of a bound of ours, or because this is not HTTP."""
-        if self._too_large:
-            self._refuse()
-        else:
-            super().send_400_response(msg)
+        """What uvicorn itself finds wrong."""
+        self._refuse(NOT_HTTP)
 
-    def _check(self, within: bool) -> None:
-        if not within:
-            self._too_large = True
-            raise HeadTooLarge
+    def _go_on_without_upgrade(self, rest: bytes) -> None:
+        """Serve a request that would rather speak another protocol as if it had not said so (RFC 9110 §7.8)."""
+        head = [b"%b %b HTTP/1.1" % (self.parser.get_method(), self.url)]
+        head += [b"%b: %b" % pair for pair in self.headers if pair[0] not in UPGRADING]
+        self.parser = httptools.HttpRequestParser(self)
+        self._framing_bytes = 0
+        self.data_received(b"\r\n".join([*head, b"", b""]) + rest)
 
-    def _refuse(self) -> None:
-        self._too_large = True
-        self.transport.write(ANSWER)
+    def _require(self, holds: bool, refusal: bytes) -> None:
+        if not holds:
+            self._refusal = refusal
+            raise _Refused
+
+    def _refuse(self, refusal: bytes) -> None:
+        if not self._is_over:
+            self.transport.write(refusal)
+            self._close()
+
+    def _close(self) -> None:
+        self._is_over = True
         self.transport.close()
+
+    # the clock
+
+    def _look_later(self) -> None:
+        self._timer = self.loop.call_later(LOOK_S, self._look)
+
+    def _look(self) -> None:
+        """Look at a request that did not come in one piece, or at a connection that has said nothing yet."""
+        self._timer = None
+        answered = self._is_answered()
+        if self._is_over or (self._state == "idle" and answered is not None):
+            return
+        now = self.loop.time()
+        if self._state == "body":
+            silent = now - self._heard >= SILENCE_S and not self.flow.read_paused
+            too_slow = now - self._since >= UNREAD_S if answered else silent
+        else:
+            too_slow = now - self._since >= HEAD_S and answered is not False
+        if not too_slow:
+            self._look_later()
+        elif self._state == "head":
+            self._refuse(TOO_SLOW)
+        else:
+            self._close()
+
+    def _is_answered(self) -> bool | None:
+        """Whether the latest request whose head is whole was answered; None when there was none."""
+        cycle: RequestResponseCycle | None = self.cycle  # uvicorn starts without one
+        return None if cycle is None else cycle.response_complete

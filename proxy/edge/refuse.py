@@ -1,8 +1,12 @@
 """The answer to a call that is refused, in the shape of the OpenAI dialect."""
 
-from proxy.core.refusal import Refused
+from typing import Final
+
+from proxy.core.refusal import Refusal, Refused
 from proxy.edge.exchange import AsgiExchange
 from proxy.wire.openai.errors import error_body, error_headers
+
+CHALLENGE: Final = (b"www-authenticate", b'Bearer realm="flyball"')
 
 
 async def refuse(exchange: AsgiExchange, refused: Refused, operation: str) -> None:
@@ -15,5 +19,9 @@ async def refuse(exchange: AsgiExchange, refused: Refused, operation: str) -> No
         (b"x-request-id", name),
         (b"x-flyball-operation", name),
     ]
+    if refused.why is Refusal.INVALID_API_KEY:
+        headers.append(CHALLENGE)
+    elif refused.why is Refusal.METHOD_NOT_ALLOWED:
+        headers.append((b"allow", str(refused.facts.get("allow", "")).encode()))
     await exchange.start(refused.why.status, headers)
     await exchange.finish(body)

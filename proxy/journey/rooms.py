@@ -65,6 +65,10 @@ class Counters(Protocol):
         """Count one call that was served without a price."""
         ...
 
+    def unauthorised(self) -> None:
+        """Count one call without a valid key."""
+        ...
+
 
 @dataclass(kw_only=True, slots=True)
 class Rooms:

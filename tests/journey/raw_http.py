@@ -55,7 +55,7 @@ def read_answer(connection: socket.socket, method: str = "POST") -> Answer | Non
 
 
 def exchange(url: str, pieces: bytes | Iterable[bytes]) -> Answer | None:
-    """Send these bytes on a connection of their own and read one answer; a peer that stops listening is not an error."""
+    """Send these bytes on a connection of their own and read one answer; the peer may stop listening before that."""
     with connect(url) as connection:
         try:
             for piece in (pieces,) if isinstance(pieces, bytes) else pieces:

@@ -4,6 +4,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any, Final
 
 import pytest
 
@@ -25,7 +26,7 @@ def nothing_happens(scene: Guarded) -> Iterator[None]:
         yield
 
 
-def chat(**fields: object) -> bytes:
+def chat(**fields: Any) -> bytes:
     return json.dumps({**CHAT, **fields}).encode()
 
 
@@ -65,7 +66,7 @@ NOT_JSON = {
     "half a surrogate pair in the prompt": (with_text('"\\udc00"'), "surrogate"),
 }
 
-WRONG_FIELDS = {
+WRONG_FIELDS: Final[dict[str, tuple[dict[str, Any], str]]] = {
     "no model": ({"model": None}, "model"),
     "model is a number": ({"model": 5}, "model"),
     "model is a list": ({"model": ["sim-small"]}, "model"),
