@@ -3,16 +3,18 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from proxy.app.configuration import environment
 from proxy.budget import BudgetConflict
 from proxy.cli.reading import read_config
+from proxy.config.known_providers import EXAMPLES
 from proxy.identity import IdentityError
 from proxy.processes import AlreadyRunning, CannotListen, NotReady, Supervisor
 from proxy.processes.logs import start_logging
+from proxy.routing import RouteSettings, is_glob
 
 ROLES = ("worker", "collector", "admin")
 
@@ -37,14 +39,23 @@ def run(options: argparse.Namespace) -> int:
         return 1
     start_logging("supervisor")
     roles = frozenset(options.role or ROLES)
+    model = example_model(config.settings.routes)
     try:
-        return asyncio.run(Supervisor(config, roles, announce).run())
+        return asyncio.run(Supervisor(config, roles, lambda summary: announce(summary, model)).run())
     except (AlreadyRunning, CannotListen, NotReady, IdentityError, BudgetConflict) as error:
         print(f"flyball: {error}", file=sys.stderr)
         return 1
 
 
-def announce(summary: dict[str, Any]) -> None:
+def example_model(routes: Sequence[RouteSettings]) -> str:
+    """A model name to try: a route's own, else the known example of its provider, else words."""
+    if not routes:
+        return "sim-small"
+    exact = next((route.model for route in routes if not is_glob(route.model)), None)
+    return exact or EXAMPLES.get(routes[0].targets[0].provider, f"<a model like {routes[0].model}>")
+
+
+def announce(summary: dict[str, Any], model: str) -> None:
     """Say where everything is, and how to make the first call."""
     ends = summary["endpoints"]
     print(f"flyball serves with {summary['workers']} workers")
@@ -59,7 +70,7 @@ def announce(summary: dict[str, Any]) -> None:
     print(f"  {summary['home']:<34} state ({summary['state']})")
     _hint_providers()
     if "data" in ends:
-        _hint_call(summary)
+        _hint_call(summary, model)
     sys.stdout.flush()
 
 
@@ -68,15 +79,14 @@ def _hint_providers() -> None:
         print("  note: ANTHROPIC_API_KEY is set, but the Anthropic dialect is not served in this version")
 
 
-def _hint_call(summary: dict[str, Any]) -> None:
+def _hint_call(summary: dict[str, Any], model: str) -> None:
     key_file = Path(summary["home"]) / "first-key"
     if not key_file.exists():
         return
-    model = "sim-small" if summary["sim"] else "gpt-5-mini"
     if summary["sim"]:
         print("  no provider key was found, so only simulated models (sim-*) are served; they cost nothing real")
     print("\nTry it:\n")
     print(f"  curl -s {summary['endpoints']['data']}/v1/chat/completions \\")
     print(f'    -H "Authorization: Bearer $(cat {key_file})" -H "Content-Type: application/json" \\')
     print(f'    -d \'{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello"}}]}}\'\n')
-    print("Look at it: flyball console")
+    print(f"Look at it:\n\n  FLYBALL_HOME={summary['home']} {sys.argv[0]} console\n")

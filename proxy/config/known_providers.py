@@ -19,6 +19,16 @@ class KnownProvider:
     models: tuple[str, ...]
 
 
+EXAMPLES: Final = {
+    "openai": "gpt-5-mini",
+    "gemini": "gemini-2.5-flash",
+    "mistral": "mistral-small-latest",
+    "deepseek": "deepseek-chat",
+    "xai": "grok-4",
+    "openrouter": "openai/gpt-5-mini",
+}
+"""A model of each provider to make a first call with."""
+
 KNOWN: Final = (
     KnownProvider(
         "openai",
