@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import unquote
 
 from proxy.core.ids import new_id
@@ -24,6 +25,7 @@ from proxy.journey.rooms import Rooms
 from proxy.upstream import UpstreamFailed
 from proxy.wire.endpoint import Endpoint
 
+OWN_PATHS: Final = ("/models", "/flyball/")
 log = logging.getLogger("flyball.edge")
 
 
@@ -108,23 +110,24 @@ class DataPort:
     ) -> None:
         if endpoint is not None:
             raise wrong_method(method, "POST")
-        if path == "/models":
-            names = usable_models(self._rooms.snapshot(), principal)
-            await self._get(method, exchange, {"object": "list", "data": [model_object(name) for name in names]})
-        elif path.startswith("/models/"):
-            await self._get(method, exchange, self._model(unquote(path.removeprefix("/models/")), principal))
-        elif path == "/flyball/key":
-            await self._get(method, exchange, await key_facts(self._rooms, principal, self._rooms.clock.now_ns()))
-        elif path.startswith("/flyball/operations/"):
-            name = path.removeprefix("/flyball/operations/")
-            await self._get(method, exchange, await own_operation(self._find_operation, name, principal))
-        else:
+        if not path.startswith(OWN_PATHS):
             raise unknown_path(path)
-
-    async def _get(self, method: str, exchange: AsgiExchange, value: object) -> None:
         if method != "GET":
             raise wrong_method(method, "GET")
-        await answer_json(exchange, value)
+        await answer_json(exchange, await self._own(path, principal))
+
+    async def _own(self, path: str, principal: Principal) -> object:
+        rooms = self._rooms
+        if path == "/models":
+            names = usable_models(rooms.snapshot(), principal)
+            return {"object": "list", "data": [model_object(name) for name in names]}
+        if path.startswith("/models/"):
+            return self._model(unquote(path.removeprefix("/models/")), principal)
+        if path == "/flyball/key":
+            return await key_facts(rooms, principal, rooms.clock.now_ns())
+        if path.startswith("/flyball/operations/"):
+            return await own_operation(self._find_operation, path.removeprefix("/flyball/operations/"), principal)
+        raise unknown_path(path)
 
     def _model(self, name: str, principal: Principal) -> object:
         if name not in usable_models(self._rooms.snapshot(), principal):
