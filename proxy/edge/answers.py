@@ -15,5 +15,4 @@ async def answer_json(exchange: AsgiExchange, value: Any, status: int = 200) -> 
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
     ]
-    await exchange.start(status, headers)
-    await exchange.finish(body)
+    await exchange.answer(status, headers, body)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
 from proxy.core.refusal import Refusal, Refused
+from proxy.edge.lean_head import cycle_of, write_head, write_whole
 from proxy.journey.call import Exchange, Headers
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -27,6 +28,7 @@ class AsgiExchange:
         self._max_body_bytes = max_body_bytes
         self._gone = False
         self._watcher: asyncio.Task[None] | None = None
+        self._cycle = cycle_of(receive)
         self._when_gone: Callable[[], None] | None = None
 
     async def body(self) -> bytes:
@@ -51,7 +53,15 @@ class AsgiExchange:
     async def start(self, status: int, headers: Headers) -> None:
         """Send the status line and headers."""
         self.started = True
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        if self._cycle is None or not write_head(self._cycle, status, headers):
+            await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def answer(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send a whole answer; `headers` tell the body's length."""
+        self.started = True
+        if self._cycle is None or not write_whole(self._cycle, status, headers, body):
+            await self._send({"type": "http.response.start", "status": status, "headers": headers})
+            await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def send(self, chunk: bytes) -> None:
         """Send a part of the body."""
@@ -64,7 +74,8 @@ class AsgiExchange:
     def gone(self) -> bool:
         """Whether the client has hung up, found out without waiting."""
         if not self._gone and self._watcher is None:
-            self._gone = _would_disconnect(self._receive)
+            cycle = self._cycle
+            self._gone = cycle.disconnected if cycle is not None else _would_disconnect(self._receive)
         return self._gone
 
     def watch(self, when_gone: Callable[[], None]) -> None:

@@ -23,5 +23,4 @@ async def refuse(exchange: AsgiExchange, refused: Refused, operation: str) -> No
         headers.append(CHALLENGE)
     elif refused.why is Refusal.METHOD_NOT_ALLOWED:
         headers.append((b"allow", str(refused.facts.get("allow", "")).encode()))
-    await exchange.start(refused.why.status, headers)
-    await exchange.finish(body)
+    await exchange.answer(refused.why.status, headers, body)

@@ -45,6 +45,10 @@ class Exchange(Protocol):
         """Send the status line and headers."""
         ...
 
+    async def answer(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send a whole answer; `headers` tell the body's length."""
+        ...
+
     async def send(self, chunk: bytes) -> None:
         """Send a part of the body; waits while the client reads more slowly than we write."""
         ...

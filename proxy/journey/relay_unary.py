@@ -31,8 +31,7 @@ async def relay_unary(journey: Journey, response: UpstreamResponse, rooms: Rooms
     exchange = journey.exchange
     if not exchange.started:
         headers = answer_headers(journey, response, rooms)
-        await exchange.start(response.status, _with_length(headers, len(whole)))
-        await exchange.finish(whole)
+        await exchange.answer(response.status, _with_length(headers, len(whole)), whole)
     else:
         await exchange.finish()
 

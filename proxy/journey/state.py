@@ -109,6 +109,8 @@ class Journey:
     @property
     def cost(self) -> Nano | None:
         """The operation's cost: the sum of its attempts; None when one has no price."""
+        if len(self.attempts) == 1:
+            return self.attempts[0].cost
         return total([attempt.cost for attempt in self.attempts])
 
     @property
