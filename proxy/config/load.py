@@ -26,12 +26,13 @@ class BadConfig(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """What is configured, where it was read, where state is kept, and a name for this very content."""
+    """What is configured, where and from which text it was read, where state is kept, and a name for this content."""
 
     settings: FileSettings
     path: Path | None
     home: Path
     generation: str
+    text: str = ""
 
     @property
     def has_provider(self) -> bool:
@@ -39,13 +40,18 @@ class Config:
         return bool(self.settings.providers)
 
 
-def load_config(path: Path | None, environment: Mapping[str, str]) -> Config:
+def load_config(path: Path | None, environment: Mapping[str, str], *, text: str | None = None) -> Config:
     """Read and check everything; with no file, known environment keys make providers and routes.
+
+    `text` stands for what the file says, for a process that is to have what its supervisor took; other paths are
+    still relative to the file.
 
     Raises:
         BadConfig: anything at all is wrong.
     """
-    text, name = _read(path)
+    name = str(path or "(no file)")
+    if text is None:
+        text, name = _read(path)
     try:
         tree = parse(text, name)
     except NotYaml as error:
@@ -63,7 +69,11 @@ def load_config(path: Path | None, environment: Mapping[str, str]) -> Config:
     if wrong := contradictions(settings, tree, environment):
         raise BadConfig(wrong)
     return Config(
-        settings=settings, path=path, home=home_of(path, environment), generation=_generation(text, environment)
+        settings=settings,
+        path=path,
+        home=home_of(path, environment),
+        generation=_generation(text, environment),
+        text=text,
     )
 
 

@@ -33,6 +33,11 @@ class StateFolder:
         """Every address in use, as JSON."""
         return self.run / "endpoints.json"
 
+    @property
+    def taken_config(self) -> Path:
+        """The text of flyball.yaml as the supervisor last found it valid; its children read no other."""
+        return self.run / "taken.yaml"
+
     def make(self) -> bool:
         """Make the folder, for its owner only; whether it is new."""
         new = not self.ledger.exists()
@@ -45,6 +50,13 @@ class StateFolder:
         draft = self.endpoints_file.with_suffix(".draft")
         draft.write_text(json.dumps(endpoints, indent=2) + "\n")
         os.replace(draft, self.endpoints_file)
+
+    def take_config(self, text: str) -> None:
+        """Keep a valid configuration's text, whole or not at all."""
+        draft = self.taken_config.with_suffix(".draft")
+        draft.touch(mode=0o600)
+        draft.write_text(text, "utf-8")
+        os.replace(draft, self.taken_config)
 
     def endpoints(self) -> dict[str, Any]:
         """The addresses in use; empty while nothing runs."""

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 from proxy.app.configuration import environment
 from proxy.config import Config, load_config
+from proxy.processes.folder import StateFolder
 from proxy.processes.logs import start_logging
 from proxy.processes.parent import Parent
 
@@ -21,7 +22,9 @@ def main() -> None:
     """Run one role until SIGTERM."""
     options = parser().parse_args()
     start_logging(options.role)
-    config = replace(load_config(options.config, environment()), home=options.home)
+    # Not the file as it stands: it may have been broken since, and a process that died must come back.
+    text = StateFolder(options.home).taken_config.read_text("utf-8")
+    config = replace(load_config(options.config, environment(), text=text), home=options.home)
     # Only the role's own parts are loaded: a worker has no use for the admin port's 20 MB of code.
     run: Run = importlib.import_module(f"proxy.processes.{options.role}").run
     run(config, options, Parent(options.alive_fd, options.ready_fd))

@@ -56,6 +56,7 @@ class Supervisor:
         self._locks: Mapping[str, int] = {}
         self._listeners: list[socket.socket] = []
         self._unswept: set[str] = set()
+        self._is_new = False
 
     async def run(self) -> int:
         """Serve until SIGTERM or SIGINT; 0 when everything ended in order.
@@ -77,6 +78,7 @@ class Supervisor:
             if "worker" in self._roles:
                 await sweeper.sweep_all()
                 _forget_counters(self._folder)
+            self._folder.take_config(self._config.text)
             with contextlib.ExitStack() as sockets:
                 self._make_children(sockets, sweeper)
                 return await self._supervise(stores, sweeper, spool, ledger, new=new, first_key=first_key)
@@ -206,11 +208,15 @@ class Supervisor:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TICK_S):
                     await self._reload.wait()
-            # Only forgotten once it was taken or found wrong: a file that met a locked ledger is taken later.
-            if watch.changed() or self._reload.is_set():
-                self._reload.set()
-                await asyncio.to_thread(self._take_file, stores)
+            if watch.changed():
+                # Perhaps half written, and what is left out there would be taken away: looked at when it is quiet.
+                self._is_new = True
+            elif self._is_new or self._reload.is_set():
+                # Only forgotten once it was taken or found wrong: one that met a locked ledger is taken later.
+                self._is_new = True
                 self._reload.clear()
+                await asyncio.to_thread(self._take_file, stores)
+                self._is_new = False
 
         await repeated(look, TICK_S / 10)
 
@@ -222,6 +228,7 @@ class Supervisor:
             problems = error.errors if isinstance(error, BadConfig) else [str(error)]
             log.error("the changed configuration is not used; the old one stays", extra={"errors": problems})
             return
+        self._folder.take_config(config.text)
         log.info("configuration taken", extra={"generation": config.generation})
         for child in self._children:
             if child.role in ("worker", "admin"):

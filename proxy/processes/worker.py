@@ -48,6 +48,8 @@ class Worker:
         self._counters = WorkerCounters()
         self._name = name
         self._is_stale = False
+        self._taking = asyncio.Lock()
+        self._reloading: asyncio.Task[None] | None = None
         config = with_sim(config, sim_url)
         stores = Stores.open(config.home, self._folder.ledger, SystemClock())
         reader = FollowingReader(config.settings.telemetry, config.home, self._folder.clickhouse)
@@ -92,7 +94,8 @@ class Worker:
         """Take changed keys and budgets within half a second; a change is looked for until it has been taken."""
         self._is_stale = self._parts.stores.state.changed() or self._is_stale
         if self._is_stale:
-            await asyncio.to_thread(self._configured.reload_state)
+            async with self._taking:
+                await asyncio.to_thread(self._configured.reload_state)
             self._is_stale = False
 
     async def _renew(self) -> None:
@@ -128,14 +131,23 @@ class Worker:
         self._counters.write(self._folder.run / f"metrics-{self._name}.json", dropped)
 
     def _reload(self) -> None:
+        self._reloading = asyncio.get_running_loop().create_task(self._take_file())
+
+    async def _take_file(self) -> None:
         """Take a new file; the supervisor has already found it valid, so a fault here only keeps the old one."""
         path: Path | None = self._configured.config.path
         try:
-            self._configured.reload_file(with_sim(load_config(path, environment()), self._sim_url))
-        except BadConfig as error:
-            log.error("configuration not reloaded", extra={"errors": error.errors})
+            async with self._taking:
+                await asyncio.to_thread(self._take_text, path)
+        except (BadConfig, OSError) as error:
+            log.error("configuration not reloaded", extra={"error": str(error)})
             return
         log.info("configuration reloaded", extra={"generation": self._configured.config.generation})
+
+    def _take_text(self, path: Path | None) -> None:
+        # In a thread: prices are read anew, which would hold streams up.
+        text = self._folder.taken_config.read_text("utf-8")
+        self._configured.reload_file(with_sim(load_config(path, environment(), text=text), self._sim_url))
 
 
 def _calm_the_collector() -> None:
