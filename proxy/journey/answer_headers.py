@@ -39,9 +39,13 @@ def our_headers(journey: Journey, rooms: Rooms) -> Headers:
 
 
 def stream_headers(headers: Headers) -> Headers:
-    """Add what keeps proxies on the way from buffering a stream, unless the provider said something."""
+    """Add what keeps proxies on the way from buffering a stream, unless the provider said something.
+
+    A length told beforehand is left out: what we take out of a stream or put into it would make it wrong.
+    """
     names = {name for name, _ in headers}
-    return headers + [pair for pair in STREAM_HEADERS if pair[0] not in names]
+    kept = [pair for pair in headers if pair[0] != b"content-length"]
+    return kept + [pair for pair in STREAM_HEADERS if pair[0] not in names]
 
 
 def overhead_ns(journey: Journey, rooms: Rooms) -> int:
