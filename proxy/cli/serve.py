@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ from proxy.processes import AlreadyRunning, CannotListen, NotReady, Supervisor
 from proxy.processes.logs import start_logging
 from proxy.routing import RouteSettings, is_glob
 
+OWNER_ONLY = 0o077
+"""Rows, ledger and secrets are nobody else's: whatever we or our children write is for its owner only."""
 ROLES = ("worker", "collector", "admin")
 
 
@@ -37,6 +40,7 @@ def run(options: argparse.Namespace) -> int:
     config = read_config(options.config)
     if config is None:
         return 1
+    os.umask(OWNER_ONLY)
     start_logging("supervisor")
     roles = frozenset(options.role or ROLES)
     model = example_model(config.settings.routes)
