@@ -4,6 +4,7 @@ from proxy.budget.catalog import BadBudget as BadBudget
 from proxy.budget.catalog import Budget as Budget
 from proxy.budget.catalog import BudgetCatalog
 from proxy.budget.catalog import BudgetSpec as BudgetSpec
+from proxy.budget.catalog import length_read as length_read
 from proxy.budget.catalog import spec_of as spec_of
 from proxy.budget.ledger import Balance as Balance
 from proxy.budget.ledger import Granted as Granted

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal, TypeAlias
 
+from proxy.budget.clock_windows import length_of, length_text, oldest_counted
 from proxy.budget.ledger import HoldLine
 from proxy.budget.settings import BudgetEntry
 from proxy.budget.windows import Window, WindowKind, window_at, zone_of
@@ -16,6 +17,7 @@ ManagedBy: TypeAlias = Literal["file", "api"]
 _SCOPE: Final = re.compile(r"org:[^/\s]+|team:[^/\s]+/[^/\s]+|key:[^/\s]+/[^/\s]+/[^/\s]+")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}")
 _MOST: Final = 10**18
+_LEAST_KEPT_NS: Final = 2 * 86_400 * 10**9
 
 
 class BadBudget(ValueError):
@@ -30,7 +32,8 @@ class BadBudget(ValueError):
 class BudgetSpec:
     """A budget as flyball.yaml or the admin API states it; `name` is unique among all budgets.
 
-    `opening_spent` was spent before Flyball, in the window in which it is first said.
+    `opening_spent` was spent before Flyball, in the window in which it is first said. `length_s` is how long a rolling
+    window is, and 0 for every other.
 
     Raises:
         BadBudget: bad name, scope, timezone or amount.
@@ -40,6 +43,7 @@ class BudgetSpec:
     scope: str
     limit: Nano
     window: WindowKind = WindowKind.MONTH
+    length_s: int = 0
     timezone: str = "UTC"
     hard: bool = True
     opening_spent: Nano = ZERO
@@ -53,6 +57,8 @@ class BudgetSpec:
             raise BadBudget("limit_usd", f"the limit of {self.name} must be between 0 and a billion dollars")
         if not 0 <= self.opening_spent <= _MOST:
             raise BadBudget("opening_spent_usd", f"the opening spend of {self.name} must not be negative or absurd")
+        if (self.window is WindowKind.ROLLING) != bool(self.length_s):
+            raise BadBudget("length", f"a rolling window needs a length, and no other one has any ({self.name})")
         try:
             zone_of(self.timezone)
         except ValueError as error:
@@ -70,10 +76,23 @@ def spec_of(entry: BudgetEntry) -> BudgetSpec:
         scope=entry.scope,
         limit=_money("limit_usd", entry.limit_usd),
         window=WindowKind(entry.window),
+        length_s=length_read(entry.length),
         timezone=entry.timezone,
         hard=entry.hard,
         opening_spent=_money("opening_spent_usd", entry.opening_spent_usd),
     )
+
+
+def length_read(text: str) -> int:
+    """A rolling window's length in seconds, 0 for none.
+
+    Raises:
+        BadBudget: not such a length.
+    """
+    try:
+        return length_of(text) if text else 0
+    except ValueError as error:
+        raise BadBudget("length", str(error)) from None
 
 
 def _money(field: str, dollars: Decimal) -> Nano:
@@ -94,6 +113,29 @@ class Budget(BudgetSpec):
     def org(self) -> str:
         """The org that its scope lies in."""
         return self.scope.partition(":")[2].partition("/")[0]
+
+    def window_at(self, at_ns: int) -> Window:
+        """The window, or the bucket of its rolling one, that an instant falls into."""
+        return window_at(self.window, self.timezone, at_ns, self.length_s)
+
+    @property
+    def length(self) -> str:
+        """How long its rolling window is, as people write it; empty for every other."""
+        return length_text(self.length_s)
+
+    def counted_from(self, window: Window) -> str | None:
+        """The oldest bucket that counts against the limit beside that one; None where windows stand alone."""
+        if self.window is not WindowKind.ROLLING or window.ends_ns is None:
+            return None
+        return oldest_counted(window.starts_ns, window.ends_ns)
+
+    def kept_until_ns(self, window: Window) -> int | None:
+        """When a window may be forgotten: as long after it last counted as it is long, and two days at least."""
+        if window.ends_ns is None:
+            return None
+        length = self.length_s * 1_000_000_000 or window.ends_ns - window.starts_ns
+        counts_until = window.ends_ns + (length if self.length_s else 0)
+        return counts_until + max(length, _LEAST_KEPT_NS)
 
 
 class BudgetCatalog:
@@ -129,7 +171,7 @@ class _Meter:
         window, line = self._window, self._line
         if window is not None and line is not None and window.holds(at_ns):
             return line
-        window = window_at(self._budget.window, self._budget.timezone, at_ns)
+        window = self._budget.window_at(at_ns)
         self._window, self._line = window, line_of(self._budget, window)
         return self._line
 
@@ -144,4 +186,6 @@ def line_of(budget: Budget, window: Window) -> HoldLine:
         limit=budget.limit,
         hard=budget.hard,
         resets_at_ns=window.ends_ns,
+        counted_from=budget.counted_from(window),
+        kept_until_ns=budget.kept_until_ns(window),
     )

@@ -6,9 +6,10 @@ from typing import Final
 from proxy.budget.ledger import HoldLine
 
 _MOST_IDS: Final = 50_000
+_NS: Final = 1_000_000_000
 
 _FIND: Final = "SELECT id FROM counters WHERE budget = ? AND window = ?"
-_MAKE: Final = "INSERT INTO counters (budget, window) VALUES (?, ?)"
+_MAKE: Final = "INSERT INTO counters (budget, window, kept_until_s) VALUES (?, ?, ?)"
 _READ: Final = "SELECT opening + spent, held FROM counters WHERE id = ?"
 _WRITE: Final = """UPDATE counters SET spent = spent + ?, held = held + ?, overrun = overrun + ?, settled = settled + ?
     WHERE id = ?"""
@@ -77,12 +78,12 @@ class Counters:
         key = (line.budget, line.window)
         number = self._ids.get(key)
         if number is None:
-            number = self._find_or_make(key)
+            number = self._find_or_make(key, line.kept_until_ns)
         counter = self.numbered(number)
         if counter.read or self._load(counter):
             return counter
         # Its budget was deleted since, counters and all.
-        counter = self.numbered(self._find_or_make(key))
+        counter = self.numbered(self._find_or_make(key, line.kept_until_ns))
         self._load(counter)
         return counter
 
@@ -124,9 +125,13 @@ class Counters:
         counter.read = True
         return True
 
-    def _find_or_make(self, key: tuple[str, str]) -> int:
+    def _find_or_make(self, key: tuple[str, str], kept_until_ns: int | None) -> int:
         row = self._cursor.execute(_FIND, key).fetchone()
-        number = self._cursor.execute(_MAKE, key).lastrowid if row is None else int(row[0])
+        if row is None:
+            kept_until_s = None if kept_until_ns is None else kept_until_ns // _NS
+            number = self._cursor.execute(_MAKE, (*key, kept_until_s)).lastrowid
+        else:
+            number = int(row[0])
         assert number is not None
         if len(self._ids) >= _MOST_IDS:
             self._ids.clear()

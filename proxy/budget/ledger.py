@@ -11,10 +11,15 @@ Phase: TypeAlias = Literal["held", "dispatched"]
 
 
 class Unit(StrEnum):
-    """What a line counts. A slot is a place for one call at a time: taken by a hold, free again when it ends."""
+    """What a line counts; tokens are all of a call's, or its input's or output's alone.
+
+    A slot is a place for one call at a time: taken by a hold, free again when it ends.
+    """
 
     USD = "usd"
     TOKENS = "tokens"
+    INPUT_TOKENS = "input_tokens"
+    OUTPUT_TOKENS = "output_tokens"
     REQUESTS = "requests"
     SLOTS = "slots"
 
@@ -27,6 +32,8 @@ class HoldLine:
     amount; any other takes `amount`. `counted_from` names the oldest window of the same budget that counts against
     the limit as well (a rolling window is many small ones, named so that they sort by time); None: only `window`.
     A soft line (`hard` false) is counted and never refuses. The lines of one request differ in budget or window.
+    From `kept_until_ns` on nobody asks for this budget and window any more (None: it is asked for for ever); a ledger
+    may then forget what it counted, once nothing is held there.
     """
 
     budget: str
@@ -39,6 +46,7 @@ class HoldLine:
     unit: Unit = Unit.USD
     amount: int | None = None
     counted_from: str | None = None
+    kept_until_ns: int | None = None
 
 
 @dataclass(kw_only=True, slots=True)

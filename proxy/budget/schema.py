@@ -52,4 +52,11 @@ STEPS: Final = (
     -- operation: the 16 bytes of the id's UUIDv7, so that the oldest stand first; at_s: when it was settled.
     CREATE TABLE settled (operation BLOB PRIMARY KEY, at_s INTEGER NOT NULL) WITHOUT ROWID;
     """,
+    # How long a rolling window is; 0 for those that the calendar cuts.
+    "ALTER TABLE budgets ADD COLUMN length_s INTEGER NOT NULL DEFAULT 0 CHECK (length_s >= 0);",
+    # When a window may be forgotten, in seconds since 1970: there are very many minutes.
+    """
+    ALTER TABLE counters ADD COLUMN kept_until_s INTEGER;
+    CREATE INDEX counters_by_end ON counters (kept_until_s) WHERE kept_until_s IS NOT NULL;
+    """,
 )

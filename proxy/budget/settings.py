@@ -49,8 +49,16 @@ class BudgetEntry:
     name: str = field(metadata={"doc": "What the budget is called; unique among all budgets."})
     scope: str = field(metadata={"doc": "Who it is for: org:acme, team:acme/support or key:acme/support/bot."})
     limit_usd: Decimal = field(metadata={"doc": "Dollars that may be spent in one window."})
-    window: Literal["month", "total"] = field(
-        default="month", metadata={"doc": "When it starts over: each calendar `month`, or never (`total`)."}
+    window: Literal["minute", "hour", "day", "week", "month", "quarter", "year", "rolling", "total"] = field(
+        default="month",
+        metadata={
+            "doc": "When it starts over: with each such stretch of the calendar (weeks begin on Monday), never "
+            "(`total`), or bit by bit (`rolling`: what is older than `length` no longer counts)."
+        },
+    )
+    length: str = field(
+        default="",
+        metadata={"doc": "How long a rolling window is, such as `90m`, `24h` or `30d`; a minute to 366 days."},
     )
     timezone: str = field(default="UTC", metadata={"doc": "The IANA timezone whose calendar cuts the windows."})
     hard: bool = field(

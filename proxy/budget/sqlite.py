@@ -305,6 +305,7 @@ class SqliteLedger:
         tables.prune(
             settled_before_s=now // _NS - self._settings.settled_memory_s,
             leases_before_ns=now - _LEASES_KEPT_NS,
+            now_s=now // _NS,
             most=_PRUNE_STEPS,
         )
 

@@ -35,6 +35,9 @@ _PRUNE: Final = """DELETE FROM settled WHERE at_s < ?
 _PRUNE_LEASES: Final = """DELETE FROM leases WHERE until_ns < ?
     AND NOT EXISTS (SELECT 1 FROM holds WHERE holds.worker = leases.worker)"""
 
+_PRUNE_COUNTERS: Final = """DELETE FROM counters WHERE id IN
+    (SELECT id FROM counters WHERE kept_until_s < ? AND held = 0 ORDER BY kept_until_s LIMIT ?)"""
+
 Answer = TypeVar("Answer")
 
 
@@ -47,10 +50,11 @@ class Tables:
         self.cursor = cursor
         self.counters = Counters(cursor)
 
-    def prune(self, *, settled_before_s: int, leases_before_ns: int, most: int) -> None:
-        """Forget a bounded number of old settled operations, and workers long gone."""
+    def prune(self, *, settled_before_s: int, leases_before_ns: int, now_s: int, most: int) -> None:
+        """Forget a bounded number of old settled operations and windows, and workers long gone."""
         self.cursor.execute(_PRUNE, (settled_before_s, most))
         self.cursor.execute(_PRUNE_LEASES, (leases_before_ns,))
+        self.cursor.execute(_PRUNE_COUNTERS, (now_s, most))
 
 
 class Step(Generic[Answer]):

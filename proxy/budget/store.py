@@ -8,23 +8,25 @@ from typing import Final, Literal, NamedTuple
 from proxy.budget.catalog import BadBudget, Budget, BudgetCatalog, BudgetSpec, ManagedBy, spec_of
 from proxy.budget.schema import STEPS
 from proxy.budget.settings import BudgetEntry
-from proxy.budget.windows import WindowKind, window_at
+from proxy.budget.windows import WindowKind
 from proxy.core.clock import Clock, SystemClock
 from proxy.core.ids import new_id
 from proxy.core.money import Nano
 from proxy.state import StateFile, migrate
 
-_COLUMNS: Final = "id, name, scope, window, timezone, limit_nano, hard, managed_by, opening_nano"
+_COLUMNS: Final = "id, name, scope, window, timezone, limit_nano, hard, managed_by, opening_nano, length_s"
 _ALL: Final = f"SELECT {_COLUMNS} FROM budgets WHERE retired = 0 ORDER BY name"  # noqa: S608 - a constant
 _NAMED: Final = f"SELECT {_COLUMNS} FROM budgets WHERE name = ?"  # noqa: S608 - a constant
 _RETIRED: Final = "SELECT 1 FROM budgets WHERE name = ? AND retired = 1"
 _PUT: Final = """INSERT OR REPLACE INTO budgets
-    (id, name, scope, window, timezone, limit_nano, hard, managed_by, opening_nano, opening_window, retired)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"""
+    (id, name, scope, window, timezone, limit_nano, hard, managed_by, opening_nano, length_s, opening_window,
+     retired)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"""
 _OPENING_WINDOW: Final = "SELECT opening_window FROM budgets WHERE id = ?"
 _OPEN_COUNTER: Final = """INSERT INTO counters (budget, window, opening) VALUES (?, ?, ?)
     ON CONFLICT (budget, window) DO UPDATE SET opening = excluded.opening"""
-_COUNTER: Final = "SELECT opening + spent, held, overrun FROM counters WHERE budget = ? AND window = ?"
+_COUNTED: Final = """SELECT coalesce(sum(opening + spent), 0), coalesce(sum(held), 0), coalesce(sum(overrun), 0)
+    FROM counters WHERE budget = ? AND window >= ? AND window <= ?"""
 
 _SPEC_FIELDS: Final = tuple(field.name for field in fields(BudgetSpec))
 
@@ -163,7 +165,7 @@ class BudgetStore:
 
     def _open(self, connection: sqlite3.Connection, budget: Budget, known: Budget | None) -> str:
         """Book an opening spend in the window in which it is first said; returns that window's name."""
-        now = window_at(budget.window, budget.timezone, self._clock.now_ns()).name
+        now = budget.window_at(self._clock.now_ns()).name
         if known is not None and known.opening_spent == budget.opening_spent:
             return str(connection.execute(_OPENING_WINDOW, (budget.id,)).fetchone()[0])
         if known is not None or budget.opening_spent:
@@ -221,11 +223,12 @@ def _row(budget: Budget) -> tuple[object, ...]:
         int(budget.hard),
         budget.managed_by,
         budget.opening_spent,
+        budget.length_s,
     )
 
 
-def _budget(row: tuple[str, str, str, str, str, int, int, ManagedBy, int]) -> Budget:
-    number, name, scope, window, timezone, limit, hard, managed_by, opening = row
+def _budget(row: tuple[str, str, str, str, str, int, int, ManagedBy, int, int]) -> Budget:
+    number, name, scope, window, timezone, limit, hard, managed_by, opening, length_s = row
     return Budget(
         id=number,
         name=name,
@@ -236,12 +239,14 @@ def _budget(row: tuple[str, str, str, str, str, int, int, ManagedBy, int]) -> Bu
         hard=bool(hard),
         managed_by=managed_by,
         opening_spent=Nano(opening),
+        length_s=length_s,
     )
 
 
 def _state(connection: sqlite3.Connection, budget: Budget, now_ns: int) -> BudgetState:
-    window = window_at(budget.window, budget.timezone, now_ns)
-    spent, held, overrun = connection.execute(_COUNTER, (budget.id, window.name)).fetchone() or (0, 0, 0)
+    window = budget.window_at(now_ns)
+    oldest = budget.counted_from(window) or window.name
+    spent, held, overrun = connection.execute(_COUNTED, (budget.id, oldest, window.name)).fetchone()
     return BudgetState(
         budget=budget,
         window=window.name,

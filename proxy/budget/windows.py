@@ -1,20 +1,31 @@
 """Windows: the stretch of time a budget's limit is for, cut by the calendar of its timezone."""
 
-from datetime import UTC, datetime, timedelta, tzinfo
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from proxy.budget.clock_windows import bucket_at, hour_at, minute_at
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND: Final = timedelta(seconds=1)
+_DAY: Final = timedelta(days=1)
 _NS: Final = 1_000_000_000
 
 
 class WindowKind(StrEnum):
-    """How often a budget starts over."""
+    """How often a budget starts over; `rolling` never does, but forgets what is older than its length."""
 
+    MINUTE = "minute"
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
     MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+    ROLLING = "rolling"
     TOTAL = "total"
 
 
@@ -37,27 +48,25 @@ class UnknownTimezone(ValueError):
 _TOTAL: Final = Window("total", 0, None)
 
 
-def window_at(kind: WindowKind, timezone: str, at_ns: int) -> Window:
-    """The window that an instant falls into.
+def window_at(kind: WindowKind, timezone: str, at_ns: int, length_s: int = 0) -> Window:
+    """The window that an instant falls into; of a rolling budget of that length in seconds, the bucket.
 
-    A month begins when the clocks of its timezone first show the 1st at 00:00, or at the jump that skips that
-    hour; every instant lies in exactly one month, whatever the clocks do.
+    A day, and all that is made of days, begins when the clocks of its timezone first show 00:00, or at the jump
+    that skips it; every instant lies in exactly one window, whatever the clocks do.
 
     Raises:
         UnknownTimezone: no such timezone.
     """
     if kind is WindowKind.TOTAL:
         return _TOTAL
-    local = datetime.fromtimestamp(at_ns // _NS, zone_of(timezone))
-    month = local.year * 12 + local.month - 1
-    # Clocks set back over midnight show the old month again after the new one has begun.
-    if at_ns < _starts_ns(timezone, month):
-        month -= 1
-    elif at_ns >= _starts_ns(timezone, month + 1):
-        month += 1
-    return Window(
-        f"{month // 12:04d}-{month % 12 + 1:02d}", _starts_ns(timezone, month), _starts_ns(timezone, month + 1)
-    )
+    at_s = at_ns // _NS
+    if kind is WindowKind.ROLLING:
+        return _seconds(*bucket_at(at_s, length_s))
+    if kind is WindowKind.MINUTE:
+        return _seconds(*minute_at(at_s))
+    if kind is WindowKind.HOUR:
+        return _seconds(*hour_at(at_s, zone_of(timezone)))
+    return _days(_CALENDARS[kind], timezone, at_s)
 
 
 @lru_cache(maxsize=1024)
@@ -76,8 +85,56 @@ def zone_of(timezone: str) -> tzinfo:
         raise UnknownTimezone(f"{timezone!r} is not an IANA timezone; write it like Europe/Berlin or UTC") from None
 
 
+class _Calendar(NamedTuple):
+    """How days are put together: the first day of the stretch a day lies in, of the next one, and what it is called."""
+
+    first: Callable[[date], date]
+    following: Callable[[date], date]
+    name: Callable[[date], str]
+
+
+def _months(count: int, name: Callable[[date], str]) -> _Calendar:
+    """Stretches of so many months, a divisor of twelve."""
+
+    def first(day: date) -> date:
+        return date(day.year, (day.month - 1) // count * count + 1, 1)
+
+    def following(day: date) -> date:
+        month = day.year * 12 + day.month - 1 + count
+        return date(month // 12, month % 12 + 1, 1)
+
+    return _Calendar(first, following, name)
+
+
+def _week_name(monday: date) -> str:
+    year, week, _ = monday.isocalendar()
+    return f"{year:04d}-W{week:02d}"
+
+
+_CALENDARS: Final = {
+    WindowKind.DAY: _Calendar(lambda day: day, lambda day: day + _DAY, date.isoformat),
+    WindowKind.WEEK: _Calendar(lambda day: day - day.weekday() * _DAY, lambda day: day + 7 * _DAY, _week_name),
+    WindowKind.MONTH: _months(1, lambda day: f"{day.year:04d}-{day.month:02d}"),
+    WindowKind.QUARTER: _months(3, lambda day: f"{day.year:04d}-Q{day.month // 3 + 1}"),
+    WindowKind.YEAR: _months(12, lambda day: f"{day.year:04d}"),
+}
+
+
+def _days(calendar: _Calendar, timezone: str, at_s: int) -> Window:
+    day = calendar.first(datetime.fromtimestamp(at_s, zone_of(timezone)).date())
+    # Clocks set back over midnight show the old day again after the new one has begun; whole days have been skipped.
+    while at_s < _midnight_s(timezone, day):
+        day = calendar.first(day - _DAY)
+    while at_s >= _midnight_s(timezone, calendar.following(day)):
+        day = calendar.following(day)
+    return _seconds(calendar.name(day), _midnight_s(timezone, day), _midnight_s(timezone, calendar.following(day)))
+
+
+def _seconds(name: str, starts_s: int, ends_s: int) -> Window:
+    return Window(name, starts_s * _NS, ends_s * _NS)
+
+
 @lru_cache(maxsize=4096)
-def _starts_ns(timezone: str, month: int) -> int:
-    """The first nanosecond of a month, counted in months since the year 0."""
-    first = datetime(month // 12, month % 12 + 1, 1, tzinfo=zone_of(timezone))
-    return (first - _EPOCH) // _SECOND * _NS
+def _midnight_s(timezone: str, day: date) -> int:
+    """The first second of a day, since 1970."""
+    return (datetime(day.year, day.month, day.day, tzinfo=zone_of(timezone)) - _EPOCH) // _SECOND

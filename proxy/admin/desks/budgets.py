@@ -1,6 +1,7 @@
 """Budgets and how they stand now."""
 
 import threading
+from dataclasses import fields
 from decimal import Decimal
 from hashlib import sha256
 from typing import Final
@@ -14,7 +15,7 @@ from proxy.admin.faults import Fault, Problem, Refusal
 from proxy.admin.paging import listing, place_of
 from proxy.admin.shapes.budgets import BudgetBody, BudgetQuery, show_budget
 from proxy.admin.shapes.common import Deleted
-from proxy.budget import BadBudget, BudgetSpec, BudgetState
+from proxy.budget import BadBudget, BudgetSpec, BudgetState, length_read
 from proxy.budget import Budget as StoredBudget
 from proxy.core.money import Nano, NotMoney, exact_usd
 
@@ -95,7 +96,7 @@ def _answer(state: BudgetState, *, created: bool = False) -> Answer:
 
 def _tag(budget: StoredBudget) -> str:
     """A text that changes when what is said of the budget does; not when it spends."""
-    stated = (budget.id, budget.scope, budget.limit, budget.window, budget.timezone, budget.hard, budget.opening_spent)
+    stated = [getattr(budget, each.name) for each in fields(budget)]
     return sha256(msgspec.json.encode(stated)).hexdigest()[:16]
 
 
@@ -110,6 +111,7 @@ def _spec(call: Call) -> BudgetSpec:
             scope=body.scope,
             limit=limit,
             window=body.window,
+            length_s=length_read(body.length),
             timezone=body.timezone,
             hard=body.hard,
             opening_spent=opening,

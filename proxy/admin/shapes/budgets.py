@@ -17,6 +17,7 @@ class BudgetBody(Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
     scope: Annotated[str, Meta(max_length=256, description="org:acme, team:acme/support or key:acme/support/bot.")]
     limit_usd: UsdIn
     window: WindowKind = WindowKind.MONTH
+    length: Annotated[str, Meta(max_length=16, description="Of a rolling window, such as 90m, 24h or 30d.")] = ""
     timezone: Annotated[str, Meta(max_length=64, description="The IANA timezone whose calendar cuts it.")] = "UTC"
     hard: Annotated[bool, Meta(description="A soft budget counts and refuses nothing.")] = True
     opening_spent_usd: UsdIn = Decimal(0)
@@ -33,10 +34,13 @@ class Budget(Shape, frozen=True, kw_only=True):
     name: str
     scope: str
     window: WindowKind
+    length: str
     timezone: str
     hard: bool
     managed_by: ManagedBy
-    current_window: Annotated[str, Meta(description="The window the numbers are of, such as 2026-11 or total.")]
+    current_window: Annotated[
+        str, Meta(description="The window the numbers are of, such as 2026-11 or total; a rolling one's newest part.")
+    ]
     limit_usd: UsdText
     limit_nano: NanoInt
     spent_usd: UsdText
@@ -61,6 +65,7 @@ def show_budget(state: BudgetState) -> Budget:
         name=budget.name,
         scope=budget.scope,
         window=budget.window,
+        length=budget.length,
         timezone=budget.timezone,
         hard=budget.hard,
         managed_by=budget.managed_by,

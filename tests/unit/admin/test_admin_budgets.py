@@ -89,10 +89,13 @@ def test_conditions_hold_for_what_is_said_not_for_what_is_spent(port: Port, owne
         ({"limit_usd": "1e999999"}, ["limit_usd"]),
         ({"limit_usd": "12.3000000000000000000000000000000000001"}, ["limit_usd"]),
         ({"scope": "org:"}, ["scope"]),
-        ({"window": "week", "timezone": 5}, ["window", "timezone"]),
+        ({"window": "decade", "timezone": 5}, ["window", "timezone"]),
         ({"timezone": "Mars/Olympus"}, ["timezone"]),
         ({"limit_usd": "0.0000000001", "timezone": "Mars/Olympus"}, ["limit_usd", "timezone"]),
         ({"ladder": []}, ["ladder"]),
+        ({"window": "rolling"}, ["length"]),
+        ({"length": "24h"}, ["length"]),
+        ({"window": "rolling", "length": "59s"}, ["length"]),
     ],
 )
 def test_bad_budgets_are_named_all_at_once(owner: httpx.Client, change: dict[str, Any], params: list[str]) -> None:
