@@ -1,4 +1,4 @@
-"""Not waiting for an answer that nobody waits for any more."""
+"""Not waiting for an answer that nobody waits for any more, nor for a client that does not take it."""
 
 import asyncio
 
@@ -10,6 +10,9 @@ from proxy.upstream import UpstreamFailed, UpstreamRequest, UpstreamResponse
 
 WATCH_AFTER_S = 0.25
 """How long an answer may take to begin before we look whether the client is still there: a watch costs a task."""
+
+UNREAD_AFTER_S = 1.0
+"""How long after an attempt's total time its client may still be taking the answer."""
 
 
 class _Patience:
@@ -33,6 +36,27 @@ class _Patience:
     def _leave(self) -> None:
         if self._waits and self._task is not None:
             self.client_left = True
+            self._task.cancel()
+
+
+class Unread:
+    """Cancels this task when the client has not taken its whole answer soon after the provider must have given it.
+
+    Until then it may be as slow as it likes; longer it would keep its money held and a connection open for nothing.
+    """
+
+    def __init__(self, attempt: Attempt) -> None:
+        self.passed = False
+        self._task = asyncio.current_task()
+        self._timer = asyncio.get_running_loop().call_later(attempt.provider.total_s + UNREAD_AFTER_S, self._pass)
+
+    def stop(self) -> None:
+        """It was taken."""
+        self._timer.cancel()
+
+    def _pass(self) -> None:
+        self.passed = True
+        if self._task is not None:
             self._task.cancel()
 
 

@@ -8,6 +8,7 @@ from proxy.journey.answer_headers import answer_headers, stream_headers
 from proxy.journey.bill import Evidence, bill
 from proxy.journey.dispatch import sends_usage_flag
 from proxy.journey.inflating import inflater_of
+from proxy.journey.patience import Unread
 from proxy.journey.pinger import Pinger
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt, Journey
@@ -31,8 +32,11 @@ class Relay:
         self.left_over = b""
         self.broken = False
         self.stopped = False
-        self._drain_deadline: asyncio.TimerHandle | None = None
+        self.unread = Unread(self.attempt)
+        self._deadline: asyncio.TimerHandle | None = None
+        self._drains = False
         self._drained_bytes = 0
+        self._over = False
 
     async def run(self) -> None:
         """Forward until the upstream ends; never raises for what the upstream or the client does."""
@@ -42,15 +46,15 @@ class Relay:
         try:
             await self._forward(pinger)
         except UpstreamFailed as failure:
-            self._end_early(failure)
+            self._end_at(failure)
         except asyncio.CancelledError:
             # Only a worker that ends cancels a call: what was delivered is billed, and the client is told.
             self.response.abort()
-            self._end_early(UpstreamFailed("aborted", "Flyball was stopped", sent=True))
+            self._end_at(UpstreamFailed("aborted", "Flyball was stopped", sent=True))
             self.stopped = True
         finally:
             pinger.stop()
-            self.release_drain()
+            self._finish()
 
     async def _forward(self, pinger: Pinger) -> None:
         tap, send, chunk_of = self.tap, self.journey.exchange.send, self.response.chunk
@@ -65,37 +69,40 @@ class Relay:
             elif out:
                 pinger.touched()
                 await send(out)
-        rest = tap.close()
-        if rest and not self.client_gone:
-            await send(rest)
+        self._end_at(None)
 
-    def _end_early(self, failure: UpstreamFailed) -> None:
+    def _end_at(self, failure: UpstreamFailed | None) -> None:
+        """The upstream has ended, cleanly or not; perhaps in the middle of an event."""
         self.failure = failure
         self.broken = not self.tap.between_events
         self.left_over = self.tap.close()
 
     def _when_client_leaves(self) -> None:
-        if self.tap.facts.terminal:
-            return  # it has the whole answer; what may still come is read, not sent
-        self.client_gone = True
-        drains = self.attempt.provider.on_client_disconnect == "drain"
-        if not drains or self.rooms.drains >= self.rooms.settings.max_drains:
-            self.response.abort()
-            return
-        self.rooms.drains += 1
-        loop = asyncio.get_running_loop()
-        self._drain_deadline = loop.call_later(self.rooms.settings.drain_s, self.response.abort)
+        if self._over:
+            return  # whoever was answered is called gone too
+        settings = self.rooms.settings
+        if not self.tap.facts.terminal:
+            self.client_gone = True
+            drains = self.attempt.provider.on_client_disconnect == "drain"
+            if not drains or self.rooms.drains >= settings.max_drains:
+                self.response.abort()
+                return
+            self._drains = True
+            self.rooms.drains += 1
+        # One that left after the last event had its whole answer; what may still come is read, but not for ever.
+        self._deadline = asyncio.get_running_loop().call_later(settings.drain_s, self.response.abort)
 
     def _drained(self, size: int) -> None:
         self._drained_bytes += size
         if self._drained_bytes > self.rooms.settings.drain_bytes:
             self.response.abort()
 
-    def release_drain(self) -> None:
-        """Give the place among the drains back, if this stream held one."""
-        if self._drain_deadline is not None:
-            self._drain_deadline.cancel()
-            self._drain_deadline = None
+    def _finish(self) -> None:
+        """Nothing more is awaited of the upstream: give the place among the drains back, if this stream held one."""
+        self._over = True
+        if self._deadline is not None:
+            self._deadline.cancel()
+        if self._drains:
             self.rooms.drains -= 1
 
 
@@ -105,6 +112,17 @@ async def relay_stream(journey: Journey, response: UpstreamResponse, rooms: Room
     One that comes encoded, though it was asked for as it is, is passed on inflated: events are read, and may be added.
     """
     relay = Relay(journey, response, rooms)
+    try:
+        await _relay(relay, journey, response, rooms)
+    except asyncio.CancelledError:
+        if relay.unread.passed:
+            raise UpstreamFailed("aborted", "the client did not take its answer", sent=True) from None
+        raise
+    finally:
+        relay.unread.stop()
+
+
+async def _relay(relay: Relay, journey: Journey, response: UpstreamResponse, rooms: Rooms) -> None:
     headers = stream_headers(answer_headers(journey, response, rooms))
     if relay.inflater is not None:
         headers = [pair for pair in headers if pair[0] not in (b"content-encoding", b"content-length")]
@@ -124,6 +142,8 @@ async def relay_stream(journey: Journey, response: UpstreamResponse, rooms: Room
 async def _end(relay: Relay) -> None:
     """End the client's stream; one that stopped early says so, or is broken off where an event is half sent."""
     exchange = relay.journey.exchange
+    if relay.unread.passed and relay.failure is not None:
+        raise relay.failure
     if relay.client_gone or relay.attempt.outcome is not Outcome.TRUNCATED:
         await exchange.finish(relay.left_over)
         return
@@ -168,13 +188,13 @@ def _note(relay: Relay, attempt: Attempt) -> None:
 
 
 def _evidence(relay: Relay) -> Evidence:
-    facts = relay.tap.facts
+    facts, inflater = relay.tap.facts, relay.inflater
+    unread = facts.overflow or (inflater is not None and (inflater.broken or inflater.overflow))
     return Evidence(
         raw_usage=facts.raw_usage,
         service_tier=facts.service_tier,
         tool_calls=facts.tool_calls,
         delivered=facts.delivered,
         output_chars=facts.output_chars,
-        billable=True,
-        complete=True,
+        complete=not unread,
     )
