@@ -1,7 +1,7 @@
 """estimate: the worst case this call could cost, so that it can be held before a token is bought."""
 
 from proxy.budget import BudgetSettings
-from proxy.core.money import ZERO, Nano, exact_usd
+from proxy.core.money import ZERO, Nano, exact_usd, to_usd_text
 from proxy.core.refusal import Refusal, Refused
 from proxy.journey.rooms import JourneySettings, Rooms
 from proxy.journey.state import Estimate, Journey
@@ -9,6 +9,8 @@ from proxy.pricing import Price, worst_case
 from proxy.routing import Candidate
 
 ROUGH_BYTES_PER_TOKEN = 3
+MOST = 10**18
+"""Nano-dollars, a billion dollars: what a ledger takes as one amount."""
 MEDIA_MARKS = (b"image", b"audio", b"video", b"file")
 """A request with none of these in its body can hold nothing dearer than text."""
 
@@ -19,7 +21,8 @@ async def estimate(journey: Journey, rooms: Rooms) -> None:
     Where no budget is in scope nothing is held, so the tokens are only roughly counted.
 
     Raises:
-        Refused: UNPRICED_MODEL or CAPABILITY_MISSING where the worst case cannot be bounded and must be.
+        Refused: UNPRICED_MODEL or CAPABILITY_MISSING where the worst case cannot be bounded and must be;
+            INVALID_REQUEST where it is more than can be accounted for.
     """
     call, facts = journey.call, journey.request
     journey.lines = journey.snapshot.budgets.lines_for(journey.principal.scopes, call.arrived_ns)
@@ -33,8 +36,19 @@ async def estimate(journey: Journey, rooms: Rooms) -> None:
         input_tokens = len(journey.body) // ROUGH_BYTES_PER_TOKEN
     extra = hosted_tools_ceiling(journey, rooms.settings)
     estimates = [_worst(journey, price, input_tokens, extra, rooms.holding) for price in journey.prices.values()]
-    journey.estimate = max(estimates, key=lambda each: each.amount)
+    journey.estimate = _bounded(max(estimates, key=lambda each: each.amount))
     journey.mark("estimate", rooms.clock.monotonic_ns())
+
+
+def _bounded(worst: Estimate) -> Estimate:
+    if worst.amount > MOST:
+        raise Refused(
+            Refusal.INVALID_REQUEST,
+            f"This one call could cost {to_usd_text(worst.amount)} USD, more than can be accounted for; "
+            "lower max_tokens, n or best_of, or send fewer prompts.",
+            facts={"wanted_usd": to_usd_text(worst.amount)},
+        )
+    return worst
 
 
 def find_price(journey: Journey, candidate: Candidate) -> Price | None:
