@@ -48,10 +48,11 @@ class Relay:
         except UpstreamFailed as failure:
             self._end_at(failure)
         except asyncio.CancelledError:
-            # Only a worker that ends cancels a call: what was delivered is billed, and the client is told.
+            # By a worker that ends, or because nobody reads: what was delivered is billed, and told if it can be.
             self.response.abort()
-            self._end_at(UpstreamFailed("aborted", "Flyball was stopped", sent=True))
-            self.stopped = True
+            self._end_at(UpstreamFailed("aborted", "Flyball was stopped, or nobody read", sent=True))
+            self.client_gone |= self.unread.passed
+            self.stopped = not self.unread.passed
         finally:
             pinger.stop()
             self._finish()

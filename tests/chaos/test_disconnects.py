@@ -5,14 +5,16 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from proxy.sim import SimProvider, SimServer
 from proxy.sim.seen import SeenRequest
+from tests.chaos.breaking import Break, BreakingUpstream, as_stream
 from tests.chaos.raw_client import Answer, RawClient
-from tests.chaos.scene import balanced_books, chat, config, started
+from tests.chaos.scene import balanced_books, chat, config, started, until_nothing_is_held
 
 DRAIN_S = 2
 
@@ -144,3 +146,25 @@ def test_an_estimate_of_what_was_delivered_is_close(left: dict[str, Left], case:
     """R2.3: within a tenth of what the provider sent (and one token's rounding)."""
     sent, told = left[case.name].seen.sent_tokens, int(left[case.name].row["output_tokens"])
     assert abs(told - sent) <= max(2, sent / 10), (sent, told)
+
+
+def test_a_client_that_leaves_after_the_end_mark_has_its_whole_answer(tmp_path: Path) -> None:
+    """Many do, rather than wait for the connection's end; one that lingers behind the mark is not waited for."""
+    usage = b'{"prompt_tokens":9,"completion_tokens":1,"total_tokens":10}'
+    choice = b'{"index":0,"delta":{"content":"Hi"},"finish_reason":"stop"}'
+    events = b'data: {"id":"c","model":"gpt-4o-mini","choices":[%s]}\n\n' % choice
+    events += b'data: {"id":"c","model":"gpt-4o-mini","choices":[],"usage":%s}\n\ndata: [DONE]\n\n' % usage
+    with BreakingUpstream() as upstream:
+        upstream.breaks["lingers"] = Break(wire=as_stream(events).removesuffix(b"0\r\n\r\n"), how="stall")
+        providers = {"openai": {"base_url": upstream.url + "/v1", "profile": "openai"}}
+        text = config(providers, {"gpt-4o-mini": ("openai", "gpt-4o-mini")}, limits={"drain_s": 1})
+        with started(tmp_path, text) as flyball:
+            client = RawClient(url=flyball.data)
+            body = chat("lingers", model="gpt-4o-mini")
+            answer = asyncio.run(
+                client.call(body, leave_when=lambda raw: b"[DONE]" in raw, idempotency_key="lingers", seconds=10)
+            )
+            assert answer.ended == "left"
+            assert until_nothing_is_held(flyball) < 3
+            row = balanced_books(flyball, 1)["lingers"]
+            assert (row["outcome"], row["usage_source"], row["error"]) == ("ok", "provider", "")
