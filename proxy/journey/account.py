@@ -7,13 +7,14 @@ from types import TracebackType
 import anyio
 
 from proxy.budget import LedgerUnavailable
-from proxy.core.money import ZERO
+from proxy.core.money import ZERO, Nano
 from proxy.core.outcome import Outcome
 from proxy.core.refusal import Refusal, Refused
 from proxy.journey.bill import bill_unanswered
 from proxy.journey.record import write_rows
 from proxy.journey.rooms import Rooms
-from proxy.journey.state import Journey
+from proxy.journey.state import Attempt, Journey
+from proxy.metering import estimated
 
 SETTLE_DEADLINE_S = 5.0
 log = logging.getLogger("flyball.journey")
@@ -55,9 +56,11 @@ class accounted:
 
 
 async def _account_shielded(journey: Journey, rooms: Rooms) -> None:
-    """Account to the end even if we are being cancelled, within a deadline."""
+    """Account to the end even if we are being cancelled, within a deadline; past it, for what is held."""
     with anyio.CancelScope(shield=True, deadline=anyio.current_time() + SETTLE_DEADLINE_S):
         await account(journey, rooms)
+    if not journey.accounted:
+        _account_at_the_hold(journey, rooms)
 
 
 async def account(journey: Journey, rooms: Rooms) -> None:
@@ -68,20 +71,41 @@ async def account(journey: Journey, rooms: Rooms) -> None:
     if journey.accounted:
         return
     for attempt in journey.attempts:
-        if attempt.ended_ns and attempt.outcome is Outcome.UPSTREAM_ERROR and not attempt.status:
+        if not attempt.ended_ns:
+            _end_with(journey, attempt, rooms)
+        if attempt.is_unbilled:
             await bill_unanswered(journey, attempt, rooms)
-        elif not attempt.ended_ns:
-            attempt.ended_ns = rooms.clock.monotonic_ns()
-            attempt.outcome = journey.outcome
-            await bill_unanswered(journey, attempt, rooms)
+    try:
+        _record(journey, rooms)
+    finally:
+        await _settle(journey, rooms)
+
+
+def _account_at_the_hold(journey: Journey, rooms: Rooms) -> None:
+    """Counting what an unfinished attempt used took too long: it is booked at its hold, and settled a moment later."""
+    for attempt in journey.attempts:
+        if not attempt.ended_ns:
+            _end_with(journey, attempt, rooms)
+        if attempt.is_unbilled and journey.granted is not None:
+            attempt.usage = estimated(journey.estimate.input_tokens, journey.estimate.output_tokens)
+            attempt.cost = attempt.list_cost = journey.granted.amount
+    _settle_later(journey, rooms)
+    _record(journey, rooms)
+
+
+def _end_with(journey: Journey, attempt: Attempt, rooms: Rooms) -> None:
+    attempt.ended_ns = rooms.clock.monotonic_ns()
+    attempt.outcome = journey.outcome
+
+
+def _record(journey: Journey, rooms: Rooms) -> None:
     journey.accounted = True
     journey.mark("relay", rooms.clock.monotonic_ns())
     cost = journey.cost
     if journey.granted is not None and cost is not None and cost > journey.granted.amount:
-        journey.overrun = type(cost)(cost - journey.granted.amount)
+        journey.overrun = Nano(cost - journey.granted.amount)
     write_rows(journey, rooms)
     rooms.counters.operation(journey.principal.org, journey.call.endpoint.value, journey.outcome, journey.code, cost)
-    await _settle(journey, rooms)
 
 
 async def _settle(journey: Journey, rooms: Rooms) -> None:
@@ -93,10 +117,18 @@ async def _settle(journey: Journey, rooms: Rooms) -> None:
             await rooms.ledger.release(operation)
     except LedgerUnavailable as error:
         log.error("hold not settled yet", extra={"operation": operation, "error": str(error)})
-        rooms.unsettled[operation] = journey.cost or ZERO
+        _settle_later(journey, rooms)
         return
+    except asyncio.CancelledError:
+        # The ledger may still do it; settling twice counts once.
+        _settle_later(journey, rooms)
+        raise
     rooms.spool.settled(operation)
     journey.mark("settle", rooms.clock.monotonic_ns())
+
+
+def _settle_later(journey: Journey, rooms: Rooms) -> None:
+    rooms.unsettled[journey.call.operation] = journey.cost or ZERO
 
 
 def _note_refusal(journey: Journey, refused: Refused) -> None:

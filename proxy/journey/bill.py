@@ -1,11 +1,12 @@
 """bill: what an attempt used and cost, from the provider's own numbers where it gave them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import msgspec
 
 from proxy.core.money import ZERO
-from proxy.core.usage import NO_USAGE, ToolFee, Usage
+from proxy.core.usage import NO_USAGE, ToolFee, Usage, UsageSource
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt, Journey
 from proxy.metering import estimated, normalise
@@ -46,23 +47,32 @@ async def bill(journey: Journey, attempt: Attempt, evidence: Evidence, rooms: Ro
 
 
 async def bill_unanswered(journey: Journey, attempt: Attempt, rooms: Rooms) -> None:
-    """Bill an attempt that got no answer: nothing if it was never sent, else what its hold allowed."""
-    never_sent = attempt.error.endswith("(not sent)")
-    await bill(journey, attempt, Evidence(billable=not never_sent, complete=False), rooms)
+    """Bill an attempt that got no whole answer: nothing if it was never sent or refused, else what its hold allowed."""
+    billable = attempt.status < 400 and not attempt.error.endswith("(not sent)")
+    await bill(journey, attempt, Evidence(billable=billable, complete=False), rooms)
 
 
 async def _usage(journey: Journey, attempt: Attempt, evidence: Evidence, rooms: Rooms) -> Usage:
+    told = NO_USAGE
     if evidence.raw_usage is not None:
         attempt.raw_usage = evidence.raw_usage
-        return normalise(
+        told = normalise(
             evidence.raw_usage,
             arithmetic=attempt.provider.profile.arithmetic,
             endpoint=journey.call.endpoint,
             service_tier=evidence.service_tier,
             tool_calls=evidence.tool_calls,
         )
-    if not evidence.billable:
-        return NO_USAGE
+    if told.source is not UsageSource.NONE or not evidence.billable:
+        return told
+    counted = await _estimated(journey, attempt, evidence, rooms)
+    if evidence.tool_calls or told.flaws:
+        return replace(counted, tool_calls=evidence.tool_calls, flaws=told.flaws)
+    return counted
+
+
+async def _estimated(journey: Journey, attempt: Attempt, evidence: Evidence, rooms: Rooms) -> Usage:
+    """Counted by us: the provider told nothing, or nothing that can be read."""
     counted = await rooms.counter.count_input(attempt.sent_model, journey.call.endpoint, journey.body)
     if not evidence.complete:
         return estimated(counted.tokens, journey.estimate.output_tokens)

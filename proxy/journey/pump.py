@@ -14,10 +14,13 @@ async def pump(journey: Journey, response: UpstreamResponse, rooms: Rooms) -> No
     Whether it streams is told by the answer's own content type: a streamed request may be answered with JSON, and
     some servers call their streams plain text. A stream in an encoding that cannot be read is relayed unread.
     """
-    if _is_event_stream(journey, response):
-        await relay_stream(journey, response, rooms)
-    else:
-        await relay_unary(journey, response, rooms)
+    try:
+        if _is_event_stream(journey, response):
+            await relay_stream(journey, response, rooms)
+        else:
+            await relay_unary(journey, response, rooms)
+    finally:
+        response.abort()  # nothing, where the answer was read to its end
 
 
 def _is_event_stream(journey: Journey, response: UpstreamResponse) -> bool:

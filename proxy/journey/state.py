@@ -61,6 +61,11 @@ class Attempt:
     provider_request_id: str = ""
     retry_after_s: int | None = None
 
+    @property
+    def is_unbilled(self) -> bool:
+        """Whether nobody has said yet what it used and cost; without a price it used something and cost None."""
+        return self.cost is None and self.usage is NO_USAGE
+
 
 @dataclass(slots=True)
 class Journey:
