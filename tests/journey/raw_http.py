@@ -45,6 +45,9 @@ def read_answer(connection: socket.socket, method: str = "POST") -> Answer | Non
     """The next answer on a connection; None when it was closed without one."""
     began = time.monotonic()
     response = http.client.HTTPResponse(connection, method=method)
+    # One byte ahead at most: what is read beyond this answer is the next one's, and would be thrown away.
+    response.fp.close()
+    response.fp = connection.makefile("rb", 1)
     try:
         response.begin()
         body = response.read()
