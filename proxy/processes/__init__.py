@@ -2,6 +2,7 @@
 
 from proxy.processes.locks import AlreadyRunning
 from proxy.processes.sockets import CannotListen
-from proxy.processes.supervisor import NotReady, Supervisor
+from proxy.processes.supervisor import Supervisor
+from proxy.processes.usable import NotReady
 
 __all__ = ["AlreadyRunning", "CannotListen", "NotReady", "Supervisor"]

@@ -24,6 +24,7 @@ from proxy.processes.locks import only_one
 from proxy.processes.reload import FileWatch
 from proxy.processes.sockets import open_listeners, shown
 from proxy.processes.sweep import Sweeper
+from proxy.processes.usable import NotReady, usable
 from proxy.telemetry import Spool
 
 TICK_S: Final = 0.5
@@ -32,10 +33,6 @@ SWEEP_S: Final = 5.0
 READY_S: Final = 60.0
 GRACE_S: Final = 5
 log = logging.getLogger("flyball.supervisor")
-
-
-class NotReady(Exception):
-    """A process did not come up in time; its own log lines say why."""
 
 
 class Supervisor:
@@ -62,23 +59,26 @@ class Supervisor:
         """Serve until SIGTERM or SIGINT; 0 when everything ended in order.
 
         Raises:
-            AlreadyRunning, CannotListen, NotReady, IdentityError, BudgetConflict: it could not start.
+            AlreadyRunning, CannotListen, NotReady, IdentityError, BudgetConflict: it could not start; NotReady also
+                for a state folder that cannot be used.
         """
-        new = self._folder.make()
+        with usable(self._folder):
+            new = self._folder.make()
         server, telemetry = self._config.settings.server, self._config.settings.telemetry
         orphans_s = max(server.shutdown_s, telemetry.flush_timeout_s) + 2 * GRACE_S
         async with only_one(self._folder, self._roles, orphans_s) as self._locks:
-            stores = Stores.open(self._config.home, self._folder.ledger, self._clock)
-            stores.follow_file(self._config, environment())
-            first_key = stores.keys.first_key(self._config.home)
-            load_or_make_admin_token(self._config.home)
-            ledger = SqliteLedger(stores.state, clock=self._clock, settings=self._config.settings.holds)
-            spool = Spool(self._folder.spool, new_id("wrk"), settings=self._config.settings.telemetry)
-            sweeper = Sweeper(ledger, self._folder.spool, spool, self._clock)
-            if "worker" in self._roles:
-                await sweeper.sweep_all()
-                _forget_counters(self._folder)
-            self._folder.take_config(self._config.text)
+            with usable(self._folder):
+                stores = Stores.open(self._config.home, self._folder.ledger, self._clock)
+                stores.follow_file(self._config, environment())
+                first_key = stores.keys.first_key(self._config.home)
+                load_or_make_admin_token(self._config.home)
+                ledger = SqliteLedger(stores.state, clock=self._clock, settings=self._config.settings.holds)
+                spool = Spool(self._folder.spool, new_id("wrk"), settings=self._config.settings.telemetry)
+                sweeper = Sweeper(ledger, self._folder.spool, spool, self._clock)
+                if "worker" in self._roles:
+                    await sweeper.sweep_all()
+                    _forget_counters(self._folder)
+                self._folder.take_config(self._config.text)
             with contextlib.ExitStack() as sockets:
                 self._make_children(sockets, sweeper)
                 return await self._supervise(stores, sweeper, spool, ledger, new=new, first_key=first_key)
