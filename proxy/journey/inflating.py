@@ -15,4 +15,7 @@ def inflater_of(response: UpstreamResponse) -> Inflater | None:
 def inflated(response: UpstreamResponse, whole: bytes) -> bytes:
     """A whole answer as it reads; empty when it cannot be read."""
     inflater = inflater_of(response)
-    return whole if inflater is None else inflater.feed(whole) + inflater.close()
+    if inflater is None:
+        return whole
+    body = inflater.feed(whole)
+    return b"" if inflater.broken or inflater.overflow else body

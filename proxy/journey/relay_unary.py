@@ -1,15 +1,33 @@
 """An answer in one piece: read whole, settled, and only then sent, so that its headers tell what it cost."""
 
+import asyncio
+from dataclasses import dataclass, field
+from typing import Final
+
 from proxy.core.outcome import Outcome
 from proxy.core.refusal import Refusal, Refused
 from proxy.journey.account import account
 from proxy.journey.answer_headers import answer_headers
 from proxy.journey.bill import Evidence, bill
+from proxy.journey.call import Headers
 from proxy.journey.inflating import inflated
+from proxy.journey.patience import Unread
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt, Journey
 from proxy.upstream import UpstreamFailed, UpstreamResponse
 from proxy.wire.openai.response import UnaryFacts, read_response
+
+READ_INLINE_BYTES: Final = 262_144
+"""Inflating and reading more than this would hold the streams of others up."""
+BODILESS: Final = frozenset({204, 304})
+
+
+@dataclass(slots=True)
+class _Read:
+    """What was read of an answer and is still kept, and the patience with a client that takes it meanwhile."""
+
+    parts: list[bytes] = field(default_factory=list)
+    unread: Unread | None = None
 
 
 async def relay_unary(journey: Journey, response: UpstreamResponse, rooms: Rooms) -> None:
@@ -17,46 +35,63 @@ async def relay_unary(journey: Journey, response: UpstreamResponse, rooms: Rooms
 
     Raises:
         Refused: UPSTREAM_TRUNCATED when the upstream stops early and nothing was sent yet.
+        UpstreamFailed: it stopped early, or the client did not take its answer; a part was sent.
     """
     attempt = journey.attempts[-1]
-    held: list[bytes] = []
+    read = _Read()
     try:
-        whole = await _collect(journey, response, rooms, held)
+        whole = await _collect(journey, response, rooms, read)
     except UpstreamFailed as failure:
         await _cut(journey, attempt, failure, rooms)
         return
+    except asyncio.CancelledError:
+        if read.unread is None or not read.unread.passed:
+            raise
+        await _cut(journey, attempt, UpstreamFailed("aborted", "the client did not take its answer", sent=True), rooms)
+        return
+    finally:
+        if read.unread is not None:
+            read.unread.stop()
     attempt.ended_ns = rooms.clock.monotonic_ns()
     journey.mark("upstream", attempt.ended_ns)
     await _settle(journey, response, attempt, whole, rooms)
     exchange = journey.exchange
     if not exchange.started:
         headers = answer_headers(journey, response, rooms)
-        await exchange.answer(response.status, _with_length(headers, len(whole)), whole)
+        await exchange.answer(response.status, _with_length(response.status, headers, len(whole)), whole)
     else:
         await exchange.finish()
 
 
-async def _collect(journey: Journey, response: UpstreamResponse, rooms: Rooms, held: list[bytes]) -> bytes:
+async def _collect(journey: Journey, response: UpstreamResponse, rooms: Rooms, read: _Read) -> bytes:
     """Read the answer; past the bound for holding it back it is relayed as it comes."""
     settings, exchange, attempt = rooms.settings, journey.exchange, journey.attempts[-1]
+    most_kept = settings.metered_answer_bytes
+    most_held_back = min(settings.buffered_answer_bytes, most_kept)
+    parts = read.parts
     size = 0
     while (chunk := await response.chunk()) is not None:
         size += len(chunk)
         attempt.response_bytes = size
-        if size <= settings.metered_answer_bytes:
-            held.append(chunk)
         if exchange.started:
             await exchange.send(chunk)
-        elif size > settings.buffered_answer_bytes:
+        elif size > most_held_back:
+            read.unread = Unread(attempt)
             await exchange.start(response.status, answer_headers(journey, response, rooms))
-            for early in held:
-                await exchange.send(early)
-    return b"".join(held) if size <= settings.metered_answer_bytes else b""
+            for part in (*parts, chunk):
+                await exchange.send(part)
+        if size <= most_kept:
+            parts.append(chunk)
+        else:
+            parts.clear()
+    return b"".join(parts)
 
 
 async def _settle(journey: Journey, response: UpstreamResponse, attempt: Attempt, whole: bytes, rooms: Rooms) -> None:
-    body = inflated(response, whole)
-    facts = read_response(journey.call.endpoint, body)
+    if len(whole) > READ_INLINE_BYTES:
+        readable, facts = await asyncio.to_thread(_facts, journey, response, whole)
+    else:
+        readable, facts = _facts(journey, response, whole)
     journey.status = response.status
     journey.outcome = attempt.outcome = _outcome(journey, response, facts)
     attempt.model = facts.model or ""
@@ -64,6 +99,8 @@ async def _settle(journey: Journey, response: UpstreamResponse, attempt: Attempt
     attempt.tool_call_count = facts.tool_call_count
     if response.status >= 400:
         attempt.error = journey.error = f"http_{response.status}"
+    elif facts.is_error:
+        attempt.error = journey.error = "in_band_error"
     evidence = Evidence(
         raw_usage=facts.raw_usage,
         service_tier=facts.service_tier,
@@ -72,10 +109,16 @@ async def _settle(journey: Journey, response: UpstreamResponse, attempt: Attempt
         output_chars=facts.output_chars,
         billable=response.status < 400,
         # Not kept, or not readable: what was delivered is not known, so it is billed at the hold.
-        complete=bool(body) or not attempt.response_bytes,
+        complete=readable or not attempt.response_bytes,
     )
     await bill(journey, attempt, evidence, rooms)
     await account(journey, rooms)
+
+
+def _facts(journey: Journey, response: UpstreamResponse, whole: bytes) -> tuple[bool, UnaryFacts]:
+    """Whether the answer could be read, and what it tells."""
+    body = inflated(response, whole)
+    return bool(body), read_response(journey.call.endpoint, body)
 
 
 def _outcome(journey: Journey, response: UpstreamResponse, facts: UnaryFacts) -> Outcome:
@@ -89,7 +132,7 @@ async def _cut(journey: Journey, attempt: Attempt, failure: UpstreamFailed, room
     attempt.ended_ns = rooms.clock.monotonic_ns()
     attempt.error = journey.error = failure.kind
     journey.outcome = attempt.outcome = Outcome.TRUNCATED
-    journey.status = 502
+    journey.status = attempt.status if journey.exchange.started else Refusal.UPSTREAM_TRUNCATED.status
     await bill(journey, attempt, Evidence(billable=attempt.status < 400, complete=False), rooms)
     if journey.exchange.started:
         raise failure
@@ -100,7 +143,10 @@ async def _cut(journey: Journey, attempt: Attempt, failure: UpstreamFailed, room
     ) from failure
 
 
-def _with_length(headers: list[tuple[bytes, bytes]], length: int) -> list[tuple[bytes, bytes]]:
+def _with_length(status: int, headers: Headers, length: int) -> Headers:
+    """The headers with the body's length, where an answer of that status may tell one (RFC 9110 §8.6)."""
+    if status in BODILESS:
+        return [pair for pair in headers if pair[0] != b"content-length"]
     if any(name == b"content-length" for name, _ in headers):
         return headers
     return [*headers, (b"content-length", str(length).encode())]

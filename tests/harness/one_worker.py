@@ -108,7 +108,10 @@ class Upstream:
 
 @dataclass
 class Client:
-    """A client as uvicorn shows it: once its body is read, `receive` waits until it left or was answered."""
+    """A client as uvicorn shows it: once its body is read, `receive` waits until it left or was answered.
+
+    With `takes` it reads nothing of the answer's body before that.
+    """
 
     body: bytes
     path: str = "/v1/chat/completions"
@@ -116,7 +119,7 @@ class Client:
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     sent: list[dict[str, Any]] = field(default_factory=list)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
-    after_each_part: Callable[[bytes], None] = field(default=lambda part: None)
+    takes: asyncio.Event | None = None
     _asked: bool = False
 
     @property
@@ -146,7 +149,8 @@ class Client:
             return
         self.sent.append(dict(message))
         if message["type"] == "http.response.body":
-            self.after_each_part(message["body"])
+            if self.takes is not None:
+                await self.takes.wait()
             if not message["more_body"]:
                 self.gone.set()  # uvicorn: whoever was answered is told to be gone
 
