@@ -2,26 +2,33 @@
 
 import argparse
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 from proxy.cli.running import AdminClient, connect
 
+WHAT: Final = "list, create and revoke the client keys of the running Flyball"
+
 
 def add_verb(verbs: Any, add_config: Callable[[argparse.ArgumentParser], None]) -> None:
     """Add `keys` to the command line."""
-    verb = verbs.add_parser("keys", help="list, create and revoke client keys")
+    verb = verbs.add_parser("keys", help=WHAT, description=WHAT.capitalize() + ".")
     actions = verb.add_subparsers(metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="every key with its org and team")
-    create = actions.add_parser("create", help="make a key; its secret is shown once")
+    listing = _action(actions, "list", "every key with its org and team")
+    create = _action(actions, "create", "make a key; its secret is shown once")
     create.add_argument("org")
     create.add_argument("team")
     create.add_argument("name")
-    revoke = actions.add_parser("revoke", help="stop a key from working, on every worker within seconds")
+    revoke = _action(actions, "revoke", "stop a key from working, on every worker within seconds")
     revoke.add_argument("key_id", help="the key's id, as `flyball keys list` and operations show it")
     for action, run in ((listing, _list), (create, _create), (revoke, _revoke)):
         add_config(action)
         action.set_defaults(verb=_with_client(run))
+
+
+def _action(actions: Any, name: str, what: str) -> argparse.ArgumentParser:
+    made: argparse.ArgumentParser = actions.add_parser(name, help=what, description=what.capitalize() + ".")
+    return made
 
 
 def _with_client(action: Callable[[AdminClient, argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:

@@ -3,6 +3,7 @@
 Only the state folder is needed for that, so the secrets that the configuration names need not be in our environment.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,19 @@ class AdminClient:
     def __init__(self, home: Path) -> None:
         self.folder = StateFolder(home)
         endpoints = self.folder.endpoints()
-        if "admin" not in endpoints:
+        if "admin" not in endpoints or not _lives(endpoints.get("pid")):
             raise NotRunning(f"nothing serves from {home}; start it with: flyball serve")
         self.endpoints = endpoints
-        token = (home / "admin-token").read_text().strip()
+        try:
+            token = (home / "admin-token").read_text().strip()
+        except OSError as error:
+            raise NotRunning(f"the admin token cannot be read: {error}") from None
+        # Straight there: a proxy that the environment names for the web must not see the token.
         self._client = httpx.Client(
-            base_url=endpoints["admin"], headers={"authorization": f"Bearer {token}"}, timeout=TIMEOUT_S
+            base_url=endpoints["admin"],
+            headers={"authorization": f"Bearer {token}"},
+            timeout=TIMEOUT_S,
+            trust_env=False,
         )
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
@@ -49,6 +57,19 @@ class AdminClient:
         except (ValueError, KeyError, TypeError):
             message = answer.text[:200]
         raise SystemExit(f"flyball: {message} ({answer.status_code})")
+
+
+def _lives(pid: object) -> bool:
+    """Whether the supervisor that wrote the addresses lives: else its ports, and our token, may be somebody else's."""
+    if not isinstance(pid, int) or pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it lives, as another user
+    return True
 
 
 def connect(config: Path | None) -> AdminClient | None:

@@ -14,6 +14,7 @@ from proxy.cli.reading import read_config
 from proxy.config.known_providers import EXAMPLES
 from proxy.identity import IdentityError
 from proxy.processes import AlreadyRunning, CannotListen, NotReady, Supervisor
+from proxy.processes.folder import StateFolder
 from proxy.processes.logs import start_logging
 from proxy.routing import RouteSettings, is_glob
 
@@ -39,6 +40,11 @@ def run(options: argparse.Namespace) -> int:
     """Serve until SIGTERM."""
     config = read_config(options.config)
     if config is None:
+        return 1
+    exposed = StateFolder(config.home).exposed_secrets()
+    if exposed:
+        paths = " ".join(map(str, exposed))
+        print(f"flyball: {paths} can be read by others than the owner; run: chmod 600 {paths}", file=sys.stderr)
         return 1
     os.umask(OWNER_ONLY)
     start_logging("supervisor")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from proxy.budget import BadBudget, spec_of
+from proxy.config.fill import VARIABLE
 from proxy.config.schema import FileSettings
 from proxy.config.tree import Listing, Mapping_, Node
 from proxy.core.money import NotMoney, exact_usd
@@ -112,6 +113,8 @@ def _keys(settings: FileSettings, environment: Mapping[str, str]) -> Iterator[tu
                 path = f"tenants[{number}].teams[{which}].keys[{at}]"
                 if (key.key_env is None) == (key.key_file is None):
                     yield path, "needs exactly one of key_env and key_file"
+                elif key.key_env is not None and not VARIABLE.fullmatch(key.key_env):
+                    yield f"{path}.key_env", "must be the name of an environment variable (letters, digits and _)"
                 elif key.key_env is not None and not environment.get(key.key_env, "").strip():
                     yield f"{path}.key_env", f"names {key.key_env}, which is not set in the environment"
 

@@ -1,6 +1,7 @@
 """From a tree of words to typed settings: every field checked, every error collected with its place."""
 
 import difflib
+import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any, Final, Literal, TypeVar
 from proxy.config.tree import Listing, Mapping_, Node, Scalar
 from proxy.core.secret import Secret
 
+VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 TRUE: Final = frozenset({"true", "yes", "on"})
 FALSE: Final = frozenset({"false", "no", "off"})
 Settings = TypeVar("Settings")
@@ -56,6 +58,10 @@ class Filler:
     def _secret(self, node: Node, path: str, *, from_file: bool) -> Secret | None:
         if not isinstance(node, Scalar) or node.is_null:
             self._say(node, path, "must name a file" if from_file else "must name an environment variable")
+            return None
+        if not from_file and not VARIABLE.fullmatch(node.text):
+            # Whoever writes the secret itself here must not find it in a log; so what stands here is not repeated.
+            self._say(node, path, "must be the name of an environment variable (letters, digits and _)")
             return None
         try:
             text = (self._base / node.text).read_text() if from_file else self._environment.get(node.text, "")

@@ -2,9 +2,13 @@
 
 import json
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+SECRETS: Final = ("admin-token", "first-key", "hash-key", "clickhouse-password", "grafana-password")
+"""Files of one line that only their owner may read (DESIGN §1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,11 @@ class StateFolder:
         for part in (self.home, self.spool, self.run):
             part.mkdir(parents=True, exist_ok=True, mode=0o700)
         return new
+
+    def exposed_secrets(self) -> list[Path]:
+        """The secret files there are that others than their owner may read or write."""
+        there = [self.home / name for name in SECRETS if (self.home / name).exists()]
+        return [path for path in there if stat.S_IMODE(path.stat().st_mode) & 0o077]
 
     def write_endpoints(self, endpoints: dict[str, Any]) -> None:
         """Publish the addresses in use, whole or not at all."""
