@@ -1,11 +1,11 @@
 """Budgets that cannot be overdrawn: what they are, and the ledger that sets money aside before a call costs any."""
 
-from proxy.budget.catalog import BadBudget as BadBudget
-from proxy.budget.catalog import Budget as Budget
+from typing import TYPE_CHECKING
+
+from proxy.budget.budget import Budget as Budget
 from proxy.budget.catalog import BudgetCatalog
-from proxy.budget.catalog import BudgetSpec as BudgetSpec
-from proxy.budget.catalog import length_read as length_read
-from proxy.budget.catalog import spec_of as spec_of
+from proxy.budget.fitting import fitted as fitted
+from proxy.budget.fitting import tokens_used as tokens_used
 from proxy.budget.ledger import Balance as Balance
 from proxy.budget.ledger import Granted as Granted
 from proxy.budget.ledger import HoldLine as HoldLine
@@ -14,12 +14,42 @@ from proxy.budget.ledger import HoldRequest, Ledger, LedgerUnavailable
 from proxy.budget.ledger import Lapsed as Lapsed
 from proxy.budget.ledger import Settled as Settled
 from proxy.budget.ledger import Short as Short
+from proxy.budget.ledger import Unit as Unit
 from proxy.budget.settings import BudgetEntry, BudgetSettings
+from proxy.budget.spec import BadBudget as BadBudget
+from proxy.budget.spec import BudgetSpec as BudgetSpec
+from proxy.budget.spec import Limit as Limit
+from proxy.budget.spec import TokenKind as TokenKind
+from proxy.budget.spec import length_read as length_read
+from proxy.budget.spec import limit_of as limit_of
+from proxy.budget.spec import spec_of as spec_of
+from proxy.budget.spec import token_kind as token_kind
 from proxy.budget.sqlite import SqliteLedger as SqliteLedger
 from proxy.budget.store import BudgetConflict as BudgetConflict
 from proxy.budget.store import BudgetState as BudgetState
 from proxy.budget.store import BudgetStore
+from proxy.budget.told import WORDS as WORDS
+from proxy.budget.told import figures as figures
+from proxy.budget.told import spoken as spoken
 from proxy.budget.windows import WindowKind as WindowKind
+
+if TYPE_CHECKING:
+    from proxy.budget.redis.ledger import RedisLedger as RedisLedger
+    from proxy.budget.redis.settings import RedisSettings as RedisSettings
+else:
+
+    def __getattr__(name: str) -> object:
+        """`RedisLedger` and `RedisSettings`, when they are first asked for: `redis` is an optional dependency."""
+        if name not in ("RedisLedger", "RedisSettings"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        try:
+            from proxy.budget.redis import ledger, settings  # noqa: PLC0415 - see above
+        except ModuleNotFoundError as missing:
+            if missing.name != "redis":
+                raise
+            raise ImportError("a ledger in Redis needs the `redis` package: install flyball[redis]") from missing
+        return getattr(ledger if name == "RedisLedger" else settings, name)
+
 
 # The names a call or a configuration needs; the others are what these take, give and raise.
 __all__ = [

@@ -59,4 +59,6 @@ STEPS: Final = (
     ALTER TABLE counters ADD COLUMN kept_until_s INTEGER;
     CREATE INDEX counters_by_end ON counters (kept_until_s) WHERE kept_until_s IS NOT NULL;
     """,
+    # What a budget counts (the words of Unit); its limit is in nano-dollars or in whole ones of these.
+    "ALTER TABLE budgets ADD COLUMN unit TEXT NOT NULL DEFAULT 'usd';",
 )

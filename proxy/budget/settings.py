@@ -48,7 +48,18 @@ class BudgetEntry:
 
     name: str = field(metadata={"doc": "What the budget is called; unique among all budgets."})
     scope: str = field(metadata={"doc": "Who it is for: org:acme, team:acme/support or key:acme/support/bot."})
-    limit_usd: Decimal = field(metadata={"doc": "Dollars that may be spent in one window."})
+    limit_usd: Decimal | None = field(
+        default=None,
+        metadata={
+            "doc": "Dollars that may be spent in one window. Exactly one of the three limits is stated; a second limit "
+            "is a second budget."
+        },
+    )
+    limit_tokens: int | None = field(default=None, metadata={"doc": "Tokens that may be used in one window."})
+    limit_requests: int | None = field(default=None, metadata={"doc": "Calls that may be made in one window."})
+    tokens: Literal["total", "input", "output"] = field(
+        default="total", metadata={"doc": "Which tokens `limit_tokens` counts."}
+    )
     window: Literal["minute", "hour", "day", "week", "month", "quarter", "year", "rolling", "total"] = field(
         default="month",
         metadata={

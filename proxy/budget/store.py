@@ -5,23 +5,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Final, Literal, NamedTuple
 
-from proxy.budget.catalog import BadBudget, Budget, BudgetCatalog, BudgetSpec, ManagedBy, spec_of
+from proxy.budget.budget import Budget, ManagedBy
+from proxy.budget.catalog import BudgetCatalog
+from proxy.budget.ledger import Unit
 from proxy.budget.schema import STEPS
 from proxy.budget.settings import BudgetEntry
+from proxy.budget.spec import BadBudget, BudgetSpec, spec_of
 from proxy.budget.windows import WindowKind
 from proxy.core.clock import Clock, SystemClock
 from proxy.core.ids import new_id
 from proxy.core.money import Nano
 from proxy.state import StateFile, migrate
 
-_COLUMNS: Final = "id, name, scope, window, timezone, limit_nano, hard, managed_by, opening_nano, length_s"
+_COLUMNS: Final = "id, name, scope, window, timezone, limit_nano, hard, managed_by, opening_nano, length_s, unit"
 _ALL: Final = f"SELECT {_COLUMNS} FROM budgets WHERE retired = 0 ORDER BY name"  # noqa: S608 - a constant
 _NAMED: Final = f"SELECT {_COLUMNS} FROM budgets WHERE name = ?"  # noqa: S608 - a constant
 _RETIRED: Final = "SELECT 1 FROM budgets WHERE name = ? AND retired = 1"
 _PUT: Final = """INSERT OR REPLACE INTO budgets
-    (id, name, scope, window, timezone, limit_nano, hard, managed_by, opening_nano, length_s, opening_window,
-     retired)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"""
+    (id, name, scope, window, timezone, limit_nano, hard, managed_by, opening_nano, length_s, unit,
+     opening_window, retired)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"""
 _OPENING_WINDOW: Final = "SELECT opening_window FROM budgets WHERE id = ?"
 _OPEN_COUNTER: Final = """INSERT INTO counters (budget, window, opening) VALUES (?, ?, ?)
     ON CONFLICT (budget, window) DO UPDATE SET opening = excluded.opening"""
@@ -41,7 +44,7 @@ class BudgetConflict(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BudgetState:
-    """Where a budget stands now: the numbers a refusal shows. Nano-dollars; `remaining` is never negative."""
+    """Where a budget stands now: the numbers a refusal shows, in its unit; `remaining` is never negative."""
 
     budget: Budget
     window: str
@@ -76,7 +79,7 @@ class BudgetStore:
     def put(self, spec: BudgetSpec) -> Budget:
         """Make or change a budget on behalf of the admin API.
 
-        What it has spent stays with it unless its scope changes: that makes it another budget.
+        What it has spent stays with it unless its scope or what it counts changes: that makes it another budget.
 
         Raises:
             BudgetConflict: flyball.yaml has it.
@@ -154,7 +157,7 @@ class BudgetStore:
     def _write(
         self, connection: sqlite3.Connection, spec: BudgetSpec, known: Budget | None, managed_by: ManagedBy
     ) -> Budget:
-        if known is not None and known.scope != spec.scope:
+        if known is not None and (known.scope, known.unit) != (spec.scope, spec.unit):
             self._erase(connection, known)
             known = None
         stated = {name: getattr(spec, name) for name in _SPEC_FIELDS}
@@ -224,11 +227,12 @@ def _row(budget: Budget) -> tuple[object, ...]:
         budget.managed_by,
         budget.opening_spent,
         budget.length_s,
+        budget.unit.value,
     )
 
 
-def _budget(row: tuple[str, str, str, str, str, int, int, ManagedBy, int, int]) -> Budget:
-    number, name, scope, window, timezone, limit, hard, managed_by, opening, length_s = row
+def _budget(row: tuple[str, str, str, str, str, int, int, ManagedBy, int, int, str]) -> Budget:
+    number, name, scope, window, timezone, limit, hard, managed_by, opening, length_s, unit = row
     return Budget(
         id=number,
         name=name,
@@ -240,6 +244,7 @@ def _budget(row: tuple[str, str, str, str, str, int, int, ManagedBy, int, int]) 
         managed_by=managed_by,
         opening_spent=Nano(opening),
         length_s=length_s,
+        unit=Unit(unit),
     )
 
 

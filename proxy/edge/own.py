@@ -3,10 +3,9 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
-from proxy.budget import LedgerUnavailable
+from proxy.budget import LedgerUnavailable, figures
 from proxy.core.clock import utc
 from proxy.core.ids import born_ms
-from proxy.core.money import Nano, to_usd_text
 from proxy.core.refusal import Refusal, Refused
 from proxy.core.tenant import Principal
 from proxy.journey.hold import ledger_refusal
@@ -47,10 +46,12 @@ async def key_facts(rooms: Rooms, principal: Principal, now_ns: int) -> dict[str
                 "name": balance.line.name,
                 "scope": balance.line.scope,
                 "window": balance.line.window,
-                "limit_usd": to_usd_text(balance.line.limit),
-                "spent_usd": to_usd_text(balance.spent),
-                "held_usd": to_usd_text(balance.held),
-                "remaining_usd": to_usd_text(Nano(max(0, balance.line.limit - balance.spent - balance.held))),
+                **figures(
+                    balance.line,
+                    spent=balance.spent,
+                    held=balance.held,
+                    remaining=max(0, balance.line.limit - balance.spent - balance.held),
+                ),
                 "resets_at": None if balance.line.resets_at_ns is None else utc(balance.line.resets_at_ns).isoformat(),
             }
             for balance in balances

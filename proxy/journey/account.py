@@ -14,6 +14,7 @@ from proxy.journey.bill import bill_unanswered
 from proxy.journey.record import write_rows
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt, Journey
+from proxy.journey.used import used
 from proxy.metering import estimated
 
 SETTLE_DEADLINE_S = 5.0
@@ -112,7 +113,7 @@ async def _settle(journey: Journey, rooms: Rooms) -> None:
     operation = journey.call.operation
     try:
         if journey.dispatched:
-            await rooms.ledger.settle(operation, journey.cost or ZERO, rooms.clock.now_ns())
+            await rooms.ledger.settle(operation, journey.cost or ZERO, rooms.clock.now_ns(), used=used(journey))
         elif journey.granted is not None:
             await rooms.ledger.release(operation)
     except LedgerUnavailable as error:

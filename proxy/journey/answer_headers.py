@@ -1,6 +1,6 @@
 """The headers of an answer: the provider's own, and what we say about the call (DESIGN §3)."""
 
-from proxy.budget import Balance
+from proxy.budget import Balance, HoldLine, Unit
 from proxy.core.money import Nano, to_usd_text
 from proxy.journey.call import Headers
 from proxy.journey.rooms import Rooms
@@ -69,8 +69,12 @@ def _own_remaining(journey: Journey) -> Nano | None:
     """What the key's own budget has left; budgets of wider scopes are not told to clients."""
     if journey.granted is None:
         return None
-    own = [balance for balance in journey.granted.balances if balance.line.scope.startswith("key:")]
+    own = [balance for balance in journey.granted.balances if _tells_dollars(balance.line)]
     return min((_left(journey, balance) for balance in own), default=None)
+
+
+def _tells_dollars(line: HoldLine) -> bool:
+    return line.unit is Unit.USD and line.scope.startswith("key:")
 
 
 def _left(journey: Journey, balance: Balance) -> Nano:

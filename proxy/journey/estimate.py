@@ -1,6 +1,6 @@
 """estimate: the worst case this call could cost, so that it can be held before a token is bought."""
 
-from proxy.budget import BudgetSettings
+from proxy.budget import BudgetSettings, Unit
 from proxy.core.money import ZERO, Nano, exact_usd, to_usd_text
 from proxy.core.refusal import Refusal, Refused
 from proxy.journey.rooms import JourneySettings, Rooms
@@ -58,7 +58,7 @@ def find_price(journey: Journey, candidate: Candidate) -> Price | None:
     price = journey.snapshot.prices.find(provider.profile.price_provider, names, journey.at)
     if price is not None:
         return price
-    hard = [line for line in journey.lines if line.hard]
+    hard = [line for line in journey.lines if line.hard and line.unit is Unit.USD]
     if journey.snapshot.deny_unpriced or hard:
         why = f"and the hard budget {hard[0].name!r} needs one" if hard else "and unpriced models are denied"
         raise Refused(
@@ -78,7 +78,7 @@ def hosted_tools_ceiling(journey: Journey, settings: JourneySettings) -> Nano:
         Refused: CAPABILITY_MISSING under a hard budget when no ceiling is configured.
     """
     tools = journey.request.hosted_tools
-    if not tools or not any(line.hard for line in journey.lines):
+    if not tools or not any(line.hard and line.unit is not Unit.REQUESTS for line in journey.lines):
         return ZERO
     if settings.hosted_tools_ceiling_usd is None:
         raise Refused(

@@ -1,8 +1,8 @@
 """hold: set the worst case aside in every budget of the call, all or none."""
 
-from proxy.budget import Granted, HoldRequest, LedgerUnavailable, Short
+from proxy.budget import Granted, HoldLine, HoldRequest, LedgerUnavailable, Short, Unit, figures, fitted, spoken
 from proxy.core.clock import utc
-from proxy.core.money import Nano, to_usd_text
+from proxy.core.money import Nano
 from proxy.core.refusal import JsonValue, Refusal, Refused
 from proxy.journey.estimate import worst_price
 from proxy.journey.rooms import Rooms
@@ -22,7 +22,7 @@ async def hold(journey: Journey, rooms: Rooms) -> None:
     request = HoldRequest(
         operation=journey.call.operation,
         worker=rooms.worker,
-        lines=journey.lines,
+        lines=fitted(journey.lines, journey.estimate.input_tokens, journey.estimate.output_tokens),
         amount=journey.estimate.amount,
         charged_at_ns=journey.call.arrived_ns,
         lease_until_ns=rooms.clock.now_ns() + rooms.holding.lease_s * 1_000_000_000,
@@ -59,23 +59,27 @@ def _too_dear(journey: Journey, short: Short) -> Refused:
         "scope": line.scope,
         "budget": line.name,
         "window": line.window,
-        "limit_usd": to_usd_text(line.limit),
-        "spent_usd": to_usd_text(short.spent),
-        "held_usd": to_usd_text(short.held),
-        "wanted_usd": to_usd_text(short.wanted),
+        **figures(line, spent=short.spent, held=short.held, wanted=short.wanted),
         "resets_at": resets_at,
-        "fits": {"max_tokens": _fitting_output(journey, remaining), "model": journey.request.model},
+        "fits": {"max_tokens": _fitting_output(journey, line, remaining), "model": journey.request.model},
     }
-    message = (
-        f"The budget {line.name!r} of {line.scope} has {to_usd_text(remaining)} USD left in {line.window}, "
-        f"and this call could cost {to_usd_text(short.wanted)} USD"
-        + (f"; it resets at {resets_at}." if resets_at else ".")
+    return Refused(Refusal.BUDGET_EXCEEDED, _said(short, remaining, resets_at), facts=facts)
+
+
+def _said(short: Short, remaining: Nano, resets_at: str | None) -> str:
+    line, rolling = short.line, short.line.counted_from is not None
+    resets = f"; {'some of it may come back' if rolling else 'it resets'} at {resets_at}" if resets_at else ""
+    return (
+        f"The budget {line.name!r} of {line.scope} has {spoken(line.unit, remaining)} left in "
+        f"{'its rolling window' if rolling else line.window}, "
+        f"and this call could {'cost' if line.unit is Unit.USD else 'take'} {spoken(line.unit, short.wanted)}{resets}."
     )
-    return Refused(Refusal.BUDGET_EXCEEDED, message, facts=facts)
 
 
-def _fitting_output(journey: Journey, remaining: Nano) -> int | None:
+def _fitting_output(journey: Journey, line: HoldLine, remaining: Nano) -> int | None:
     """How many output tokens what is left would pay for; None when not even the input fits."""
+    if line.unit is not Unit.USD:
+        return _fitting_tokens(journey, line.unit, remaining)
     estimate, prices = journey.estimate, [price for price in journey.prices.values() if price is not None]
     if not prices:
         return None
@@ -84,3 +88,11 @@ def _fitting_output(journey: Journey, remaining: Nano) -> int | None:
     if left < 0 or estimate.output_tokens == 0 or output_cost <= 0:
         return None
     return left * estimate.output_tokens // output_cost
+
+
+def _fitting_tokens(journey: Journey, unit: Unit, remaining: int) -> int | None:
+    """The same where tokens are counted; None where output is not."""
+    if unit not in (Unit.TOKENS, Unit.OUTPUT_TOKENS):
+        return None
+    left = remaining - (journey.estimate.input_tokens if unit is Unit.TOKENS else 0)
+    return left // journey.request.choices if left >= 0 else None

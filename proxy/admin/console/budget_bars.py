@@ -6,6 +6,7 @@ from datetime import datetime
 from proxy.admin.console.figures import moment, permille, share, usd
 from proxy.admin.console.markup import Html, el
 from proxy.admin.console.readings import BudgetSeen
+from proxy.budget import Unit, spoken
 from proxy.core.money import Nano
 
 _NEAR_PERMILLE = 800
@@ -27,7 +28,15 @@ def _budget(one: BudgetSeen, now: datetime) -> Html:
         "li",
         el("div", el("b", one.name), el("span", one.scope, class_="chip"), _kind(one), class_="budget-name"),
         _bar(one),
-        el("p", el("b", usd(one.spent)), " spent", _held(one), " of ", el("b", usd(one.limit)), class_="budget-sum"),
+        el(
+            "p",
+            el("b", _told(one, one.spent)),
+            " spent",
+            _held(one),
+            " of ",
+            el("b", _told(one, one.limit)),
+            class_="budget-sum",
+        ),
         el("p", _left(one), " · ", _resets(one, now), class_="muted"),
         class_=f"budget {_tone(one)}",
     )
@@ -38,12 +47,16 @@ def _kind(one: BudgetSeen) -> Html | None:
 
 
 def _held(one: BudgetSeen) -> Html | None:
-    return el("span", " + ", el("b", usd(one.held)), " held") if one.held else None
+    return el("span", " + ", el("b", _told(one, one.held)), " held") if one.held else None
 
 
 def _left(one: BudgetSeen) -> str:
     left = Nano(one.limit - one.spent - one.held)
-    return f"{usd(left)} left" if left >= 0 else f"{usd(Nano(-left))} over"
+    return f"{_told(one, left)} left" if left >= 0 else f"{_told(one, Nano(-left))} over"
+
+
+def _told(one: BudgetSeen, amount: Nano) -> str:
+    return usd(amount) if one.unit is Unit.USD else spoken(one.unit, amount)
 
 
 def _resets(one: BudgetSeen, now: datetime) -> Html:

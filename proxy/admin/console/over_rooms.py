@@ -202,6 +202,7 @@ def _budget(state: BudgetState) -> BudgetSeen:
         scope=state.budget.scope,
         window=state.window,
         hard=state.budget.hard,
+        unit=state.budget.unit,
         limit=state.limit,
         spent=state.spent,
         held=state.held,

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final, Protocol
 
 from proxy.admin.console.span import Window
+from proxy.budget import Unit
 from proxy.core.money import ZERO, Nano
 
 DIMENSIONS: Final = ("model", "team", "key", "provider", "agent")
@@ -176,6 +177,7 @@ class BudgetSeen:
     scope: str
     window: str
     hard: bool
+    unit: Unit = Unit.USD
     limit: Nano
     spent: Nano
     held: Nano

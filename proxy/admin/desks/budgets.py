@@ -15,7 +15,7 @@ from proxy.admin.faults import Fault, Problem, Refusal
 from proxy.admin.paging import listing, place_of
 from proxy.admin.shapes.budgets import BudgetBody, BudgetQuery, show_budget
 from proxy.admin.shapes.common import Deleted
-from proxy.budget import BadBudget, BudgetSpec, BudgetState, length_read
+from proxy.budget import BadBudget, BudgetSpec, BudgetState, Limit, Unit, length_read, limit_of
 from proxy.budget import Budget as StoredBudget
 from proxy.core.money import Nano, NotMoney, exact_usd
 
@@ -43,7 +43,7 @@ def get_budget(call: Call) -> Answer:
 
 
 def put_budget(call: Call) -> Answer:
-    """Make a budget or replace what is said of it; what it has spent stays, unless its scope changes."""
+    """Make a budget or replace what is said of it; what it has spent stays while its scope and unit do."""
     name, spec = call.path["budget"], _spec(call)
     call.binding.require_rule(*owner_of(spec.scope))
     with _CHANGING:
@@ -103,13 +103,14 @@ def _tag(budget: StoredBudget) -> str:
 def _spec(call: Call) -> BudgetSpec:
     body = call.body(BudgetBody)
     problems: list[Problem] = []
-    limit = _nano("limit_usd", body.limit_usd, problems)
+    limit = _limit(body, problems)
     opening = _nano("opening_spent_usd", body.opening_spent_usd, problems)
     try:
         spec = BudgetSpec(
             name=call.path["budget"],
             scope=body.scope,
-            limit=limit,
+            limit=limit.amount,
+            unit=limit.unit,
             window=body.window,
             length_s=length_read(body.length),
             timezone=body.timezone,
@@ -121,6 +122,14 @@ def _spec(call: Call) -> BudgetSpec:
     if problems:
         raise refused(problems)
     return spec
+
+
+def _limit(body: BudgetBody, problems: list[Problem]) -> Limit:
+    try:
+        return limit_of(body.limit_usd, body.limit_tokens, body.limit_requests, body.tokens)
+    except BadBudget as error:
+        problems.append(Problem(error.field, str(error)))
+        return Limit(Unit.USD, Nano(0))
 
 
 def _nano(param: str, dollars: Decimal, problems: list[Problem]) -> Nano:

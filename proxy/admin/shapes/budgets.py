@@ -2,20 +2,23 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from proxy.admin.shapes.common import ManagedBy, NanoInt, Shape, TenantPageQuery, UsdIn, UsdText, maybe_moment
-from proxy.budget import BudgetState, WindowKind
-from proxy.core.money import Nano, to_usd_text
+from proxy.budget import WORDS, BudgetState, TokenKind, Unit, WindowKind, token_kind
+from proxy.core.money import to_usd_text
 
 
 class BudgetBody(Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A budget in the words of flyball.yaml; what is left out goes back to its default."""
 
     scope: Annotated[str, Meta(max_length=256, description="org:acme, team:acme/support or key:acme/support/bot.")]
-    limit_usd: UsdIn
+    limit_usd: Annotated[UsdIn | None, Meta(description="Exactly one of the three limits is stated.")] = None
+    limit_tokens: Annotated[int | None, Meta(description="Tokens that may be used in one window.")] = None
+    limit_requests: Annotated[int | None, Meta(description="Calls that may be made in one window.")] = None
+    tokens: Annotated[TokenKind, Meta(description="Which tokens limit_tokens counts.")] = "total"
     window: WindowKind = WindowKind.MONTH
     length: Annotated[str, Meta(max_length=16, description="Of a rolling window, such as 90m, 24h or 30d.")] = ""
     timezone: Annotated[str, Meta(max_length=64, description="The IANA timezone whose calendar cuts it.")] = "UTC"
@@ -28,7 +31,10 @@ class BudgetQuery(TenantPageQuery, frozen=True, kw_only=True):
 
 
 class Budget(Shape, frozen=True, kw_only=True):
-    """A budget and how it stands now; `remaining` is never negative, a `resets_at` of null never resets."""
+    """A budget and how it stands now; `remaining` is never negative, a `resets_at` of null never resets.
+
+    It has the amounts of what it counts, and no others: dollars, tokens or requests.
+    """
 
     id: str
     name: str
@@ -41,19 +47,30 @@ class Budget(Shape, frozen=True, kw_only=True):
     current_window: Annotated[
         str, Meta(description="The window the numbers are of, such as 2026-11 or total; a rolling one's newest part.")
     ]
-    limit_usd: UsdText
-    limit_nano: NanoInt
-    spent_usd: UsdText
-    spent_nano: NanoInt
-    held_usd: UsdText
-    held_nano: NanoInt
-    overrun_usd: UsdText
-    overrun_nano: NanoInt
-    remaining_usd: UsdText
-    remaining_nano: NanoInt
-    opening_spent_usd: UsdText
-    opening_spent_nano: NanoInt
     resets_at: datetime | None
+    tokens: Annotated[TokenKind | UnsetType, Meta(description="Which tokens it counts.")] = UNSET
+    limit_usd: UsdText | UnsetType = UNSET
+    limit_nano: NanoInt | UnsetType = UNSET
+    spent_usd: UsdText | UnsetType = UNSET
+    spent_nano: NanoInt | UnsetType = UNSET
+    held_usd: UsdText | UnsetType = UNSET
+    held_nano: NanoInt | UnsetType = UNSET
+    overrun_usd: UsdText | UnsetType = UNSET
+    overrun_nano: NanoInt | UnsetType = UNSET
+    remaining_usd: UsdText | UnsetType = UNSET
+    remaining_nano: NanoInt | UnsetType = UNSET
+    opening_spent_usd: UsdText | UnsetType = UNSET
+    opening_spent_nano: NanoInt | UnsetType = UNSET
+    limit_tokens: int | UnsetType = UNSET
+    spent_tokens: int | UnsetType = UNSET
+    held_tokens: int | UnsetType = UNSET
+    overrun_tokens: int | UnsetType = UNSET
+    remaining_tokens: int | UnsetType = UNSET
+    limit_requests: int | UnsetType = UNSET
+    spent_requests: int | UnsetType = UNSET
+    held_requests: int | UnsetType = UNSET
+    overrun_requests: int | UnsetType = UNSET
+    remaining_requests: int | UnsetType = UNSET
     object: Literal["budget"] = "budget"
 
 
@@ -70,17 +87,17 @@ def show_budget(state: BudgetState) -> Budget:
         hard=budget.hard,
         managed_by=budget.managed_by,
         current_window=state.window,
-        limit_usd=to_usd_text(state.limit),
-        limit_nano=state.limit,
-        spent_usd=to_usd_text(state.spent),
-        spent_nano=state.spent,
-        held_usd=to_usd_text(state.held),
-        held_nano=state.held,
-        overrun_usd=to_usd_text(state.overrun),
-        overrun_nano=state.overrun,
-        remaining_usd=to_usd_text(state.remaining),
-        remaining_nano=state.remaining,
-        opening_spent_usd=to_usd_text(Nano(budget.opening_spent)),
-        opening_spent_nano=budget.opening_spent,
         resets_at=maybe_moment(state.resets_at_ns),
+        tokens=token_kind(budget.unit) or UNSET,
+        **_amounts(state),
     )
+
+
+def _amounts(state: BudgetState) -> dict[str, Any]:
+    unit, names = state.budget.unit, ("limit", "spent", "held", "overrun", "remaining")
+    amounts = {name: getattr(state, name) for name in names}
+    if unit is not Unit.USD:
+        return {f"{name}_{WORDS[unit]}": amount for name, amount in amounts.items()}
+    amounts["opening_spent"] = state.budget.opening_spent
+    told = {f"{name}_usd": to_usd_text(amount) for name, amount in amounts.items()}
+    return told | {f"{name}_nano": amount for name, amount in amounts.items()}

@@ -122,3 +122,35 @@ def test_lists_are_paged_and_narrowed(port: Port, owner: httpx.Client) -> None:
     assert [each["name"] for each in rest["data"]] == ["beta-sales", "beta-support"]
     sales = owner.get("/admin/v1/budgets", params={"org": "acme", "team": "sales"}).json()
     assert [each["name"] for each in sales["data"]] == ["acme-sales"]
+
+
+def test_a_budget_shows_the_amounts_of_what_it_counts(owner: httpx.Client) -> None:
+    body = {"scope": "org:acme", "limit_tokens": 1000, "tokens": "output", "window": "rolling", "length": "60m"}
+    shown = owner.put("/admin/v1/budgets/out", json=body).json()
+    assert {name: shown[name] for name in shown if name.endswith(("_usd", "_nano", "_tokens", "_requests"))} == {
+        "limit_tokens": 1000,
+        "spent_tokens": 0,
+        "held_tokens": 0,
+        "overrun_tokens": 0,
+        "remaining_tokens": 1000,
+    }
+    assert (shown["tokens"], shown["window"], shown["length"]) == ("output", "rolling", "1h")
+    assert shown["resets_at"] is not None
+    calls = owner.put("/admin/v1/budgets/calls", json={"scope": "org:acme", "limit_requests": 5}).json()
+    assert (calls["limit_requests"], calls["remaining_requests"]) == (5, 5) and "tokens" not in calls
+
+
+@pytest.mark.parametrize(
+    ("stated", "params"),
+    [
+        ({}, ["limit_usd"]),
+        ({"limit_usd": "1", "limit_tokens": 1}, ["limit_usd"]),
+        ({"limit_tokens": -1}, ["limit_tokens"]),
+        ({"limit_requests": 1.5}, ["limit_requests"]),
+        ({"limit_requests": 1, "tokens": "output"}, ["tokens"]),
+        ({"limit_requests": 1, "opening_spent_usd": "1"}, ["opening_spent_usd"]),
+    ],
+)
+def test_a_budget_states_one_limit(owner: httpx.Client, stated: dict[str, Any], params: list[str]) -> None:
+    error = owner.put(MONTH, json={"scope": "org:acme"} | stated).json()["error"]
+    assert [each["param"] for each in error.get("flyball", {"problems": [error]})["problems"]] == params

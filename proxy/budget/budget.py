@@ -1,0 +1,49 @@
+"""A budget that exists."""
+
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from proxy.budget.clock_windows import length_text, oldest_counted
+from proxy.budget.spec import BudgetSpec
+from proxy.budget.windows import Window, WindowKind, window_at
+
+ManagedBy: TypeAlias = Literal["file", "api"]
+
+_NS: Final = 1_000_000_000
+_LEAST_KEPT_NS: Final = 2 * 86_400 * _NS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Budget(BudgetSpec):
+    """A budget that exists. `id` stays while its name, its scope and what it counts do."""
+
+    id: str
+    managed_by: ManagedBy
+
+    @property
+    def org(self) -> str:
+        """The org that its scope lies in."""
+        return self.scope.partition(":")[2].partition("/")[0]
+
+    @property
+    def length(self) -> str:
+        """How long its rolling window is, as people write it; empty for every other."""
+        return length_text(self.length_s)
+
+    def window_at(self, at_ns: int) -> Window:
+        """The window, or the bucket of its rolling one, that an instant falls into."""
+        return window_at(self.window, self.timezone, at_ns, self.length_s)
+
+    def counted_from(self, window: Window) -> str | None:
+        """The oldest bucket that counts against the limit beside that one; None where windows stand alone."""
+        if self.window is not WindowKind.ROLLING or window.ends_ns is None:
+            return None
+        return oldest_counted(window.starts_ns, window.ends_ns)
+
+    def kept_until_ns(self, window: Window) -> int | None:
+        """When a window may be forgotten: as long after it last counted as it is long, and two days at least."""
+        if window.ends_ns is None:
+            return None
+        length = self.length_s * _NS or window.ends_ns - window.starts_ns
+        counts_until = window.ends_ns + (length if self.length_s else 0)
+        return counts_until + max(length, _LEAST_KEPT_NS)
