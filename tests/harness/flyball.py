@@ -51,7 +51,9 @@ class Flyball:
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 raise RuntimeError(f"flyball ended with {self._process.returncode}:\n{self.log.read_text()[-4000:]}")
-            if {"data", "admin", "clickhouse", "pid"} <= self.endpoints().keys() and self._is_ready():
+            # Not those of an earlier one that was killed and whose workers still finish their calls.
+            ours = self.endpoints().get("pid") == self._process.pid
+            if ours and {"data", "admin", "clickhouse"} <= self.endpoints().keys() and self._is_ready():
                 return
             time.sleep(0.05)
         raise RuntimeError(f"flyball was not ready after {START_S} s:\n{self.log.read_text()[-4000:]}")
