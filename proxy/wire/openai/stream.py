@@ -8,6 +8,7 @@ from msgspec import Raw
 
 from proxy.core.usage import ToolFee
 from proxy.wire.endpoint import Endpoint
+from proxy.wire.openai.cut import Kept
 from proxy.wire.openai.events import (
     Choice,
     Chunk,
@@ -36,7 +37,8 @@ class StreamFacts:
     `raw_usage` is the latest usage object, its bytes as sent; running usage is cumulative, so it is never summed.
     `terminal`: the stream has said that it is over (`[DONE]`, a last event, an in-band error). `saw_output`: the
     first token has come. `delivered` keeps at most 256 Ki characters of `output_chars`. `events` counts events that
-    carry data. `overflow`: an event outgrew its bound; from there on nothing was read.
+    carry data. `output_fifths` is a quick bound of the output's tokens, in fifths of one (`OutputText`). `overflow`: an
+    event outgrew its bound; from there on nothing was read.
     """
 
     model: str | None = None
@@ -49,6 +51,7 @@ class StreamFacts:
     events: int = 0
     tool_calls: Mapping[ToolFee, int] = field(default_factory=dict)
     output_chars: int = 0
+    output_fifths: int = 0
     delivered: list[str] = field(default_factory=list)
     tool_call_count: int = 0
     overflow: bool = False
@@ -72,10 +75,12 @@ class StreamTap:
         "_splitter",
         "_strip",
         "facts",
+        "kept",
     )
 
     def __init__(self, endpoint: Endpoint, *, strip_usage: bool) -> None:
         self.facts = StreamFacts()
+        self.kept = Kept()
         self._strip = strip_usage
         self._is_responses = endpoint is Endpoint.RESPONSES
         self._splitter = SseSplitter()
@@ -169,6 +174,8 @@ class StreamTap:
         if chunk.choices is None:
             self._read_nameless_error(event, data)
         else:
+            if chunk.choices and not self.kept.first:
+                self.kept.begin(data)
             for choice in chunk.choices:
                 self._read_choice(choice)
         if is_told(chunk.error):
@@ -187,6 +194,9 @@ class StreamTap:
     def _read_choice(self, choice: Choice) -> None:
         if choice.finish_reason is not None:
             self.facts.finish_reason = choice.finish_reason
+            self.kept.finish(choice.index or 0)
+        if choice.index:
+            self.kept.see(choice.index)
         delta = choice.delta
         if delta is None:
             if choice.text:
@@ -212,6 +222,7 @@ class StreamTap:
     def _deliver(self, text: str) -> None:
         self._output.add(text)
         self.facts.output_chars = self._output.chars
+        self.facts.output_fifths = self._output.fifths
         self.facts.saw_output = True
 
     def _read_response_event(self, event: bytes, data: bytes) -> None:
@@ -219,13 +230,15 @@ class StreamTap:
         if told is None:
             self._read_nameless_error(event, data)
             return
+        self.kept.last = data
         kind = told.type if told.type is not None else (name_of(event) or b"").decode("utf-8", "replace")
         if told.delta and kind.endswith(".delta"):
             self._read_delta(kind, told.delta)
         elif told.response is not None:
+            self.kept.begin(data)
             self._read_response(kind, told.response)
-        elif told.item is not None and kind == "response.output_item.done":
-            self._count_item(told.item)
+        elif told.item is not None:
+            self._read_item(kind, data, told.item)
         if kind == "error" or is_told(told.error):
             self._end_in_error(bytes(told.error) if is_told(told.error) else data)
 
@@ -254,9 +267,13 @@ class StreamTap:
             facts.error = bytes(response.error)[:_MAX_ERROR_BYTES]
         facts.terminal = self._ended = True
 
-    def _count_item(self, item: OutputItem) -> None:
-        self._items.add(item)
-        self._tell_items()
+    def _read_item(self, kind: str, data: bytes, item: OutputItem) -> None:
+        if kind == "response.output_item.added":
+            self.kept.open(data, self._output.chars)
+        elif kind == "response.output_item.done":
+            self.kept.close(data)
+            self._items.add(item)
+            self._tell_items()
 
     def _tell_items(self) -> None:
         self.facts.tool_calls = self._items.fees
