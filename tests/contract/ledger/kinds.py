@@ -2,13 +2,15 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
+from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
-from proxy.budget import BudgetSettings, HoldLine, HoldRequest, Ledger, SqliteLedger
+from proxy.budget import BudgetSettings, HoldLine, HoldRequest, Ledger, RedisLedger, RedisSettings, SqliteLedger
 from proxy.core.clock import Clock, SystemClock
 from proxy.core.money import Nano
 from proxy.state import StateFile
+from tests.contract.ledger.redis_server import missing, shared_url
 
 
 def open_sqlite(folder: Path, clock: Clock, settings: BudgetSettings) -> Ledger:
@@ -16,9 +18,16 @@ def open_sqlite(folder: Path, clock: Clock, settings: BudgetSettings) -> Ledger:
     return SqliteLedger(StateFile(folder / "ledger.sqlite"), clock=clock, settings=settings)
 
 
+def open_redis(folder: Path, clock: Clock, settings: BudgetSettings) -> Ledger:
+    """The ledger named after a folder. It has time: what it does about a slow server is tested on its own."""
+    name = blake2b(str(folder).encode(), digest_size=8).hexdigest()
+    patient = RedisSettings(name=name, deadline_ms=10_000, patience_ms=20_000)
+    return RedisLedger(shared_url(), clock=clock, settings=settings, redis=patient)
+
+
 Opener = Callable[[Path, Clock, BudgetSettings], Ledger]
 
-KINDS: Final[Mapping[str, Opener]] = {"sqlite": open_sqlite}
+KINDS: Final[Mapping[str, Opener]] = {"sqlite": open_sqlite} | ({} if missing() else {"redis": open_redis})
 
 
 @contextlib.asynccontextmanager

@@ -1,0 +1,300 @@
+"""Each step that changes the ledger as a command to Redis, and what its reply means."""
+
+from asyncio import Future
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Generic, TypeVar
+
+from proxy.budget.ledger import Balance, Granted, HoldLine, HoldLost, HoldRequest, Settled, Short, Unit, Verdict
+from proxy.budget.redis.keys import Keys, counter_of, oldest_of
+from proxy.budget.redis.scripts import DISPATCH, EXTEND, HOLD, RELEASE, RENEW, SETTLE, Script
+from proxy.core.money import ZERO, Nano
+
+RELEASED_KEPT_S: Final = 600
+"""How long a released hold is remembered: longer than a copy of its request may be on its way."""
+
+Answer = TypeVar("Answer")
+
+
+class Step(Generic[Answer]):
+    """One thing asked of the ledger, and the future that its asker waits on (None: nobody waits)."""
+
+    __slots__ = ("future", "sent", "until")
+
+    # Whether it is pointless once the asker has gone.
+    droppable = True
+
+    def __init__(self) -> None:
+        self.future: Future[Answer] | None = None
+        self.until = 0.0
+        self.sent = False
+
+    def packed(self, *, in_full: bool = False) -> bytes:
+        """The command in Redis's protocol; `in_full` with the script itself, for a server that does not know it."""
+        raise NotImplementedError
+
+    def keys(self) -> list[bytes]:
+        """Every key that the command touches."""
+        raise NotImplementedError
+
+    def read(self, reply: Any) -> Answer:
+        """What the reply means. HoldLost is an answer too."""
+        raise NotImplementedError
+
+
+class Scripted(Step[Answer]):
+    """A step that is one script."""
+
+    __slots__ = ()
+
+    script: Script
+
+    def arguments(self) -> list[bytes]:
+        """The script's ARGV."""
+        raise NotImplementedError
+
+    def packed(self, *, in_full: bool = False) -> bytes:
+        """EVALSHA, or EVAL, which also teaches the server the script."""
+        script, keys = self.script, self.keys()
+        call = (b"EVAL", script.text) if in_full else (b"EVALSHA", script.digest)
+        return pack([*call, b"%d" % len(keys), *keys, *self.arguments()])
+
+
+class Hold(Scripted[Verdict]):
+    """Set money aside on all lines or on none. `mark` tells this hold from another of the same operation."""
+
+    __slots__ = ("_keys", "abandoned", "mark", "now_ns", "request")
+
+    script = HOLD
+
+    def __init__(self, keys: Keys, request: HoldRequest, mark: bytes, now_ns: int) -> None:
+        super().__init__()
+        self._keys = keys
+        self.request = request
+        self.mark = mark
+        self.now_ns = now_ns
+        self.abandoned = False
+
+    def keys(self) -> list[bytes]:
+        """See hold.lua."""
+        keys, operation = self._keys, self.request.operation
+        return [
+            keys.hold(operation),
+            keys.settled(operation)[0],
+            keys.released(operation),
+            keys.counters,
+            keys.windows,
+            keys.owners,
+            keys.workers,
+        ]
+
+    def arguments(self) -> list[bytes]:
+        """See hold.lua."""
+        request = self.request
+        arguments = [
+            request.operation.encode(),
+            self._keys.settled(request.operation)[1],
+            self.mark,
+            request.worker.encode(),
+            b"1" if request.dispatched else b"0",
+            b"%d" % request.amount,
+            b"%d" % request.charged_at_ns,
+            b"%d" % request.lease_until_ns,
+            b"%d" % self.now_ns,
+            request.start_record,
+        ]
+        for line in request.lines:
+            arguments += _stated(line)
+            arguments += (b"", b"") if line.amount is None else (b"%d" % line.amount, line.unit.value.encode())
+        return arguments
+
+    def read(self, reply: Any) -> Verdict:
+        """Granted, or Short with nothing changed."""
+        return _verdict(reply, self.request.operation, self.request.lines, self.request.amount)
+
+
+class Extend(Scripted[Verdict]):
+    """Set more money aside for an open hold. `number` counts the extensions of one hold: asked twice, done once."""
+
+    __slots__ = ("_keys", "_lines", "_operation", "by", "number")
+
+    script = EXTEND
+
+    def __init__(self, keys: Keys, operation: str, number: int, by: Nano, lines: tuple[HoldLine, ...]) -> None:
+        super().__init__()
+        self._keys = keys
+        self._operation = operation
+        self._lines = tuple([line for line in lines if line.amount is None])
+        self.number = number
+        self.by = by
+
+    def keys(self) -> list[bytes]:
+        """See extend.lua."""
+        return [self._keys.hold(self._operation), self._keys.counters, self._keys.windows]
+
+    def arguments(self) -> list[bytes]:
+        """See extend.lua."""
+        arguments = [b"%d" % self.number, b"%d" % self.by]
+        for line in self._lines:
+            arguments += _stated(line)
+        return arguments
+
+    def read(self, reply: Any) -> Verdict:
+        """Granted with the new amount, or Short with nothing changed."""
+        return _verdict(reply, self._operation, self._lines, self.by)
+
+
+class Dispatch(Scripted[None]):
+    """Note that the hold may cost from now on."""
+
+    __slots__ = ("_keys", "_operation", "_record", "_worker")
+
+    script = DISPATCH
+
+    def __init__(self, keys: Keys, operation: str, worker: str, record: bytes | None) -> None:
+        super().__init__()
+        self._keys = keys
+        self._operation = operation
+        self._worker = worker
+        self._record = record
+
+    def keys(self) -> list[bytes]:
+        """See dispatch.lua."""
+        return [self._keys.hold(self._operation), self._keys.owners, self._keys.workers]
+
+    def arguments(self) -> list[bytes]:
+        """See dispatch.lua."""
+        return [self._operation.encode(), self._worker.encode(), self._record or b""]
+
+    def read(self, reply: Any) -> None:
+        """Raises HoldLost when there is no such hold."""
+        if reply != 1:
+            raise HoldLost(self._operation)
+
+
+class Settle(Scripted[Settled]):
+    """End a hold and book what the call cost."""
+
+    __slots__ = ("_cost", "_keys", "_memory_s", "_operation", "_used")
+
+    script = SETTLE
+    droppable = False
+
+    def __init__(self, keys: Keys, operation: str, cost: Nano, used: Mapping[Unit, int], memory_s: int) -> None:
+        super().__init__()
+        self._keys = keys
+        self._operation = operation
+        self._cost = cost
+        self._used = used
+        self._memory_s = memory_s
+
+    def keys(self) -> list[bytes]:
+        """See settle.lua."""
+        keys, operation = self._keys, self._operation
+        return [keys.hold(operation), keys.settled(operation)[0], keys.counters, keys.owners]
+
+    def arguments(self) -> list[bytes]:
+        """See settle.lua."""
+        known_as = self._keys.settled(self._operation)[1]
+        arguments = [self._operation.encode(), known_as, b"%d" % self._cost, b"%d" % self._memory_s]
+        for unit, quantity in self._used.items():
+            arguments += (unit.value.encode(), b"%d" % quantity)
+        return arguments
+
+    def read(self, reply: Any) -> Settled:
+        """Booked once; nothing when there was no hold."""
+        if reply in (b"already", b"unknown"):
+            return Settled(True, ZERO, unknown=reply == b"unknown")
+        return Settled(False, Nano(max(0, self._cost - int(reply))))
+
+
+class Release(Scripted[bool]):
+    """End a hold at no cost; `hold_mark`: only that very hold, and none of that mark may be made later."""
+
+    __slots__ = ("_hold_mark", "_keys", "_mark", "_only_held", "_operation")
+
+    script = RELEASE
+    droppable = False
+
+    def __init__(
+        self, keys: Keys, operation: str, mark: bytes, *, only_held: bool = False, hold_mark: bytes = b""
+    ) -> None:
+        super().__init__()
+        self._keys = keys
+        self._operation = operation
+        self._mark = mark
+        self._only_held = only_held
+        self._hold_mark = hold_mark
+
+    def keys(self) -> list[bytes]:
+        """See release.lua."""
+        keys, operation = self._keys, self._operation
+        return [keys.hold(operation), keys.released(operation), keys.counters, keys.owners]
+
+    def arguments(self) -> list[bytes]:
+        """See release.lua."""
+        only_held = b"1" if self._only_held else b"0"
+        return [self._operation.encode(), only_held, self._mark, self._hold_mark, b"%d" % RELEASED_KEPT_S]
+
+    def read(self, reply: Any) -> bool:
+        """Whether there was one."""
+        return bool(reply == 1)
+
+
+class Renew(Scripted[None]):
+    """Let a worker's holds live longer."""
+
+    __slots__ = ("_keys", "_now_ns", "_until_ns", "_worker")
+
+    script = RENEW
+
+    def __init__(self, keys: Keys, worker: str, until_ns: int, now_ns: int) -> None:
+        super().__init__()
+        self._keys = keys
+        self._worker = worker
+        self._until_ns = until_ns
+        self._now_ns = now_ns
+
+    def keys(self) -> list[bytes]:
+        """See renew.lua."""
+        return [self._keys.workers]
+
+    def arguments(self) -> list[bytes]:
+        """See renew.lua."""
+        return [self._worker.encode(), b"%d" % self._until_ns, b"%d" % self._now_ns]
+
+    def read(self, reply: Any) -> None:
+        """Nothing to know."""
+
+
+def pack(parts: Sequence[bytes]) -> bytes:
+    """A command in Redis's protocol."""
+    return b"".join([b"*%d\r\n" % len(parts), *[b"$%d\r\n%b\r\n" % (len(part), part) for part in parts]])
+
+
+def _stated(line: HoldLine) -> tuple[bytes, bytes, bytes]:
+    return counter_of(line), oldest_of(line), b"%d" % line.limit if line.hard else b""
+
+
+def _verdict(reply: bytes, operation: str, lines: Sequence[HoldLine], amount: Nano) -> Verdict:
+    state, *figures = reply.split()
+    if state == b"lost":
+        raise HoldLost(operation)
+    if state == b"short":
+        line = lines[int(figures[0])]
+        wanted = amount if line.amount is None else Nano(line.amount)
+        return Short(line, Nano(int(figures[1])), Nano(int(figures[2])), wanted)
+    # The script says how the lines stood before; it held the amount only now.
+    more = amount if state == b"held" else None
+    return Granted(Nano(int(figures[0])), balances_of(lines, figures[1:], more))
+
+
+def balances_of(lines: Sequence[HoldLine], figures: Sequence[bytes], more: Nano | None) -> tuple[Balance, ...]:
+    """Spent and held per line; with what has just been held besides, in dollars or the line's own amount."""
+    pairs = zip(lines, figures[::2], figures[1::2], strict=True)
+    return tuple([Balance(line, Nano(int(spent)), Nano(int(held) + _own(line, more))) for line, spent, held in pairs])
+
+
+def _own(line: HoldLine, more: Nano | None) -> int:
+    if more is None:
+        return 0
+    return more if line.amount is None else line.amount
