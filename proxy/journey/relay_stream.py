@@ -7,6 +7,7 @@ from proxy.journey.account import account
 from proxy.journey.answer_headers import answer_headers, stream_headers
 from proxy.journey.bill import Evidence, bill
 from proxy.journey.dispatch import sends_usage_flag
+from proxy.journey.extend import Cover
 from proxy.journey.inflating import inflater_of
 from proxy.journey.patience import Unread
 from proxy.journey.pinger import Pinger
@@ -26,12 +27,14 @@ class Relay:
         self.rooms = rooms
         self.attempt = journey.attempts[-1]
         self.tap = StreamTap(journey.call.endpoint, strip_usage=sends_usage_flag(journey, self.attempt.provider))
+        self.cover = Cover(journey, self.attempt, self.tap.facts, rooms)
         self.inflater = inflater_of(response)
         self.client_gone = False
         self.failure: UpstreamFailed | None = None
         self.left_over = b""
         self.broken = False
         self.stopped = False
+        self.is_cut = False
         self.unread = Unread(self.attempt)
         self._deadline: asyncio.TimerHandle | None = None
         self._drains = False
@@ -59,18 +62,28 @@ class Relay:
 
     async def _forward(self, pinger: Pinger) -> None:
         tap, send, chunk_of = self.tap, self.journey.exchange.send, self.response.chunk
-        inflater = self.inflater
+        inflater, facts, cover = self.inflater, tap.facts, self.cover
         while (chunk := await chunk_of()) is not None:
             self.attempt.response_bytes += len(chunk)
             out = tap.feed(chunk if inflater is None else inflater.feed(chunk))
-            if not self.attempt.first_output_ns and tap.facts.saw_output:
+            if not self.attempt.first_output_ns and facts.saw_output:
                 self.attempt.first_output_ns = self.rooms.clock.monotonic_ns()
             if self.client_gone:
                 self._drained(len(chunk))
             elif out:
                 pinger.touched()
                 await send(out)
+            if facts.output_fifths >= cover.mark and not await cover.reaches():
+                self._cut()
+                return
         self._end_at(None)
+
+    def _cut(self) -> None:
+        """There is no money for more: the upstream is dropped, and half an event of its is not sent on."""
+        self.response.abort()
+        self.is_cut = True
+        self.failure = UpstreamFailed("aborted", "the budget could not cover more", sent=True)
+        self.broken = not self.tap.between_events
 
     def _end_at(self, failure: UpstreamFailed | None) -> None:
         """The upstream has ended, cleanly or not; perhaps in the middle of an event."""
@@ -152,6 +165,9 @@ async def _end(relay: Relay) -> None:
         await account(relay.journey, relay.rooms)
     if relay.broken:
         raise relay.failure or UpstreamFailed("reset", "the stream ended within an event", sent=True)
+    if relay.is_cut:
+        await exchange.finish(relay.cover.cut(relay.tap.kept))
+        return
     who = "Flyball" if relay.stopped else f"The provider {relay.attempt.provider.name!r}"
     message = f"{who} stopped before the answer was complete ({_why(relay)})."
     call = relay.journey.call
@@ -186,6 +202,8 @@ def _note(relay: Relay, attempt: Attempt) -> None:
     elif relay.failure is not None and not facts.terminal:
         attempt.error = "shutting_down" if relay.stopped else relay.failure.kind
     relay.journey.error = attempt.error
+    if relay.is_cut and attempt.outcome is Outcome.TRUNCATED:
+        relay.cover.note()
 
 
 def _evidence(relay: Relay) -> Evidence:

@@ -220,10 +220,10 @@ class StreamTap:
             self.facts.tool_call_count = len(self._calls)
 
     def _deliver(self, text: str) -> None:
-        self._output.add(text)
-        self.facts.output_chars = self._output.chars
-        self.facts.output_fifths = self._output.fifths
-        self.facts.saw_output = True
+        output, facts = self._output, self.facts
+        output.add(text)
+        facts.output_chars, facts.output_fifths = output.chars, output.fifths
+        facts.saw_output = True
 
     def _read_response_event(self, event: bytes, data: bytes) -> None:
         told = read_event(data)
