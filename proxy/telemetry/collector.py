@@ -171,9 +171,9 @@ class Collector:
             await asyncio.to_thread(self._write_report)
 
     def _write_report(self) -> None:
-        self.metrics.spool_bytes = bytes_in(self._spool / SEALED) + bytes_in(self._spool / OPEN)
         fresh = self._spool / f".{METRICS_FILE}"
         try:
+            self.metrics.spool_bytes = bytes_in(self._spool / SEALED) + bytes_in(self._spool / OPEN)
             fresh.write_text(json.dumps(asdict(self.metrics)))
             fresh.replace(self._spool / METRICS_FILE)
         except OSError as why:

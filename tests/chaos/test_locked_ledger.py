@@ -22,6 +22,8 @@ from tests.chaos.scene import balanced_books, chat, sim_config, started, until_n
 from tests.harness.flyball import Flyball
 
 PATIENCE_S: Final = 1.0
+SLACK_S: Final = 1.0
+"""For a machine that is busy with other tests; alone it is a few hundredths."""
 
 
 @pytest.fixture
@@ -64,11 +66,11 @@ def test_a_short_lock_delays_and_a_long_one_is_told(tmp_path: Path, sim: SimServ
 
         for answer in asyncio.run(short_lock()):
             assert answer.status == 200
-            assert 0.3 <= answer.seconds < 0.3 + PATIENCE_S
+            assert 0.3 <= answer.seconds < 0.3 + SLACK_S
         refused, afterwards = asyncio.run(long_lock())
         for answer in refused:
             assert answer.status == 503
-            assert PATIENCE_S - 0.1 < answer.seconds < PATIENCE_S + 0.3
+            assert PATIENCE_S - 0.1 < answer.seconds < PATIENCE_S + SLACK_S
             assert answer.headers["retry-after"] == "1"
             error = json.loads(answer.body)["error"]
             assert (error["code"], error["type"]) == ("dependency_unavailable", "service_unavailable")

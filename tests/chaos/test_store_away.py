@@ -42,7 +42,9 @@ def over(relay: Relay, store: Flyball, sim: SimServer, folder: Path) -> Flyball:
     }
     flyball = started(folder, sim_config(sim.url, workers=2, telemetry=telemetry))
     flyball.home.mkdir(mode=0o700)
-    (flyball.home / "clickhouse-password").write_text(store.secret("clickhouse-password"))
+    password = flyball.home / "clickhouse-password"
+    password.touch(mode=0o600)
+    password.write_text(store.secret("clickhouse-password"))
     return flyball
 
 

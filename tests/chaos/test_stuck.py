@@ -81,6 +81,7 @@ def test_a_spool_that_cannot_be_written_stops_no_call_and_is_told(tmp_path: Path
 
         assert asyncio.run(call("before")).status == 200
         before = balanced_books(flyball, 1)["before"]
+        (collector,) = flyball.pids("collector")
         away = flyball.home / "spool" / "open-away"
         (flyball.home / "spool" / "open").rename(away)
         (flyball.home / "spool" / "open").write_text("no folder")
@@ -92,6 +93,7 @@ def test_a_spool_that_cannot_be_written_stops_no_call_and_is_told(tmp_path: Path
         away.rename(flyball.home / "spool" / "open")
         time.sleep(1.1)  # a folder that failed is tried again after a second
         assert asyncio.run(call("after")).status == 200
+        assert flyball.pids("collector") == [collector]
         rows = {row["run"]: row for row in flyball.wait_for_rows(2)}
         assert rows.keys() == {"before", "after"}
         state = budget(flyball)
