@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from decimal import Decimal
 
 from proxy.budget import BadBudget, spec_of
 from proxy.config.fill import VARIABLE
@@ -25,6 +27,7 @@ def contradictions(settings: FileSettings, tree: Node, environment: Mapping[str,
         *_budgets(settings),
         *_keys(settings, environment),
         *_ceiling(settings),
+        *_negatives(settings),
     ]
     return [f"{place_of(tree, path)}: {path} {what}" for path, what in found]
 
@@ -126,3 +129,13 @@ def _ceiling(settings: FileSettings) -> Iterator[tuple[str, str]]:
             exact_usd(ceiling)
         except NotMoney as error:
             yield "limits.hosted_tools_ceiling_usd", str(error)
+
+
+def _negatives(settings: FileSettings) -> Iterator[tuple[str, str]]:
+    """No limit, time or size means anything below zero; a negative ceiling would even lower what is held."""
+    for name in ("server", "limits", "holds", "telemetry", "metering", "upstream"):
+        part = getattr(settings, name)
+        for each in fields(part):
+            value = getattr(part, each.name)
+            if isinstance(value, int | float | Decimal) and value < 0:
+                yield f"{name}.{each.name}", f"must not be negative; it is {value}"

@@ -142,7 +142,7 @@ class Filler:
         if kind is int:
             return int(node.text.replace("_", ""), 10)
         value = kind(node.text)
-        if kind is Decimal and not value.is_finite():
+        if kind in (Decimal, float) and not Decimal(value).is_finite():
             raise ValueError
         return value
 
