@@ -71,10 +71,12 @@ class WorkerParts:
         await self.reader.close()
 
     def _readiness(self) -> Readiness:
-        ledger = "unsettled" if self.rooms.unsettled else "ok"
-        spool = "dropping" if self.spool.dropped else "ok"
+        """Calls are refused without a ledger, and served without a spool; one that only lost a row earlier is well."""
+        rooms = self.rooms
+        ledger = "unavailable" if rooms.ledger_away else "unsettled" if rooms.unsettled else "ok"
+        spool = "dropping" if self.spool.is_losing else "ok"
         return Readiness(
-            ready=not self.stopping,
+            ready=not self.stopping and not rooms.ledger_away,
             config_generation=self.configured.snapshot.generation,
             dependencies={"ledger": ledger, "spool": spool, "policy": "ok"},
         )

@@ -119,6 +119,7 @@ async def _settle(journey: Journey, rooms: Rooms) -> None:
     except LedgerUnavailable as error:
         log.error("hold not settled yet", extra={"operation": operation, "error": str(error)})
         _settle_later(journey, rooms)
+        rooms.ledger_away = True
         return
     except asyncio.CancelledError:
         # The ledger may still do it; settling twice counts once.

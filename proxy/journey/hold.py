@@ -32,6 +32,7 @@ async def hold(journey: Journey, rooms: Rooms) -> None:
     try:
         verdict = await rooms.ledger.hold(request)
     except LedgerUnavailable as error:
+        rooms.ledger_away = True
         raise ledger_refusal(error) from error
     journey.mark("hold", rooms.clock.monotonic_ns())
     if isinstance(verdict, Granted):

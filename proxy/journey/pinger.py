@@ -28,8 +28,10 @@ class Pinger:
         self._last = self._loop.time()
 
     def stop(self) -> None:
-        """Send no more."""
+        """Send no more; one on its way is called back."""
         self._timer.cancel()
+        if self._sending is not None:
+            self._sending.cancel()
 
     def _look(self) -> None:
         silent_s = self._loop.time() - self._last
@@ -42,4 +44,9 @@ class Pinger:
     def _ping(self) -> None:
         idle = self._sending is None or self._sending.done()
         if idle and self._tap.between_events and not self._exchange.gone():
-            self._sending = self._loop.create_task(self._exchange.send(PING))
+            self._sending = self._loop.create_task(self._send())
+
+    async def _send(self) -> None:
+        # Looked at again: the relay may have begun an event in the turn between.
+        if self._tap.between_events:
+            await self._exchange.send(PING)

@@ -88,3 +88,5 @@ class Rooms:
     unsettled: dict[str, Nano] = field(default_factory=dict)
     """Operations recorded while the ledger was away, with their cost: to be settled when it is back."""
     drains: int = 0
+    ledger_away: bool = False
+    """Whether the ledger has failed a call and not answered since."""

@@ -5,6 +5,7 @@ import contextlib
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ async def _nothing(name: str) -> None:
     return None
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Child:
     """A process of ours. `arguments` makes the command line of an incarnation, `name` says which one lives.
 
@@ -43,6 +44,7 @@ class Child:
     _process: asyncio.subprocess.Process | None = None
     _ending: asyncio.Event = field(default_factory=asyncio.Event)
     _serves: bool = False
+    _is_stale: bool = False
 
     async def keep(self) -> None:
         """Run incarnation after incarnation until `stop`; a crash is logged with its exit status."""
@@ -69,7 +71,15 @@ class Child:
     def signal(self, number: int) -> None:
         """Send a signal to the living incarnation."""
         if self._process is not None and self._process.returncode is None:
-            self._process.send_signal(number)
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(number)
+
+    def reload(self) -> None:
+        """Tell the living incarnation to take a new configuration; one that does not serve yet would die of SIGHUP."""
+        self._is_stale = True
+        if self._serves:
+            self._is_stale = False
+            self.signal(signal.SIGHUP)
 
     async def stop(self, number: int, deadline_s: float) -> bool:
         """End the process and start no other; false when it had to be killed after the deadline."""
@@ -101,7 +111,7 @@ class Child:
             f"--alive-fd={alive_read}",
             f"--ready-fd={ready_write}",
         ]
-        self._serves = False
+        self._serves = self._is_stale = False
         try:
             self._process = await asyncio.create_subprocess_exec(*command, pass_fds=descriptors, start_new_session=True)
         except OSError as error:
@@ -134,5 +144,7 @@ class Child:
                 self._serves = True
                 self.on_ready(json.loads(line))
                 self.ready.set()
+                if self._is_stale:
+                    self.reload()
         finally:
             transport.close()

@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from proxy.core.clock import SystemClock
 from proxy.core.money import NANO_PER_USD, Nano
 from proxy.core.outcome import Outcome
 from proxy.journey.rooms import Counters
 
+SILENT_NS: Final = 10_000_000_000
+"""A worker reports every second; one that has not for so long is dead, or as good as."""
 OPERATIONS: Final = "flyball_operations_total"
 COST: Final = "flyball_cost_usd_total"
 UNPRICED: Final = "flyball_unpriced_requests_total"
@@ -59,14 +62,16 @@ def render(folder: Path) -> str:
     """
     total: Counter[str] = Counter()
     nano = workers = 0
+    now_ns = SystemClock().now_ns()
     for path in sorted(folder.glob("metrics-*.json")):
         try:
             said = json.loads(path.read_text())
+            reported_ns = path.stat().st_mtime_ns
         except (OSError, ValueError):
             continue
         total.update(said["counts"])
         nano += said["nano"]
-        workers += 1
+        workers += now_ns - reported_ns < SILENT_NS
     lines = [f"{name} {count}" for name, count in sorted(total.items())]
     lines.append(f"{COST} {nano // NANO_PER_USD}.{nano % NANO_PER_USD:09d}")
     lines.append(f"flyball_workers {workers}")

@@ -29,7 +29,7 @@ from proxy.telemetry import Spool
 
 TICK_S: Final = 0.5
 CHECKPOINT_S: Final = 1.0
-SWEEP_S: Final = 5.0
+SWEEP_S: Final = 2.0
 READY_S: Final = 60.0
 GRACE_S: Final = 5
 log = logging.getLogger("flyball.supervisor")
@@ -72,9 +72,10 @@ class Supervisor:
                 stores.follow_file(self._config, environment())
                 first_key = stores.keys.first_key(self._config.home)
                 load_or_make_admin_token(self._config.home)
-                ledger = SqliteLedger(stores.state, clock=self._clock, settings=self._config.settings.holds)
+                holds = self._config.settings.holds
+                ledger = SqliteLedger(stores.state, clock=self._clock, settings=holds)
                 spool = Spool(self._folder.spool, new_id("wrk"), settings=self._config.settings.telemetry)
-                sweeper = Sweeper(ledger, self._folder.spool, spool, self._clock)
+                sweeper = Sweeper(ledger, self._folder.spool, spool, self._clock, lease_s=holds.lease_s)
                 if "worker" in self._roles:
                     await sweeper.sweep_all()
                     _forget_counters(self._folder)
@@ -97,15 +98,14 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload.set)
-        keeping = [loop.create_task(child.keep()) for child in self._children]
+        keeping = {child: loop.create_task(child.keep()) for child in self._children}
         duties = [
-            loop.create_task(duty)
-            for duty in (
-                self._watch_file(stores),
-                repeated(lambda: self._checkpoint(stores), CHECKPOINT_S),
-                repeated(lambda: self._sweep(sweeper, spool), SWEEP_S),
-            )
+            loop.create_task(self._watch_file(stores)),
+            loop.create_task(repeated(lambda: self._checkpoint(stores), CHECKPOINT_S)),
         ]
+        if self._workers:
+            # Whoever does not run the workers cannot tell a dead one from a slow one.
+            duties.append(loop.create_task(repeated(lambda: self._sweep(sweeper, spool), SWEEP_S)))
         try:
             await self._until_ready()
             self._publish()
@@ -114,8 +114,8 @@ class Supervisor:
         finally:
             for duty in duties:
                 duty.cancel()
-            clean = await self._end(spool)
-            await asyncio.gather(*keeping, *duties, return_exceptions=True)
+            clean = await self._end(spool, [keeping[worker] for worker in self._workers])
+            await asyncio.gather(*keeping.values(), *duties, return_exceptions=True)
             await ledger.close()
             stores.state.checkpoint()
         return 0 if clean else 1
@@ -232,7 +232,7 @@ class Supervisor:
         log.info("configuration taken", extra={"generation": config.generation})
         for child in self._children:
             if child.role in ("worker", "admin"):
-                child.signal(signal.SIGHUP)
+                child.reload()
 
     async def _checkpoint(self, stores: Stores) -> None:
         await asyncio.to_thread(stores.state.checkpoint)
@@ -262,13 +262,14 @@ class Supervisor:
 
     # ending
 
-    async def _end(self, spool: Spool) -> bool:
+    async def _end(self, spool: Spool, workers: Sequence[asyncio.Task[None]]) -> bool:
         """Workers first, so that streams finish and rows are sealed; then the collector, which ships them."""
         for listener in self._listeners:
             listener.close()  # together with the children's: from then on connections are refused, not left waiting
         shutdown_s = self._config.settings.server.shutdown_s
         flush_s = self._config.settings.telemetry.flush_timeout_s
         clean = await self._stop_roles(("worker", "admin"), shutdown_s + GRACE_S)
+        await asyncio.gather(*workers, return_exceptions=True)  # one that had to be killed is swept, into our spool
         spool.close()
         clean &= await self._stop_roles(("collector", "sim"), flush_s + GRACE_S)
         left = {name: end for name, end in self._folder.endpoints().items() if name not in (*self._endpoints, "pid")}

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from proxy.budget import Lapsed, Ledger
+from proxy.budget import Lapsed, Ledger, LedgerUnavailable
 from proxy.core.clock import Clock, stamp
 from proxy.core.ids import new_id
 from proxy.core.money import ZERO, Nano, to_usd_text
@@ -18,18 +18,23 @@ from proxy.journey.start_record import row_of
 from proxy.telemetry import AttemptRow, SalvagedRows, Spool, Table, abandoned, salvage
 
 EVER: Final = 1 << 62
+NS: Final = 1_000_000_000
+OUR_LEASE: Final = "supervisor"
 log = logging.getLogger("flyball.sweep")
 
 
 class Sweeper:
-    """Ends holds that nobody else will end; lives in the supervisor."""
+    """Ends holds that nobody else will end; lives in the supervisor of the workers, and nowhere else."""
 
-    def __init__(self, ledger: Ledger, spool_folder: Path, own_spool: Spool, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, spool_folder: Path, own_spool: Spool, clock: Clock, *, lease_s: int) -> None:
+        """`lease_s`: how long leases last; workers renew theirs every third of it."""
         self._ledger = ledger
+        self._lease_ns = lease_s * NS
         self._folder = spool_folder
         self._spool = own_spool
         self._clock = clock
         self._lost: set[str] = set()
+        self._silent: dict[str, int] = {}
 
     async def sweep_worker(self, worker: str) -> None:
         """End every hold of a worker that is certainly dead, then let its rows be shipped. May be done again."""
@@ -54,8 +59,20 @@ class Sweeper:
             _seal(worker, salvaged)
 
     async def hanging(self) -> set[str]:
-        """Workers whose leases ran out though nobody saw them die: they must be killed before they are swept."""
-        return {lapsed.worker for lapsed in await self._ledger.lapsed(self._clock.now_ns())}
+        """Workers that do not renew their leases though they could: they must be killed before they are swept.
+
+        While nobody can write to the ledger, or the machine sleeps, everybody's leases run out. So a worker is only
+        taken to hang when half a lease has passed in which we could renew one and it did not.
+        """
+        try:
+            await self._ledger.renew(OUR_LEASE, self._clock.now_ns() + self._lease_ns)
+        except LedgerUnavailable:
+            self._silent.clear()
+            return set()
+        now = self._clock.monotonic_ns()
+        silent = {lapsed.worker for lapsed in await self._ledger.lapsed(self._clock.now_ns())}
+        self._silent = {worker: self._silent.get(worker, now) for worker in silent}
+        return {worker for worker, since in self._silent.items() if now - since >= self._lease_ns // 2}
 
     async def _end(self, lapsed: Lapsed, recorded: Mapping[str, Nano | None]) -> None:
         now, operation = self._clock.now_ns(), lapsed.operation

@@ -29,6 +29,7 @@ STATE_POLL_S: Final = 0.25
 SEAL_POLL_S: Final = 0.25
 REPORT_S: Final = 1.0
 SETTLE_LATE_S: Final = 1.0
+KNOCK_S: Final = 1.0
 LAST_CALLS_S: Final = 3.0
 log = logging.getLogger("flyball.worker")
 
@@ -85,6 +86,7 @@ class Worker:
         return [
             (self._watch_state, STATE_POLL_S),
             (self._renew, self._parts.rooms.holding.lease_s / 3),
+            (self._knock, KNOCK_S),
             (self._seal, SEAL_POLL_S),
             (self._report, REPORT_S),
             (self._settle_now, SETTLE_LATE_S),
@@ -104,7 +106,15 @@ class Worker:
         try:
             await rooms.ledger.renew(self._name, rooms.clock.now_ns() + rooms.holding.lease_s * 1_000_000_000)
         except LedgerUnavailable as error:
+            rooms.ledger_away = True
             log.warning("leases not renewed", extra={"error": str(error)})
+        else:
+            rooms.ledger_away = False
+
+    async def _knock(self) -> None:
+        """Look whether a ledger that was away is back: what is not ready gets no calls to find it out by."""
+        if self._parts.rooms.ledger_away:
+            await self._renew()
 
     async def _seal(self) -> None:
         self._parts.spool.seal_due()

@@ -62,6 +62,8 @@ class Spool:
         self._measure_at_ns = self._complained_ns = self._failed_ns = _NEVER
         self.dropped: Counter[tuple[str, DropReason]] = Counter()
         """Rows lost, by table and reason."""
+        self.is_losing = False
+        """Whether the latest row was lost."""
         self.written = 0
         """Rows written since the start."""
 
@@ -86,6 +88,7 @@ class Spool:
         segment.rows += 1
         self._used += len(line)
         self.written += 1
+        self.is_losing = False
         if table is Table.OPERATIONS:
             segment.unsettled.add(row.operation_id)
         if segment.size >= self._settings.seal_bytes:
@@ -188,6 +191,7 @@ class Spool:
 
     def _drop(self, table: Table, reason: DropReason, why: str) -> None:
         self.dropped[table, reason] += 1
+        self.is_losing = True
         self._complain(f"telemetry rows are being lost: {why}; so far {self.dropped.total()} rows")
 
     def _complain(self, what: str) -> None:

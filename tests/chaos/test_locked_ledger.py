@@ -105,7 +105,7 @@ def test_what_was_answered_while_it_was_locked_is_settled_later(tmp_path: Path, 
         assert stream.body.endswith(b"data: [DONE]\n\n")
         # The stream owes nothing to the ledger any more; a whole answer waits for it no longer than its patience.
         assert whole.seconds < 1.5 + PATIENCE_S
-        assert ready["dependencies"]["ledger"] == "unsettled", ready
+        assert (ready["status"], ready["dependencies"]["ledger"]) == ("not_ready", "unavailable")
         assert until_nothing_is_held(flyball) < 2.5
         rows = balanced_books(flyball, 2)
         assert {row["outcome"] for row in rows.values()} == {"ok"}
