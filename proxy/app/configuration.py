@@ -36,8 +36,10 @@ class Configured:
         self.snapshot = self._make(config, load_book(config.settings.prices))
 
     def reload_state(self) -> None:
-        """Take keys and budgets from the state file anew."""
-        self.snapshot = replace(self.snapshot, keyring=self._stores.keys.load(), budgets=self._stores.budgets.load())
+        """Take keys and budgets from the state file anew; never beside `reload_file`: one would undo the other."""
+        keyring, budgets = self._stores.keys.load(), self._stores.budgets.load()
+        # What rows begin with says what keys were: whose they are, what they cost to whom.
+        self.snapshot = replace(self.snapshot, keyring=keyring, budgets=budgets, row_beginnings={})
 
     def reload_file(self, config: Config) -> None:
         """Take providers, routes and prices from a new configuration."""
