@@ -50,7 +50,7 @@ def owner_of(scope: str) -> tuple[str, str | None]:
         Refusal: INVALID_REQUEST when the text is not a scope.
     """
     kind, _, path = scope.partition(":")
-    parts = path.split("/", 1) if kind == "tag" else path.split("/")
+    parts = path.split("/", 1) if kind in ("user", "agent", "run", "tag") else path.split("/")
     wanted = {"org": 1, "team": 2, "key": 3, "user": 2, "agent": 2, "run": 2, "tag": 2}.get(kind)
     if wanted != len(parts) or not all(parts):
         rule = "a scope is written like org:acme, team:acme/support or key:acme/support/bot"

@@ -5,7 +5,7 @@ The examples stand in the order in which they work on a fresh server that knows 
 
 from typing import Final
 
-from proxy.admin.desks.budgets import delete_budget, get_budget, list_budgets, put_budget
+from proxy.admin.desks.budgets import delete_budget, get_budget, list_budgets, list_each, put_budget
 from proxy.admin.desks.keys import (
     change_key,
     create_key,
@@ -39,7 +39,7 @@ from proxy.admin.desks.tenants import (
 )
 from proxy.admin.roles import Permission as May
 from proxy.admin.route import Example, Route
-from proxy.admin.shapes.budgets import Budget, BudgetBody, BudgetQuery
+from proxy.admin.shapes.budgets import Budget, BudgetBody, BudgetOfQuery, BudgetQuery, EachQuery
 from proxy.admin.shapes.common import Deleted, Listing, PageQuery, TenantPageQuery
 from proxy.admin.shapes.operations import Explained, Operation, OperationQuery
 from proxy.admin.shapes.people import (
@@ -256,7 +256,18 @@ ROUTES: Final = (
         path="/budgets/{budget}",
         permission=May.READ_BUDGETS,
         handler=get_budget,
+        query=BudgetOfQuery,
         answer=Budget,
+        example=Example(path=_BUDGET),
+    ),
+    Route(
+        method="GET",
+        path="/budgets/{budget}/each",
+        permission=May.READ_BUDGETS,
+        handler=list_each,
+        query=EachQuery,
+        answer=Listing[Budget],
+        row=Budget,
         example=Example(path=_BUDGET),
     ),
     Route(

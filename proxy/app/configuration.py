@@ -4,6 +4,7 @@ import os
 from dataclasses import replace
 
 from proxy.app.stores import Stores
+from proxy.budget import BudgetCatalog
 from proxy.config import Config
 from proxy.journey.rooms import Snapshot
 from proxy.pricing import PriceBook, load_book
@@ -37,7 +38,7 @@ class Configured:
 
     def reload_state(self) -> None:
         """Take keys and budgets from the state file anew; never beside `reload_file`: one would undo the other."""
-        keyring, budgets = self._stores.keys.load(), self._stores.budgets.load()
+        keyring, budgets = self._stores.keys.load(), self._budgets(self.config)
         # What rows begin with says what keys were: whose they are, what they cost to whom.
         self.snapshot = replace(self.snapshot, keyring=keyring, budgets=budgets, row_beginnings={})
 
@@ -46,12 +47,15 @@ class Configured:
         self.snapshot = self._make(config, load_book(config.settings.prices))
         self.config = config
 
+    def _budgets(self, config: Config) -> BudgetCatalog:
+        return self._stores.budgets.load(distinct_scopes_per_key=config.settings.holds.distinct_scopes_per_key)
+
     def _make(self, config: Config, prices: PriceBook) -> Snapshot:
         settings = config.settings
         return Snapshot(
             generation=config.generation,
             keyring=self._stores.keys.load(),
-            budgets=self._stores.budgets.load(),
+            budgets=self._budgets(config),
             router=Router(settings.routes),
             providers={name: Provider.of(name, each) for name, each in settings.providers.items()},
             prices=prices,

@@ -15,6 +15,9 @@ from proxy.budget.ledger import Lapsed as Lapsed
 from proxy.budget.ledger import Settled as Settled
 from proxy.budget.ledger import Short as Short
 from proxy.budget.ledger import Unit as Unit
+from proxy.budget.scopes import CLAIMED as CLAIMED
+from proxy.budget.scopes import family_of as family_of
+from proxy.budget.scopes import kind_of as kind_of
 from proxy.budget.settings import BudgetEntry, BudgetSettings
 from proxy.budget.spec import BadBudget as BadBudget
 from proxy.budget.spec import BudgetSpec as BudgetSpec
@@ -25,8 +28,8 @@ from proxy.budget.spec import limit_of as limit_of
 from proxy.budget.spec import spec_of as spec_of
 from proxy.budget.spec import token_kind as token_kind
 from proxy.budget.sqlite import SqliteLedger as SqliteLedger
+from proxy.budget.standing import BudgetState as BudgetState
 from proxy.budget.store import BudgetConflict as BudgetConflict
-from proxy.budget.store import BudgetState as BudgetState
 from proxy.budget.store import BudgetStore
 from proxy.budget.told import WORDS as WORDS
 from proxy.budget.told import figures as figures

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from proxy.budget.clock_windows import length_text, oldest_counted
+from proxy.budget.scopes import is_pattern
 from proxy.budget.spec import BudgetSpec
 from proxy.budget.windows import Window, WindowKind, window_at
 
@@ -24,6 +25,19 @@ class Budget(BudgetSpec):
     def org(self) -> str:
         """The org that its scope lies in."""
         return self.scope.partition(":")[2].partition("/")[0]
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether every scope of a kind has it for itself."""
+        return is_pattern(self.scope)
+
+    def counter_of(self, scope: str) -> str:
+        """What the ledger knows it by, for its scope or for one that its pattern stands for."""
+        return f"{self.id}/{scope}" if self.is_pattern else self.id
+
+    def scope_of(self, counter: str) -> str:
+        """The scope that such a counter is of."""
+        return counter.partition("/")[2] or self.scope
 
     @property
     def length(self) -> str:

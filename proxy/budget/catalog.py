@@ -1,30 +1,72 @@
 """What budgets there are, and which of them a call falls under now."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from proxy.budget.budget import Budget
 from proxy.budget.ledger import HoldLine
-from proxy.budget.meters import Meter
+from proxy.budget.meters import Meter, MeterOfEach
+from proxy.budget.scopes import CLAIMED, OTHER, family_of, kind_of
+from proxy.budget.seen import ScopesSeen
+from proxy.budget.settings import BudgetSettings
 
 
 class BudgetCatalog:
-    """All budgets at one generation; never changed, replaced as a whole."""
+    """All budgets at one generation; never changed, replaced as a whole.
 
-    def __init__(self, budgets: Iterable[Budget] = ()) -> None:
+    `claimed` are, by org, the kinds of scope beyond org, team and key that its budgets name: a call's other scopes
+    need not be made up at all.
+    """
+
+    def __init__(self, budgets: Iterable[Budget] = (), seen: ScopesSeen | None = None) -> None:
         self.budgets: Final = tuple(budgets)
+        self._seen = seen or ScopesSeen(BudgetSettings().distinct_scopes_per_key)
         by_scope: dict[str, list[Meter]] = {}
+        by_family: dict[str, list[MeterOfEach]] = {}
         for budget in self.budgets:
-            by_scope.setdefault(budget.scope, []).append(Meter(budget))
+            if budget.is_pattern:
+                by_family.setdefault(family_of(budget.scope), []).append(MeterOfEach(budget))
+            else:
+                by_scope.setdefault(budget.scope, []).append(Meter(budget))
         self._by_scope = {scope: tuple(meters) for scope, meters in by_scope.items()}
+        self._by_family = {family: tuple(meters) for family, meters in by_family.items()}
+        self.claimed: Final = _claimed(self.budgets)
 
-    def lines_for(self, scopes: Sequence[str], at_ns: int) -> tuple[HoldLine, ...]:
+    def lines_for(
+        self, scopes: Sequence[str], at_ns: int, *, model: str | None = None, key: str = ""
+    ) -> tuple[HoldLine, ...]:
         """What a call under those scopes must fit under if it is charged at that time; in the order of the scopes.
 
-        Lines that count tokens still want to be `fitted` to the call's estimate.
+        `model` is what the call asks for (None: every model's budgets), `key` whose call it is. Lines that count
+        tokens still want to be `fitted` to the call's estimate.
         """
         lines = []
         for scope in scopes:
             for meter in self._by_scope.get(scope, ()):
-                lines.append(meter.line_at(at_ns))
+                if not meter.models or meter.counts(model):
+                    lines.append(meter.line_at(at_ns))
+        if self._by_family:
+            for scope in scopes:
+                for each in self._by_family.get(family_of(scope), ()):
+                    if each.meter.counts(model) and not self._has_own(scope, each.budget, model):
+                        lines.append(each.line_at(self._counted_as(scope, key, at_ns), at_ns))
         return tuple(lines)
+
+    def _has_own(self, scope: str, default: Budget, model: str | None) -> bool:
+        """Whether a budget of the scope's own counts the same of this call: it stands in the default's place."""
+        own = self._by_scope.get(scope, ())
+        return any(meter.budget.unit is default.unit and meter.counts(model) for meter in own)
+
+    def _counted_as(self, scope: str, key: str, at_ns: int) -> str:
+        family = family_of(scope)
+        if kind_of(scope) not in CLAIMED or self._seen.admits(key, family, scope, at_ns):
+            return scope
+        return family + OTHER
+
+
+def _claimed(budgets: Iterable[Budget]) -> Mapping[str, frozenset[str]]:
+    kinds: dict[str, set[str]] = {}
+    for budget in budgets:
+        if kind_of(budget.scope) in CLAIMED:
+            kinds.setdefault(budget.org, set()).add(kind_of(budget.scope))
+    return {org: frozenset(found) for org, found in kinds.items()}

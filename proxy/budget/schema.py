@@ -61,4 +61,6 @@ STEPS: Final = (
     """,
     # What a budget counts (the words of Unit); its limit is in nano-dollars or in whole ones of these.
     "ALTER TABLE budgets ADD COLUMN unit TEXT NOT NULL DEFAULT 'usd';",
+    # Patterns of the models it counts, as a JSON list; empty counts all.
+    "ALTER TABLE budgets ADD COLUMN models TEXT NOT NULL DEFAULT '[]';",
 )

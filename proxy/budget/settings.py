@@ -40,6 +40,13 @@ class BudgetSettings:
         default=86_400,
         metadata={"doc": "Seconds for which a settled operation is remembered, so that settling twice counts once."},
     )
+    distinct_scopes_per_key: int = field(
+        default=100_000,
+        metadata={
+            "doc": "End users, runs, agents or values of one tag that one key may name per day and worker and have "
+            "counted each for itself by a budget for `*`; all that come later share one counter, `(other)`."
+        },
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +54,13 @@ class BudgetEntry:
     """One entry of `budgets` in flyball.yaml; the admin API takes the same words."""
 
     name: str = field(metadata={"doc": "What the budget is called; unique among all budgets."})
-    scope: str = field(metadata={"doc": "Who it is for: org:acme, team:acme/support or key:acme/support/bot."})
+    scope: str = field(
+        metadata={
+            "doc": "Who it is for: org:acme, team:acme/support, key:acme/support/bot, agent:acme/a, user:acme/u1, "
+            "run:acme/r or tag:acme/k=v. A `*` as the last name (user:acme/*) gives every one of them such a budget of "
+            "its own; one that has its own budget of the same unit is not counted there."
+        }
+    )
     limit_usd: Decimal | None = field(
         default=None,
         metadata={
@@ -78,4 +91,8 @@ class BudgetEntry:
     opening_spent_usd: Decimal = field(
         default=Decimal(0),
         metadata={"doc": "Dollars already spent, before Flyball, in the window in which this is first said."},
+    )
+    models: tuple[str, ...] = field(
+        default=(),
+        metadata={"doc": "Patterns such as gpt-*; only calls that ask for such a model are counted. Empty counts all."},
     )

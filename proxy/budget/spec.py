@@ -7,15 +7,20 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from proxy.budget.clock_windows import length_of
 from proxy.budget.ledger import Unit
+from proxy.budget.scopes import is_pattern, is_scope
 from proxy.budget.settings import BudgetEntry
 from proxy.budget.windows import WindowKind, zone_of
 from proxy.core.money import ZERO, Nano, NotMoney, exact_usd
 
 TokenKind: TypeAlias = Literal["total", "input", "output"]
 
-_SCOPE: Final = re.compile(r"org:[^/\s]+|team:[^/\s]+/[^/\s]+|key:[^/\s]+/[^/\s]+/[^/\s]+")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}")
 _MOST: Final = 10**18
+_LONGEST_PATTERN: Final = 200
+_SCOPES: Final = (
+    "org:acme, team:acme/support, key:acme/support/bot, agent:acme/a, user:acme/u1, run:acme/r, tag:acme/k=v, "
+    "or * in the place of the last name"
+)
 TOKEN_UNITS: Final[dict[TokenKind, Unit]] = {
     "total": Unit.TOKENS,
     "input": Unit.INPUT_TOKENS,
@@ -52,7 +57,7 @@ class BudgetSpec:
 
     `limit` is in nano-dollars, or in whole units where `unit` says so. `opening_spent` are nano-dollars spent before
     Flyball, in the window in which they are first said. `length_s` is how long a rolling window is, and 0 for every
-    other.
+    other. `models` are glob patterns of the model names asked for: only such calls are counted; empty counts all.
 
     Raises:
         BadBudget: bad name, scope, limit, window, timezone or amount.
@@ -67,12 +72,15 @@ class BudgetSpec:
     timezone: str = "UTC"
     hard: bool = True
     opening_spent: Nano = ZERO
+    models: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise BadBudget("name", f"{self.name!r} is no name: 1 to 128 letters, digits or . _ : @ -")
-        if not _SCOPE.fullmatch(self.scope):
-            raise BadBudget("scope", f"{self.scope!r} is no scope: org:acme, team:acme/support or key:acme/support/bot")
+        if not is_scope(self.scope):
+            raise BadBudget("scope", f"{self.scope!r} is no scope: {_SCOPES}")
+        if not all(0 < len(pattern) <= _LONGEST_PATTERN for pattern in self.models):
+            raise BadBudget("models", f"a model pattern of {self.name} has 1 to {_LONGEST_PATTERN} characters")
         self._check_amounts()
         if (self.window is WindowKind.ROLLING) != bool(self.length_s):
             raise BadBudget("length", f"a rolling window needs a length, and no other one has any ({self.name})")
@@ -87,6 +95,8 @@ class BudgetSpec:
             raise BadBudget(LIMIT_FIELDS[self.unit], f"the limit of {self.name} must be between 0 and {most}")
         if not 0 <= self.opening_spent <= _MOST:
             raise BadBudget("opening_spent_usd", f"the opening spend of {self.name} must not be negative or absurd")
+        if self.opening_spent and is_pattern(self.scope):
+            raise BadBudget("opening_spent_usd", f"{self.name} is for many scopes, so none can have spent before")
         if self.opening_spent and self.unit is not Unit.USD:
             raise BadBudget("opening_spent_usd", f"{self.name} does not count dollars, so none were spent of it")
 
@@ -108,6 +118,7 @@ def spec_of(entry: BudgetEntry) -> BudgetSpec:
         timezone=entry.timezone,
         hard=entry.hard,
         opening_spent=_money("opening_spent_usd", entry.opening_spent_usd),
+        models=tuple(entry.models),
     )
 
 

@@ -1,35 +1,40 @@
 """Budgets in the state file: made by flyball.yaml or by the admin API, never by both."""
 
+import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Final, Literal, NamedTuple
 
 from proxy.budget.budget import Budget, ManagedBy
 from proxy.budget.catalog import BudgetCatalog
 from proxy.budget.ledger import Unit
 from proxy.budget.schema import STEPS
-from proxy.budget.settings import BudgetEntry
+from proxy.budget.seen import ScopesSeen
+from proxy.budget.settings import BudgetEntry, BudgetSettings
 from proxy.budget.spec import BadBudget, BudgetSpec, spec_of
+from proxy.budget.standing import BudgetState, state_of, states_of_each
 from proxy.budget.windows import WindowKind
 from proxy.core.clock import Clock, SystemClock
 from proxy.core.ids import new_id
 from proxy.core.money import Nano
 from proxy.state import StateFile, migrate
 
-_COLUMNS: Final = "id, name, scope, window, timezone, limit_nano, hard, managed_by, opening_nano, length_s, unit"
+_COLUMNS: Final = (
+    "id, name, scope, window, timezone, limit_nano, hard, managed_by, opening_nano, length_s, unit, models"
+)
 _ALL: Final = f"SELECT {_COLUMNS} FROM budgets WHERE retired = 0 ORDER BY name"  # noqa: S608 - a constant
 _NAMED: Final = f"SELECT {_COLUMNS} FROM budgets WHERE name = ?"  # noqa: S608 - a constant
 _RETIRED: Final = "SELECT 1 FROM budgets WHERE name = ? AND retired = 1"
 _PUT: Final = """INSERT OR REPLACE INTO budgets
-    (id, name, scope, window, timezone, limit_nano, hard, managed_by, opening_nano, length_s, unit,
+    (id, name, scope, window, timezone, limit_nano, hard, managed_by, opening_nano, length_s, unit, models,
      opening_window, retired)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"""
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"""
 _OPENING_WINDOW: Final = "SELECT opening_window FROM budgets WHERE id = ?"
 _OPEN_COUNTER: Final = """INSERT INTO counters (budget, window, opening) VALUES (?, ?, ?)
     ON CONFLICT (budget, window) DO UPDATE SET opening = excluded.opening"""
-_COUNTED: Final = """SELECT coalesce(sum(opening + spent), 0), coalesce(sum(held), 0), coalesce(sum(overrun), 0)
-    FROM counters WHERE budget = ? AND window >= ? AND window <= ?"""
+# "0" is the sign after "/": the counters of all scopes that a pattern stands for.
+_ERASE_COUNTERS: Final = "DELETE FROM counters WHERE budget = ?1 OR (budget > ?1 || '/' AND budget < ?1 || '0')"
 
 _SPEC_FIELDS: Final = tuple(field.name for field in fields(BudgetSpec))
 
@@ -40,20 +45,6 @@ class BudgetConflict(Exception):
     def __init__(self, code: Literal["managed_by_file", "name_in_both"], message: str) -> None:
         super().__init__(message)
         self.code = code
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BudgetState:
-    """Where a budget stands now: the numbers a refusal shows, in its unit; `remaining` is never negative."""
-
-    budget: Budget
-    window: str
-    limit: Nano
-    spent: Nano
-    held: Nano
-    overrun: Nano
-    remaining: Nano
-    resets_at_ns: int | None
 
 
 class FileSync(NamedTuple):
@@ -70,6 +61,7 @@ class BudgetStore:
     def __init__(self, state: StateFile, *, clock: Clock | None = None) -> None:
         self._state = state
         self._clock = clock or SystemClock()
+        self._seen = ScopesSeen(BudgetSettings().distinct_scopes_per_key)
         connection = state.connect()
         try:
             migrate(connection, "budget", STEPS)
@@ -119,16 +111,28 @@ class BudgetStore:
             self._erase(connection, known)
         return True
 
-    def load(self) -> BudgetCatalog:
-        """A snapshot for the workers."""
-        return BudgetCatalog(self.list())
+    def load(self, *, distinct_scopes_per_key: int | None = None) -> BudgetCatalog:
+        """A snapshot for the workers; it remembers which scopes the ones before it have seen."""
+        if distinct_scopes_per_key is not None:
+            self._seen.most = distinct_scopes_per_key
+        return BudgetCatalog(self.list(), self._seen)
 
     def states(self, budgets: Sequence[Budget] | None = None) -> tuple[BudgetState, ...]:
         """Where budgets stand now; all of them, or those given."""
         now = self._clock.now_ns()
         wanted = self.list() if budgets is None else budgets
         with self._state.read() as connection:
-            return tuple(_state(connection, budget, now) for budget in wanted)
+            return tuple(state_of(connection, budget, now) for budget in wanted)
+
+    def state_for(self, budget: Budget, scope: str) -> BudgetState:
+        """Where a budget whose scope is a pattern stands for one that it stands for."""
+        with self._state.read() as connection:
+            return state_of(connection, budget, self._clock.now_ns(), scope)
+
+    def states_of_each(self, budget: Budget, most: int) -> tuple[BudgetState, ...]:
+        """Where those stand that a budget's pattern stands for and that have counted, the fullest first."""
+        with self._state.read() as connection:
+            return states_of_each(connection, budget, self._clock.now_ns(), most)
 
     def sync_from_file(self, entries: Sequence[BudgetEntry]) -> FileSync:
         """Let the file's budgets be exactly these; touches nothing, and bumps nothing, if they are already.
@@ -176,7 +180,7 @@ class BudgetStore:
         return now
 
     def _erase(self, connection: sqlite3.Connection, budget: Budget) -> None:
-        connection.execute("DELETE FROM counters WHERE budget = ?", (budget.id,))
+        connection.execute(_ERASE_COUNTERS, (budget.id,))
         connection.execute("DELETE FROM budgets WHERE id = ?", (budget.id,))
 
 
@@ -228,11 +232,12 @@ def _row(budget: Budget) -> tuple[object, ...]:
         budget.opening_spent,
         budget.length_s,
         budget.unit.value,
+        json.dumps(budget.models),
     )
 
 
-def _budget(row: tuple[str, str, str, str, str, int, int, ManagedBy, int, int, str]) -> Budget:
-    number, name, scope, window, timezone, limit, hard, managed_by, opening, length_s, unit = row
+def _budget(row: tuple[str, str, str, str, str, int, int, ManagedBy, int, int, str, str]) -> Budget:
+    number, name, scope, window, timezone, limit, hard, managed_by, opening, length_s, unit, models = row
     return Budget(
         id=number,
         name=name,
@@ -245,20 +250,5 @@ def _budget(row: tuple[str, str, str, str, str, int, int, ManagedBy, int, int, s
         opening_spent=Nano(opening),
         length_s=length_s,
         unit=Unit(unit),
-    )
-
-
-def _state(connection: sqlite3.Connection, budget: Budget, now_ns: int) -> BudgetState:
-    window = budget.window_at(now_ns)
-    oldest = budget.counted_from(window) or window.name
-    spent, held, overrun = connection.execute(_COUNTED, (budget.id, oldest, window.name)).fetchone()
-    return BudgetState(
-        budget=budget,
-        window=window.name,
-        limit=budget.limit,
-        spent=Nano(spent),
-        held=Nano(held),
-        overrun=Nano(overrun),
-        remaining=Nano(max(0, budget.limit - spent - held)),
-        resets_at_ns=window.ends_ns,
+        models=tuple(json.loads(models)),
     )

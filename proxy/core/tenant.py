@@ -41,3 +41,23 @@ def team_scope(org: str, team: str) -> str:
 def key_scope(org: str, team: str, key: str) -> str:
     """`key:acme/support/bot`."""
     return f"key:{org}/{team}/{key}"
+
+
+def agent_scope(org: str, agent: str) -> str:
+    """`agent:acme/triage`."""
+    return f"agent:{org}/{agent}"
+
+
+def user_scope(org: str, user: str) -> str:
+    """`user:acme/u1`."""
+    return f"user:{org}/{user}"
+
+
+def run_scope(org: str, run: str) -> str:
+    """`run:acme/r`."""
+    return f"run:{org}/{run}"
+
+
+def tag_scope(org: str, key: str, value: str) -> str:
+    """`tag:acme/env=prod`."""
+    return f"tag:{org}/{key}={value}"

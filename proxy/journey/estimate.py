@@ -1,6 +1,6 @@
 """estimate: the worst case this call could cost, so that it can be held before a token is bought."""
 
-from proxy.budget import BudgetSettings, Unit
+from proxy.budget import BudgetSettings, HoldLine, Unit
 from proxy.core.money import ZERO, Nano, exact_usd, to_usd_text
 from proxy.core.refusal import Refusal, Refused
 from proxy.journey.rooms import JourneySettings, Rooms
@@ -25,7 +25,7 @@ async def estimate(journey: Journey, rooms: Rooms) -> None:
             INVALID_REQUEST where it is more than can be accounted for.
     """
     call, facts = journey.call, journey.request
-    journey.lines = journey.snapshot.budgets.lines_for(journey.principal.scopes, call.arrived_ns)
+    journey.lines = lines_of(journey)
     candidates = journey.resolution.candidates if journey.resolution else ()
     for candidate in candidates:
         journey.prices[candidate] = find_price(journey, candidate)
@@ -49,6 +49,14 @@ def _bounded(worst: Estimate) -> Estimate:
             facts={"wanted_usd": to_usd_text(worst.amount)},
         )
     return worst
+
+
+def lines_of(journey: Journey) -> tuple[HoldLine, ...]:
+    """The budgets that the call falls under, by its key and by what it claims to belong to."""
+    budgets, principal = journey.snapshot.budgets, journey.principal
+    kinds = budgets.claimed.get(principal.org)
+    scopes = (*principal.scopes, *journey.claims.scopes(principal.org, kinds)) if kinds else principal.scopes
+    return budgets.lines_for(scopes, journey.call.arrived_ns, model=journey.request.model, key=principal.key_id)
 
 
 def find_price(journey: Journey, candidate: Candidate) -> Price | None:

@@ -1,13 +1,13 @@
 """What a client says about a call: its run, step, agent, user and tags (DESIGN §3). Attribution, never authority."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote
 
 from proxy.core.refusal import Refusal, Refused
-from proxy.core.tenant import Principal
+from proxy.core.tenant import Principal, agent_scope, run_scope, tag_scope, user_scope
 
 MAX_TAGS: Final = 16
 MAX_KEY_BYTES: Final = 64
@@ -31,6 +31,19 @@ class Claims:
     agent: str = ""
     end_user: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    def scopes(self, org: str, kinds: Collection[str]) -> list[str]:
+        """The scopes that the call falls under beside its key's, of those kinds; none for what it does not claim."""
+        scopes = []
+        if self.agent and "agent" in kinds:
+            scopes.append(agent_scope(org, self.agent))
+        if self.end_user and "user" in kinds:
+            scopes.append(user_scope(org, self.end_user))
+        if self.run and "run" in kinds:
+            scopes.append(run_scope(org, self.run))
+        if "tag" in kinds:
+            scopes += [tag_scope(org, key, value) for key, value in self.tags.items()]
+        return scopes
 
 
 def read_claims(

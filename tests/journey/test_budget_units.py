@@ -1,7 +1,6 @@
 """Budgets that count tokens or requests, over the wire: what is counted, what is refused, and the same numbers told."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -27,7 +26,8 @@ tenants:
 budgets:
   - {name: talked, scope: "key:acme/t/talker", window: total, limit_tokens: 200}
   - {name: called, scope: "key:acme/t/caller", window: total, limit_requests: 2}
-  - {name: wanted, scope: "key:acme/t/loose", window: rolling, length: 24h, limit_tokens: 1, tokens: output, hard: false}
+  - {name: wanted, scope: "key:acme/t/loose", window: rolling, length: 24h, tokens: output, limit_tokens: 1,
+     hard: false}
 """
 KEYS = {name.upper(): f"fb-test-key-of-{name}-0123456789" for name in ("talker", "caller", "loose")}
 

@@ -26,7 +26,15 @@ def budget_list(budgets: Sequence[BudgetSeen], now: datetime) -> Html:
 def _budget(one: BudgetSeen, now: datetime) -> Html:
     return el(
         "li",
-        el("div", el("b", one.name), el("span", one.scope, class_="chip"), _kind(one), class_="budget-name"),
+        el(
+            "div",
+            el("b", one.name),
+            el("span", one.scope, class_="chip"),
+            _kind(one),
+            _models(one),
+            class_="budget-name",
+        ),
+        _fullest(one),
         _bar(one),
         el(
             "p",
@@ -44,6 +52,18 @@ def _budget(one: BudgetSeen, now: datetime) -> Html:
 
 def _kind(one: BudgetSeen) -> Html | None:
     return None if one.hard else el("span", "soft", class_="chip")
+
+
+def _models(one: BudgetSeen) -> Html | None:
+    return el("span", ", ".join(one.models), class_="chip") if one.models else None
+
+
+def _fullest(one: BudgetSeen) -> Html | None:
+    """Whose numbers these are, where many have such a budget."""
+    if one.counted_scopes == 0:
+        return None
+    others = f", the fullest of {one.counted_scopes:,}" if one.counted_scopes > 1 else ""
+    return el("p", f"{one.counted_scope}{others}", class_="muted")
 
 
 def _held(one: BudgetSeen) -> Html | None:

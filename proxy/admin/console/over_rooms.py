@@ -19,7 +19,7 @@ from proxy.admin.console.readings import (
     Sum,
 )
 from proxy.admin.rooms import SpendReader as RowReader
-from proxy.budget import BudgetState, BudgetStore
+from proxy.budget import CLAIMED, BudgetState, BudgetStore, kind_of
 from proxy.core.clock import utc
 from proxy.core.money import ZERO, Nano
 from proxy.core.usage import INPUT_BUCKETS, OUTPUT_BUCKETS, Bucket
@@ -131,7 +131,7 @@ class StoreBudgets:
         return await asyncio.to_thread(self._live, org, team)
 
     def _live(self, org: str | None, team: str | None) -> list[BudgetSeen]:
-        budgets = [one for one in self._store.list(org) if team is None or _team(one.scope) in ("", team)]
+        budgets = [one for one in self._store.list(org) if team is None or _is_told_to(team, one.scope)]
         return [_budget(state) for state in self._store.states(budgets)]
 
 
@@ -196,6 +196,11 @@ def _team(scope: str) -> str:
     return parts[1] if scope.startswith(("team:", "key:")) and len(parts) > 1 else ""
 
 
+def _is_told_to(team: str, scope: str) -> bool:
+    """Whether a team is told of a budget: its own, its keys' and the org's; users and runs may be another team's."""
+    return kind_of(scope) not in CLAIMED and _team(scope) in ("", team)
+
+
 def _budget(state: BudgetState) -> BudgetSeen:
     return BudgetSeen(
         name=state.budget.name,
@@ -203,6 +208,9 @@ def _budget(state: BudgetState) -> BudgetSeen:
         window=state.window,
         hard=state.budget.hard,
         unit=state.budget.unit,
+        counted_scope=state.scope if state.budget.is_pattern else "",
+        counted_scopes=state.scopes if state.budget.is_pattern else 0,
+        models=state.budget.models,
         limit=state.limit,
         spent=state.spent,
         held=state.held,

@@ -171,13 +171,19 @@ class RecentAsked:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BudgetSeen:
-    """A budget and how it stands now; `resets_at` None never resets."""
+    """A budget and how it stands now; `resets_at` None never resets.
+
+    One for every scope of a kind stands as `counted_scope` does, the fullest of `counted_scopes`.
+    """
 
     name: str
     scope: str
     window: str
     hard: bool
     unit: Unit = Unit.USD
+    counted_scope: str = ""
+    counted_scopes: int = 0
+    models: Sequence[str] = ()
     limit: Nano
     spent: Nano
     held: Nano

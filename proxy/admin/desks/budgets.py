@@ -13,9 +13,9 @@ from proxy.admin.call import Answer, Call
 from proxy.admin.checking import refused
 from proxy.admin.faults import Fault, Problem, Refusal
 from proxy.admin.paging import listing, place_of
-from proxy.admin.shapes.budgets import BudgetBody, BudgetQuery, show_budget
-from proxy.admin.shapes.common import Deleted
-from proxy.budget import BadBudget, BudgetSpec, BudgetState, Limit, Unit, length_read, limit_of
+from proxy.admin.shapes.budgets import BudgetBody, BudgetOfQuery, BudgetQuery, EachQuery, show_budget
+from proxy.admin.shapes.common import Deleted, Listing
+from proxy.budget import BadBudget, BudgetSpec, BudgetState, Limit, Unit, family_of, length_read, limit_of
 from proxy.budget import Budget as StoredBudget
 from proxy.core.money import Nano, NotMoney, exact_usd
 
@@ -38,8 +38,22 @@ def list_budgets(call: Call) -> Answer:
 
 
 def get_budget(call: Call) -> Answer:
-    """One budget and how it stands now."""
-    return _answer(_state(call, _seen(call)))
+    """One budget and how it stands now; one for `*` as its fullest scope stands, or the one that is asked for."""
+    budget, scope = _seen(call), call.query(BudgetOfQuery).scope
+    if scope is None or scope == budget.scope:
+        return _answer(_state(call, budget))
+    if not budget.is_pattern or family_of(scope) != family_of(budget.scope):
+        raise Refusal(Fault.NOT_FOUND, f"The budget {budget.name} is not for {scope}.", param="scope")
+    return _answer(call.rooms.budget_store.state_for(budget, scope))
+
+
+def list_each(call: Call) -> Answer:
+    """Every counter of a budget: of one for `*`, those that have counted in this window, the fullest first."""
+    budget, limit = _seen(call), call.query(EachQuery).limit
+    store = call.rooms.budget_store
+    states = store.states_of_each(budget, limit + 1) if budget.is_pattern else store.states([budget])
+    shown = tuple(show_budget(state) for state in states[:limit])
+    return Answer(Listing(data=shown, has_more=len(states) > limit, next_page=None))
 
 
 def put_budget(call: Call) -> Answer:
@@ -116,6 +130,7 @@ def _spec(call: Call) -> BudgetSpec:
             timezone=body.timezone,
             hard=body.hard,
             opening_spent=opening,
+            models=body.models,
         )
     except BadBudget as error:
         problems.append(Problem(error.field, str(error)))

@@ -6,15 +6,20 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from proxy.admin.shapes.common import ManagedBy, NanoInt, Shape, TenantPageQuery, UsdIn, UsdText, maybe_moment
+from proxy.admin.shapes.common import Limit, ManagedBy, NanoInt, Shape, TenantPageQuery, UsdIn, UsdText, maybe_moment
 from proxy.budget import WORDS, BudgetState, TokenKind, Unit, WindowKind, token_kind
 from proxy.core.money import to_usd_text
+
+_SCOPE = (
+    "org:acme, team:acme/support, key:acme/support/bot, agent:acme/a, user:acme/u1, run:acme/r or tag:acme/k=v; a `*` "
+    "as the last name gives every one of them such a budget of its own."
+)
 
 
 class BudgetBody(Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A budget in the words of flyball.yaml; what is left out goes back to its default."""
 
-    scope: Annotated[str, Meta(max_length=256, description="org:acme, team:acme/support or key:acme/support/bot.")]
+    scope: Annotated[str, Meta(max_length=400, description=_SCOPE)]
     limit_usd: Annotated[UsdIn | None, Meta(description="Exactly one of the three limits is stated.")] = None
     limit_tokens: Annotated[int | None, Meta(description="Tokens that may be used in one window.")] = None
     limit_requests: Annotated[int | None, Meta(description="Calls that may be made in one window.")] = None
@@ -24,16 +29,32 @@ class BudgetBody(Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
     timezone: Annotated[str, Meta(max_length=64, description="The IANA timezone whose calendar cuts it.")] = "UTC"
     hard: Annotated[bool, Meta(description="A soft budget counts and refuses nothing.")] = True
     opening_spent_usd: UsdIn = Decimal(0)
+    models: Annotated[tuple[str, ...], Meta(description="Patterns of the models it counts; empty counts all.")] = ()
 
 
 class BudgetQuery(TenantPageQuery, frozen=True, kw_only=True):
     """Which page of the budgets, narrowed to those in an org or a team."""
 
 
+class BudgetOfQuery(Shape, frozen=True, kw_only=True):
+    """Which of the scopes that a budget for `*` stands for."""
+
+    scope: (
+        Annotated[str, Meta(max_length=400, description="Such as user:acme/u1; the fullest if not given.")] | None
+    ) = None
+
+
+class EachQuery(Shape, frozen=True, kw_only=True):
+    """How many counters."""
+
+    limit: Limit = 100
+
+
 class Budget(Shape, frozen=True, kw_only=True):
     """A budget and how it stands now; `remaining` is never negative, a `resets_at` of null never resets.
 
-    It has the amounts of what it counts, and no others: dollars, tokens or requests.
+    It has the amounts of what it counts, and no others: dollars, tokens or requests. One whose scope ends with `*` is
+    a budget for each of many: the amounts are of `counted_scope`, the fullest unless another was asked for.
     """
 
     id: str
@@ -42,12 +63,15 @@ class Budget(Shape, frozen=True, kw_only=True):
     window: WindowKind
     length: str
     timezone: str
+    models: tuple[str, ...]
     hard: bool
     managed_by: ManagedBy
     current_window: Annotated[
         str, Meta(description="The window the numbers are of, such as 2026-11 or total; a rolling one's newest part.")
     ]
     resets_at: datetime | None
+    counted_scope: Annotated[str | UnsetType, Meta(description="Whose amounts these are, of a budget for `*`.")] = UNSET
+    counted_scopes: Annotated[int | UnsetType, Meta(description="How many have counted in this window.")] = UNSET
     tokens: Annotated[TokenKind | UnsetType, Meta(description="Which tokens it counts.")] = UNSET
     limit_usd: UsdText | UnsetType = UNSET
     limit_nano: NanoInt | UnsetType = UNSET
@@ -84,11 +108,14 @@ def show_budget(state: BudgetState) -> Budget:
         window=budget.window,
         length=budget.length,
         timezone=budget.timezone,
+        models=budget.models,
         hard=budget.hard,
         managed_by=budget.managed_by,
         current_window=state.window,
         resets_at=maybe_moment(state.resets_at_ns),
         tokens=token_kind(budget.unit) or UNSET,
+        counted_scope=state.scope if budget.is_pattern else UNSET,
+        counted_scopes=state.scopes if budget.is_pattern else UNSET,
         **_amounts(state),
     )
 

@@ -15,11 +15,11 @@ MONTH = "/admin/v1/budgets/acme-month"
 BODY = {"scope": "org:acme", "limit_usd": 500, "timezone": "Europe/Berlin"}
 
 
-async def _spend_and_hold(port: Port) -> None:
+async def _spend_and_hold(port: Port, scope: str = "org:acme") -> None:
     """One call that cost 2.000000001 dollars, and one under way that holds a quarter."""
     ledger = SqliteLedger(port.rooms.state, clock=port.clock)
     now = port.clock.now_ns()
-    lines = port.rooms.budget_store.load().lines_for(["org:acme"], now)
+    lines = port.rooms.budget_store.load().lines_for([scope], now)
     for operation, amount in (("op_" + "1" * 32, 2_000_000_001), ("op_" + "2" * 32, 250_000_000)):
         await ledger.hold(
             HoldRequest(
@@ -154,3 +154,20 @@ def test_a_budget_shows_the_amounts_of_what_it_counts(owner: httpx.Client) -> No
 def test_a_budget_states_one_limit(owner: httpx.Client, stated: dict[str, Any], params: list[str]) -> None:
     error = owner.put(MONTH, json={"scope": "org:acme"} | stated).json()["error"]
     assert [each["param"] for each in error.get("flyball", {"problems": [error]})["problems"]] == params
+
+
+def test_a_budget_for_each_is_told_by_its_fullest_and_by_each(port: Port, owner: httpx.Client) -> None:
+    default = "/admin/v1/budgets/each"
+    made = owner.put(default, json={"scope": "user:acme/*", "limit_usd": "500", "models": ["gpt-*"]}).json()
+    assert (made["scope"], made["counted_scopes"], made["models"]) == ("user:acme/*", 0, ["gpt-*"])
+    asyncio.run(_spend_and_hold(port, "user:acme/u/1"))
+    shown = owner.get(default).json()
+    assert (shown["counted_scope"], shown["counted_scopes"], shown["held_usd"]) == ("user:acme/u/1", 1, "0.25")
+    one = owner.get(default, params={"scope": "user:acme/u/1"}).json()
+    assert one == shown
+    assert owner.get(default, params={"scope": "user:acme/u2"}).json()["spent_usd"] == "0.00"
+    assert owner.get(default, params={"scope": "user:beta/u2"}).status_code == 404
+    each = owner.get(f"{default}/each", params={"limit": 1}).json()
+    assert [(one["counted_scope"], one["spent_usd"]) for one in each["data"]] == [("user:acme/u/1", "2.000000001")]
+    assert "counted_scope" not in owner.put(MONTH, json=BODY).json()
+    assert owner.get(f"{MONTH}/each").json()["data"] == [owner.get(MONTH).json()]

@@ -40,3 +40,13 @@ async def test_a_month_resets_and_a_total_does_not(budgets: StoreBudgets) -> Non
     month, total = told["org:acme"], told["key:acme/support/bot"]
     assert (month.limit, month.spent, month.held, month.hard) == (5, 2, 0, True)
     assert month.resets_at == datetime(2026, 12, 1, tzinfo=UTC) and total.resets_at is None
+
+
+async def test_a_team_is_not_told_of_users_runs_and_tags(budgets: StoreBudgets) -> None:
+    store = budgets._store
+    for name, scope in (("u", "user:acme/*"), ("r", "run:acme/r1"), ("t", "team:acme/*")):
+        store.put(BudgetSpec(name=name, scope=scope, limit=Nano(5)))
+    assert {one.scope for one in await budgets.live("acme", "support")} == set(SCOPES[:3])
+    told = {one.name: one for one in await budgets.live("acme", None)}
+    assert (told["u"].counted_scope, told["u"].counted_scopes) == ("user:acme/*", 0)
+    assert (told["r"].counted_scope, told["r"].counted_scopes) == ("", 0)
