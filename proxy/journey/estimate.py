@@ -7,12 +7,16 @@ from proxy.journey.rooms import JourneySettings, Rooms
 from proxy.journey.state import Estimate, Journey
 from proxy.pricing import Price, worst_case
 from proxy.routing import Candidate
+from proxy.wire.endpoint import Endpoint
 
 ROUGH_BYTES_PER_TOKEN = 3
 MOST = 10**18
 """Nano-dollars, a billion dollars: what a ledger takes as one amount."""
 MEDIA_MARKS = (b"image", b"audio", b"video", b"file")
 """A request with none of these in its body can hold nothing dearer than text."""
+
+ONE_WINDOW = frozenset({Endpoint.CHAT, Endpoint.RESPONSES})
+"""Where all input goes into one window of the model; elsewhere each of many inputs has one of its own."""
 
 
 async def estimate(journey: Journey, rooms: Rooms) -> None:
@@ -111,7 +115,7 @@ def output_bound(journey: Journey, price: Price | None, holding: BudgetSettings)
 
 def _worst(journey: Journey, price: Price | None, tokens: int, extra: Nano, holding: BudgetSettings) -> Estimate:
     output = output_bound(journey, price, holding)
-    if price is not None and price.max_input is not None:
+    if price is not None and price.max_input is not None and journey.call.endpoint in ONE_WINDOW:
         tokens = min(tokens, price.max_input)
     if price is None:
         return Estimate(tokens, output, extra)

@@ -78,7 +78,7 @@ def _said(short: Short, remaining: Nano, resets_at: str | None) -> str:
 
 
 def _fitting_output(journey: Journey, line: HoldLine, remaining: Nano) -> int | None:
-    """How many output tokens what is left would pay for; None when not even the input fits."""
+    """The output limit that what is left would pay for, of each choice; None when not even the input fits."""
     if line.unit is not Unit.USD:
         return _fitting_tokens(journey, line.unit, remaining)
     estimate, prices = journey.estimate, [price for price in journey.prices.values() if price is not None]
@@ -88,7 +88,7 @@ def _fitting_output(journey: Journey, line: HoldLine, remaining: Nano) -> int | 
     left, output_cost = remaining - input_cost, estimate.amount - input_cost
     if left < 0 or estimate.output_tokens == 0 or output_cost <= 0:
         return None
-    return left * estimate.output_tokens // output_cost
+    return left * estimate.output_tokens // output_cost // journey.request.choices
 
 
 def _fitting_tokens(journey: Journey, unit: Unit, remaining: int) -> int | None:

@@ -36,8 +36,8 @@ _OPTIONS_OF_HOSTED_SEARCH: Final = ("web_search_options", "search_parameters", "
 class RequestFacts:
     """What one request asks for.
 
-    `max_output_tokens` is the largest output limit it gives, None when it gives none (or a negative one, which some
-    servers take as "no limit"). `choices` is how many completions are made and billed: `n` or `best_of`, times the
+    `max_output_tokens` is the largest output limit it gives, None when it gives none (or one of nothing or less, which
+    some servers take as "no limit"). `choices` is how many completions are made and billed: `n` or `best_of`, times the
     prompts of a legacy completion. `hosted_tools` are types of provider-run tools. `session` is
     `metadata.session_id`. `stateful` names what leans on state kept at the provider.
     """
@@ -246,7 +246,7 @@ def _output_limit(request: _Request) -> int | None:
     # Which of two limits a provider obeys is not known: the larger one bounds the call.
     limits = (request.max_completion_tokens, request.max_tokens, request.max_output_tokens)
     given = [limit for limit in limits if limit is not None]
-    if not given or min(given) < 0:
+    if not given or min(given) <= 0:
         return None
     return min(max(given), MAX_OUTPUT_TOKENS)
 

@@ -71,7 +71,7 @@ def test_null_is_as_good_as_absent() -> None:
         ({"max_tokens": 10, "max_completion_tokens": 20}, 20),
         ({"max_tokens": 30, "max_completion_tokens": 20}, 30),
         ({"max_output_tokens": 7}, 7),
-        ({"max_tokens": 0}, 0),
+        ({"max_tokens": 0}, None),
         ({"max_tokens": 100.0}, 100),
         ({"max_tokens": -1}, None),
         ({"max_tokens": 10**25}, MAX_OUTPUT_TOKENS),
