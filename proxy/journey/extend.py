@@ -28,13 +28,18 @@ SPARE: Final = 4
 """More is asked for when this part of a step is left: it covers what comes at once, and what was counted short."""
 NEAR: Final = 64
 """This part of a step is not worth another look: what is as near as this is reached."""
+LEAST_NEAR: Final = 16
+"""Output tokens that one event may bring."""
 LEAST_PART: Final = 16
 """Of a step for which there is no money, less than this part is not worth holding."""
 log = logging.getLogger("flyball.journey")
 
 
 class Cover:
-    """How far the hold of one stream covers its output. `mark`: from so many fifths of a token on, ask `reaches`."""
+    """How far the hold of one stream covers its output. `mark`: from so many fifths of a token on, ask `reaches`.
+
+    `tight`: there was no money for more, so what is left is to be relayed event by event, and `reaches` asked of each.
+    """
 
     __slots__ = (
         "_attempt",
@@ -42,7 +47,6 @@ class Cover:
         "_facts",
         "_held",
         "_journey",
-        "_leap",
         "_made",
         "_most",
         "_price",
@@ -51,6 +55,7 @@ class Cover:
         "away",
         "mark",
         "short",
+        "tight",
     )
 
     def __init__(self, journey: Journey, attempt: Attempt, facts: StreamFacts, rooms: Rooms) -> None:
@@ -59,10 +64,10 @@ class Cover:
         self._facts = facts
         self._rooms = rooms
         self._price = _watched_price(journey)
-        self._held = self._most = self._made = self._chars = self._leap = 0
+        self._held = self._most = self._made = self._chars = 0
         self._step = rooms.holding.first_hold_output_tokens * journey.request.choices
         self.short: Short | None = None
-        self.away = False
+        self.away = self.tight = False
         self.mark = NEVER
         if self._price is not None:
             self._held = output_bound(journey, self._price, rooms.holding)
@@ -75,18 +80,14 @@ class Cover:
         if facts.terminal or (facts.finish_reason is not None and self._journey.request.choices == 1):
             self.mark = NEVER  # nothing more is made; what is left to come are its numbers
             return True
-        self._leap = max(self._leap, (facts.output_fifths - self.mark) // FIFTHS)
         await self._count()
         if self._due() - self._made > self._near():
             self._mark_at(self._due())
             return True
-        if await self._extend():
-            self._mark_at(self._due())
-            return True
-        if self._held - self._made > max(self._near(), self._leap):
-            self._mark_at(self._held)  # what is held may still flow, and by then there may be money again
-            return True
-        return False
+        self.tight = not await self._extend()
+        # What is held may still flow, and by then there may be money again.
+        self._mark_at(self._held if self.tight else self._due())
+        return not self.tight or self._held - self._made > self._near()
 
     def cut(self, kept: Kept) -> bytes:
         """The end of the cut stream, as its client is told it; after it was billed."""
@@ -115,7 +116,7 @@ class Cover:
         return NEVER if self._held >= self._most else self._held - self._step // SPARE
 
     def _near(self) -> int:
-        return self._step // NEAR
+        return max(LEAST_NEAR, self._step // NEAR)
 
     def _mark_at(self, tokens: int) -> None:
         """Look again when the quick bound has grown by what is missing to so many tokens."""

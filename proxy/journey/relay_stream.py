@@ -65,17 +65,20 @@ class Relay:
         inflater, facts, cover = self.inflater, tap.facts, self.cover
         while (chunk := await chunk_of()) is not None:
             self.attempt.response_bytes += len(chunk)
-            out = tap.feed(chunk if inflater is None else inflater.feed(chunk))
-            if not self.attempt.first_output_ns and facts.saw_output:
-                self.attempt.first_output_ns = self.rooms.clock.monotonic_ns()
-            if self.client_gone:
-                self._drained(len(chunk))
-            elif out:
-                pinger.touched()
-                await send(out)
-            if facts.output_fifths >= cover.mark and not await cover.reaches():
-                self._cut()
-                return
+            if inflater is not None:
+                chunk = inflater.feed(chunk)
+            for part in chunk.splitlines(keepends=True) if cover.tight else (chunk,):
+                out = tap.feed(part)
+                if not self.attempt.first_output_ns and facts.saw_output:
+                    self.attempt.first_output_ns = self.rooms.clock.monotonic_ns()
+                if self.client_gone:
+                    self._drained(len(part))
+                elif out:
+                    pinger.touched()
+                    await send(out)
+                if facts.output_fifths >= cover.mark and not await cover.reaches():
+                    self._cut()
+                    return
         self._end_at(None)
 
     def _cut(self) -> None:

@@ -163,6 +163,32 @@ async def test_a_stream_ends_with_its_money(poor: tuple[OneWorker, Watched]) -> 
     assert ledger.steps[-1] == "settle"
 
 
+async def test_every_choice_that_is_under_way_ends(tmp_path: Path) -> None:
+    """Two choices are held for two steps at once, and share what is held."""
+    for house, _ in house_of(tmp_path, "0.0600"):
+        first = [event(WORDS[number % len(WORDS)]) for number in range(100)]
+        second = [part.replace(b'"index": 0', b'"index": 1') for part in words(2000)]
+        body = chat(stream=True, max_tokens=None, n=2)
+        *relayed, last = chunks(await house.call(Client(body), Answer(*first, event("", "stop"), *second)))
+        assert [choice["index"] for choice in last["choices"]] == [1]
+        assert 0.9 * STEP * 2 < len(relayed) <= 600
+        assert "overrun_usd" not in house.rows()[0]
+        await house.parts.ledger.close()
+
+
+async def test_a_burst_does_not_run_past_the_hold(poor: tuple[OneWorker, Watched]) -> None:
+    """When money is short chunks are taken apart: only whole events that are covered are passed on."""
+    house, _ = poor
+    parts = words(2000)
+    bursts = [b"".join(parts[at : at + 40]) for at in range(0, 2000, 40)]
+    *relayed, last = chunks(await house.call(Client(STREAM), Answer(*bursts)))
+    assert last["choices"][0]["finish_reason"] == "length"
+    assert len(relayed) > 0.9 * 390
+    (row,) = house.rows()
+    assert "overrun_usd" not in row
+    assert (await house.standing())[0] <= 40_000_000
+
+
 async def test_usage_follows_the_cut_where_it_was_asked_for(poor: tuple[OneWorker, Watched]) -> None:
     house, _ = poor
     body = chat(stream=True, max_tokens=None, stream_options={"include_usage": True})
