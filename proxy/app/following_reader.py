@@ -47,16 +47,19 @@ class FollowingReader:
 
     async def close(self) -> None:
         """Give the connections back."""
-        if self._reader is not None:
-            await self._reader.close()
-            self._reader = None
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            await reader.close()
 
     async def _at_its_place(self) -> Reader:
         url = self._settings.url or self._embedded_url()
         if url is None:
             raise TelemetryUnavailable("the embedded ClickHouse is not running yet")
-        if self._reader is None or url != self._url:
-            await self.close()
-            self._reader = Reader(store_address(self._settings, self._home, url), self._settings)
-            self._url = url
-        return self._reader
+        if self._reader is not None and url == self._url:
+            return self._reader
+        # Changed before anything is awaited: whoever asks meanwhile must neither close nor open a second time.
+        old, self._url = self._reader, url
+        new = self._reader = Reader(store_address(self._settings, self._home, url), self._settings)
+        if old is not None:
+            await old.close()
+        return new
