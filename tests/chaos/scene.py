@@ -17,7 +17,7 @@ KEY: Final = "fb-test-key-for-what-goes-wrong-0123456789"
 ENVIRONMENT: Final = {"BOT_KEY": KEY}
 LEASE_S: Final = 3
 QUIET_S: Final = 30.0
-NANO_DIGITS: Final = 9
+ROLLUP_S: Final = 5.0
 
 
 def config(
@@ -102,6 +102,17 @@ def rows_by_run(flyball: Flyball, count: int) -> dict[str, dict[str, Any]]:
     return {row["run"]: row for row in rows}
 
 
+def until_the_rollup_says(flyball: Flyball, count: int, spent: int) -> None:
+    """Wait for the sums of the rollup: an insert reaches it a moment after the table it is made from."""
+    deadline = time.monotonic() + ROLLUP_S
+    while True:
+        (rollup,) = flyball.query("SELECT sum(cost_usd) AS cost, sum(calls) AS calls FROM spend_quarter_hours")
+        if (exact_usd(rollup["cost"]), int(rollup["calls"])) == (spent, count):
+            return
+        assert time.monotonic() < deadline, (rollup, spent, count)
+        time.sleep(0.1)
+
+
 def balanced_books(flyball: Flyball, count: int) -> dict[str, dict[str, Any]]:
     """Rows by call, after checking that nothing is held and that what was spent is what the rows say, exactly.
 
@@ -114,9 +125,7 @@ def balanced_books(flyball: Flyball, count: int) -> dict[str, dict[str, Any]]:
     assert len(rows) == count, f"{len(rows)} rows, not {count}"
     spent = sum(exact_usd(row["cost_usd"] or "0") for row in rows.values())
     assert budget(flyball)["spent_nano"] == spent
-    rollup = flyball.query("SELECT sum(cost_usd) AS cost, sum(calls) AS calls FROM spend_quarter_hours")[0]
-    assert exact_usd(rollup["cost"]) == spent
-    assert int(rollup["calls"]) == count
+    until_the_rollup_says(flyball, count, spent)
     attempts = flyball.wait_for_rows(sum(int(row["attempts"]) for row in rows.values()), "attempts")
     by_operation = Counter(attempt["operation_id"] for attempt in attempts)
     assert by_operation == {row["operation_id"]: row["attempts"] for row in rows.values() if row["attempts"]}
