@@ -49,15 +49,19 @@ def agent_scope(org: str, agent: str) -> str:
 
 
 def user_scope(org: str, user: str) -> str:
-    """`user:acme/u1`."""
-    return f"user:{org}/{user}"
+    """`user:acme/u1`; what cannot be printed in a name that came with a body is written as an escape."""
+    return f"user:{org}/{_printable(user)}"
 
 
 def run_scope(org: str, run: str) -> str:
-    """`run:acme/r`."""
-    return f"run:{org}/{run}"
+    """`run:acme/r`; escaped like an end user's name."""
+    return f"run:{org}/{_printable(run)}"
 
 
 def tag_scope(org: str, key: str, value: str) -> str:
     """`tag:acme/env=prod`."""
     return f"tag:{org}/{key}={value}"
+
+
+def _printable(name: str) -> str:
+    return name if name.isprintable() else name.encode("unicode_escape").decode("ascii")

@@ -84,4 +84,5 @@ def test_a_soft_budget_counts_and_refuses_nothing(flyball: Flyball) -> None:
     shown = told(flyball, "wanted")
     assert used > 1
     assert (shown["spent_tokens"], shown["remaining_tokens"], shown["tokens"]) == (used, 0, "output")
+    assert (shown["hard"], shown["exceeded"], told(flyball, "called")["exceeded"]) == (False, True, False)
     assert "x-flyball-budget-remaining-usd" not in ask(flyball, "loose").headers

@@ -69,6 +69,7 @@ class Budget(Shape, frozen=True, kw_only=True):
     current_window: Annotated[
         str, Meta(description="The window the numbers are of, such as 2026-11 or total; a rolling one's newest part.")
     ]
+    exceeded: Annotated[bool, Meta(description="Whether more was spent or is held than the limit.")]
     resets_at: datetime | None
     counted_scope: Annotated[str | UnsetType, Meta(description="Whose amounts these are, of a budget for `*`.")] = UNSET
     counted_scopes: Annotated[int | UnsetType, Meta(description="How many have counted in this window.")] = UNSET
@@ -112,6 +113,7 @@ def show_budget(state: BudgetState) -> Budget:
         hard=budget.hard,
         managed_by=budget.managed_by,
         current_window=state.window,
+        exceeded=state.spent + state.held > state.limit,
         resets_at=maybe_moment(state.resets_at_ns),
         tokens=token_kind(budget.unit) or UNSET,
         counted_scope=state.scope if budget.is_pattern else UNSET,

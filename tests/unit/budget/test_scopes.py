@@ -87,6 +87,11 @@ def test_what_a_client_claims_is_counted_in_its_own_org(store: BudgetStore) -> N
     assert Claims().scopes("acme", known.claimed["acme"]) == []
 
 
+def test_names_that_cannot_be_printed_are_escaped() -> None:
+    claims = Claims(end_user="a\0b\ud800", run="r\n1")
+    assert claims.scopes("acme", ("user", "run")) == ["user:acme/a\\x00b\\ud800", "run:acme/r\\n1"]
+
+
 def test_scopes_that_no_budget_names_are_not_made_up(store: BudgetStore) -> None:
     assert catalog(store, entry("a", "org:acme"), entry("k", "key:acme/t/*")).claimed == {}
     only_users = catalog(store, entry("u", "user:acme/*")).claimed["acme"]
