@@ -11,6 +11,7 @@ from typing import Any, Final
 import httpx
 
 from proxy.sim import SimProvider, SimServer
+from proxy.sim.settings import SimSettings
 from tests.harness.flyball import Flyball
 from tests.journey.raw_http import Answer, exchange, request
 
@@ -99,7 +100,7 @@ class Guarded:
 def guarded(folder: Path, more: str = "", server: str = "") -> Iterator[Guarded]:
     """Start both."""
     (folder / "prices.yaml").write_text(PRICES)
-    with SimServer(SimProvider()) as sim:
+    with SimServer(SimProvider(settings=SimSettings(speed=0))) as sim:
         keys = {"BOT_KEY": KEY, "TRIAGE_KEY": TAGGED_KEY}
         with Flyball(folder, config(sim.url, more, server), keys) as flyball:
             yield Guarded(flyball, sim)
