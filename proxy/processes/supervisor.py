@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -117,7 +118,8 @@ class Supervisor:
             clean = await self._end(spool, [keeping[worker] for worker in self._workers])
             await asyncio.gather(*keeping.values(), *duties, return_exceptions=True)
             await ledger.close()
-            stores.state.checkpoint()
+            with contextlib.suppress(sqlite3.Error):  # the next start finds the log as it is
+                stores.state.checkpoint()
         return 0 if clean else 1
 
     # starting
@@ -187,7 +189,13 @@ class Supervisor:
         self._publish()
 
     def _publish(self) -> None:
-        self._folder.write_endpoints(self._folder.endpoints() | self._endpoints | {"pid": os.getpid()})
+        self._write_endpoints(self._folder.endpoints() | self._endpoints | {"pid": os.getpid()})
+
+    def _write_endpoints(self, endpoints: dict[str, Any]) -> None:
+        try:
+            self._folder.write_endpoints(endpoints)
+        except OSError as error:  # a full disk or a folder that is gone must not keep us from serving, nor from ending
+            log.error("the addresses in use cannot be published", extra={"error": str(error)})
 
     def _summary(self, *, new: bool, first_key: Path | None) -> dict[str, Any]:
         return {
@@ -273,7 +281,7 @@ class Supervisor:
         spool.close()
         clean &= await self._stop_roles(("collector", "sim"), flush_s + GRACE_S)
         left = {name: end for name, end in self._folder.endpoints().items() if name not in (*self._endpoints, "pid")}
-        self._folder.write_endpoints(left)
+        self._write_endpoints(left)
         return clean
 
     async def _stop_roles(self, roles: tuple[str, ...], deadline_s: float) -> bool:

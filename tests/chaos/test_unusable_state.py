@@ -3,9 +3,11 @@
 import asyncio
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -93,3 +95,13 @@ def test_a_ledger_that_breaks_while_it_serves_fails_closed_and_heals(tmp_path: P
         assert asyncio.run(call("after"))[0] == 200
         rows = balanced_books(flyball, 3)
         assert rows["broken"]["code"] == "dependency_unavailable"
+
+
+def test_it_ends_in_order_though_its_folder_is_gone(tmp_path: Path) -> None:
+    """Somebody removed it under a running Flyball: there is nothing left to save, and nothing to hang for."""
+    flyball = started(tmp_path, sim_config("http://127.0.0.1:9/v1", workers=1))
+    flyball.start()
+    shutil.rmtree(flyball.home)
+    began = time.monotonic()
+    assert flyball.stop() in (0, 1)
+    assert time.monotonic() - began < 25
