@@ -17,7 +17,7 @@ bytes each instead of a hundred for a key of their own."""
 class Keys:
     """The keys of the ledger of that name."""
 
-    __slots__ = ("_tag", "counters", "owners", "windows", "workers")
+    __slots__ = ("_tag", "counters", "ends", "owners", "windows", "workers")
 
     def __init__(self, name: str) -> None:
         if not _NAME.fullmatch(name):
@@ -27,6 +27,8 @@ class Keys:
         self.counters: Final = self._tag + b"counters"
         # budget NUL window, to find the windows of a budget in order.
         self.windows: Final = self._tag + b"windows"
+        # budget NUL window → the second from which nobody asks for it any more.
+        self.ends: Final = self._tag + b"ends"
         # worker NUL operation of every open hold.
         self.owners: Final = self._tag + b"owners"
         # worker → the end of its lease, nanoseconds since 1970 by the server's clock.

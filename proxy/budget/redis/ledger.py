@@ -54,14 +54,6 @@ class RedisFigures:
     unknown_settled: int = 0
 
 
-@dataclass(slots=True)
-class _Own:
-    """An open hold of this process: what it was made with, and how often it was extended."""
-
-    lines: tuple[HoldLine, ...]
-    extensions: int = 0
-
-
 class RedisLedger:
     """A ledger in Redis 7 or newer, shared by all who name it; one object per process, used from one event loop.
 
@@ -85,11 +77,12 @@ class RedisLedger:
         self._breaker = Breaker(failures=self._redis.failures, pause_s=self._redis.pause_ms / 1000)
         self._waiting: deque[Step[Any]] = deque()
         self._orphans: deque[Step[Any]] = deque()
-        self._own: dict[str, _Own] = {}
-        self._process = os.urandom(6).hex()
-        self._marks = count()
+        self._lines: dict[str, tuple[HoldLine, ...]] = {}
+        self._process = os.urandom(6).hex().encode()
+        self._numbers = count(1)
         self._wake = asyncio.Event()
         self._runner: asyncio.Task[None] | None = None
+        self._asking_s = 0.0
         self._closing = False
         self.figures = RedisFigures()
 
@@ -108,7 +101,7 @@ class RedisLedger:
                 self._abandon(step)
             raise
         if type(verdict) is Granted:
-            self._own.setdefault(request.operation, _Own(request.lines))
+            self._lines[request.operation] = request.lines
         return verdict
 
     async def dispatch(self, operation: str, worker: str, *, start_record: bytes | None = None) -> None:
@@ -118,11 +111,10 @@ class RedisLedger:
     async def extend(self, operation: str, by: Nano) -> Verdict:
         """See Ledger.extend. One that was not answered may stay held beside its repetition, until the call ends."""
         _check(by)
-        own = self._own.get(operation)
-        if own is None:
+        lines = self._lines.get(operation)
+        if lines is None:
             raise HoldLost(operation)
-        own.extensions += 1
-        return await self._ask(Extend(self._keys, operation, own.extensions, by, own.lines))
+        return await self._ask(Extend(self._keys, operation, self._process, next(self._numbers), by, lines))
 
     async def settle(
         self, operation: str, cost: Nano, at_ns: int, *, used: Mapping[Unit, int] | None = None
@@ -130,7 +122,7 @@ class RedisLedger:
         """See Ledger.settle. How long it is remembered is counted by the server, not from `at_ns`."""
         used = used or _NOTHING_USED
         _check(cost, *used.values())
-        self._own.pop(operation, None)
+        self._lines.pop(operation, None)
         settled = await self._ask(Settle(self._keys, operation, cost, used, self._settings.settled_memory_s))
         if settled.unknown:
             self.figures.unknown_settled += 1
@@ -139,10 +131,10 @@ class RedisLedger:
     async def release(self, operation: str, *, only_held: bool = False) -> bool:
         """See Ledger.release."""
         if not only_held:
-            self._own.pop(operation, None)
+            self._lines.pop(operation, None)
         released = await self._ask(Release(self._keys, operation, self._mark(), only_held=only_held))
         if released:
-            self._own.pop(operation, None)
+            self._lines.pop(operation, None)
         return released
 
     async def renew(self, worker: str, until_ns: int) -> None:
@@ -184,7 +176,7 @@ class RedisLedger:
             self.figures.refused_open += 1
             raise LedgerUnavailable(_LEFT_ALONE)
         step.future = loop.create_future()
-        step.until = loop.time() + self._redis.patience_ms / 1000
+        step.since_s = self._asking_s
         self._waiting.append(step)
         self._start(loop)
         return step.future
@@ -207,7 +199,7 @@ class RedisLedger:
         return sorted(holds, key=lambda look: (look[1].charged_at_ns, look[1].operation))
 
     def _mark(self) -> bytes:
-        return f"{self._process}.{next(self._marks)}".encode()
+        return b"%b.%d" % (self._process, next(self._numbers))
 
     def _abandon(self, hold: Hold) -> None:
         """Nobody knows of that hold but us, if it was made: give it back, or see to it that it never is."""
@@ -232,7 +224,7 @@ class RedisLedger:
                 # Those who ask meanwhile are refused at once; only what nobody waits for is kept.
                 await self._rest(loop, self._breaker.opens_until)
                 continue
-            batch = self._take(1 if state == "trial" else self._settings.batch_steps, loop.time())
+            batch = self._take(1 if state == "trial" else self._settings.batch_steps)
             if batch:
                 await self._carry_out(batch, loop)
             elif self._closing:
@@ -247,14 +239,16 @@ class RedisLedger:
         await self._wake.wait()
         timer.cancel()
 
-    def _take(self, most: int, now: float) -> list[Step[Any]]:
+    def _take(self, most: int) -> list[Step[Any]]:
+        # Only time that Redis took counts, not time in which this process did something else.
+        since_s = self._asking_s - self._redis.patience_ms / 1000
         batch: list[Step[Any]] = []
         while len(batch) < most and (self._orphans or self._waiting):
             step = self._orphans.popleft() if self._orphans else self._waiting.popleft()
             future = step.future
             if future is not None and step.droppable and future.done():
                 continue
-            if future is not None and step.until < now and not _is_orphan(step):
+            if future is not None and step.since_s < since_s and not _is_orphan(step):
                 self.figures.timed_out += 1
                 _answer(future, LedgerUnavailable("Redis was too slow for all that waited"))
                 continue
@@ -263,7 +257,7 @@ class RedisLedger:
         return batch
 
     async def _carry_out(self, batch: list[Step[Any]], loop: asyncio.AbstractEventLoop) -> None:
-        began = self._clock.monotonic_ns()
+        began_s = loop.time()
         try:
             replies = await self._link.exchange(batch)
         except LinkBroken as broken:
@@ -272,10 +266,13 @@ class RedisLedger:
         except BaseException as fault:
             self._break(batch, f"a step failed: {fault!r}", loop.time())
             raise
+        finally:
+            took_s = loop.time() - began_s
+            self._asking_s += took_s
         figures = self.figures
         figures.steps += len(batch)
         figures.exchanges += 1
-        figures.longest_exchange_ns = max(figures.longest_exchange_ns, self._clock.monotonic_ns() - began)
+        figures.longest_exchange_ns = max(figures.longest_exchange_ns, int(took_s * 1e9))
         refused = [reply for reply in replies if isinstance(reply, RedisError) and not _is_one_counters(reply)]
         if refused:
             self.figures.broken += 1

@@ -61,8 +61,15 @@ class Link:
             raise LinkBroken(f"Redis failed: {error}") from error
 
     async def close(self) -> None:
-        """Let go of the connection."""
+        """Let go of the connection, and see it closed if that goes at once."""
+        connection = self._connection
+        if connection is not None:
+            with contextlib.suppress(RedisError, OSError, TimeoutError):
+                async with asyncio.timeout(self._deadline_s):
+                    await connection.disconnect()
         await self._drop()
+        # A connection dropped just before is closed by the loop's next turn.
+        await asyncio.sleep(0)
 
     async def _in_rounds(self, steps: Sequence[Step[Any]]) -> list[Any]:
         """Send; then again what the server had no script for, or does another node's business."""

@@ -26,7 +26,7 @@ class Ended(Scripted[tuple[int, list[str]]]):
         self._instant_ns = instant_ns
         self._now_ns = now_ns
 
-    def keys(self) -> list[bytes]:
+    def touched(self) -> list[bytes]:
         """See lapsed.lua."""
         return [self._keys.workers, self._keys.owners]
 
@@ -49,7 +49,7 @@ class Owned(Step[list[str]]):
         self._keys = keys
         self._worker = worker.encode()
 
-    def keys(self) -> list[bytes]:
+    def touched(self) -> list[bytes]:
         """Who owns what."""
         return [self._keys.owners]
 
@@ -73,13 +73,13 @@ class Look(Step[tuple[int, Lapsed] | None]):
         self._keys = keys
         self._operation = operation
 
-    def keys(self) -> list[bytes]:
+    def touched(self) -> list[bytes]:
         """The hold."""
         return [self._keys.hold(self._operation)]
 
     def packed(self, *, in_full: bool = False) -> bytes:
         """Its fields."""
-        return pack([b"HMGET", *self.keys(), b"lease", b"worker", b"phase", b"amount", b"charged", b"record"])
+        return pack([b"HMGET", *self.touched(), b"lease", b"worker", b"phase", b"amount", b"charged", b"record"])
 
     def read(self, reply: Any) -> tuple[int, Lapsed] | None:
         """The hold, if it is still there."""
@@ -108,7 +108,7 @@ class Balances(Scripted[list[Balance]]):
         self._keys = keys
         self._lines = lines
 
-    def keys(self) -> list[bytes]:
+    def touched(self) -> list[bytes]:
         """See balances.lua."""
         return [self._keys.counters, self._keys.windows]
 

@@ -21,13 +21,13 @@ class RedisSettings:
     )
     patience_ms: int = field(
         default=200,
-        metadata={"doc": "Milliseconds a step may wait to be sent before it is answered 503."},
+        metadata={"doc": "Milliseconds a step may wait for the answers to steps before it, until it is answered 503."},
     )
     failures: int = field(
-        default=3,
+        default=2,
         metadata={"doc": "Failures in a row after which Redis is left alone for a while and steps fail at once."},
     )
     pause_ms: int = field(
-        default=500,
+        default=250,
         metadata={"doc": "Milliseconds for which a failing Redis is left alone before one step tries it again."},
     )

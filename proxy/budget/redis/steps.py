@@ -12,27 +12,29 @@ from proxy.core.money import ZERO, Nano
 RELEASED_KEPT_S: Final = 600
 """How long a released hold is remembered: longer than a copy of its request may be on its way."""
 
+_NS: Final = 1_000_000_000
+
 Answer = TypeVar("Answer")
 
 
 class Step(Generic[Answer]):
     """One thing asked of the ledger, and the future that its asker waits on (None: nobody waits)."""
 
-    __slots__ = ("future", "sent", "until")
+    __slots__ = ("future", "sent", "since_s")
 
     # Whether it is pointless once the asker has gone.
     droppable = True
 
     def __init__(self) -> None:
         self.future: Future[Answer] | None = None
-        self.until = 0.0
+        self.since_s = 0.0
         self.sent = False
 
     def packed(self, *, in_full: bool = False) -> bytes:
         """The command in Redis's protocol; `in_full` with the script itself, for a server that does not know it."""
         raise NotImplementedError
 
-    def keys(self) -> list[bytes]:
+    def touched(self) -> list[bytes]:
         """Every key that the command touches."""
         raise NotImplementedError
 
@@ -54,7 +56,7 @@ class Scripted(Step[Answer]):
 
     def packed(self, *, in_full: bool = False) -> bytes:
         """EVALSHA, or EVAL, which also teaches the server the script."""
-        script, keys = self.script, self.keys()
+        script, keys = self.script, self.touched()
         call = (b"EVAL", script.text) if in_full else (b"EVALSHA", script.digest)
         return pack([*call, b"%d" % len(keys), *keys, *self.arguments()])
 
@@ -74,7 +76,7 @@ class Hold(Scripted[Verdict]):
         self.now_ns = now_ns
         self.abandoned = False
 
-    def keys(self) -> list[bytes]:
+    def touched(self) -> list[bytes]:
         """See hold.lua."""
         keys, operation = self._keys, self.request.operation
         return [
@@ -85,6 +87,7 @@ class Hold(Scripted[Verdict]):
             keys.windows,
             keys.owners,
             keys.workers,
+            keys.ends,
         ]
 
     def arguments(self) -> list[bytes]:
@@ -104,6 +107,7 @@ class Hold(Scripted[Verdict]):
         ]
         for line in request.lines:
             arguments += _stated(line)
+            arguments.append(b"" if line.kept_until_ns is None else b"%d" % (line.kept_until_ns // _NS))
             arguments += (b"", b"") if line.amount is None else (b"%d" % line.amount, line.unit.value.encode())
         return arguments
 
@@ -113,34 +117,37 @@ class Hold(Scripted[Verdict]):
 
 
 class Extend(Scripted[Verdict]):
-    """Set more money aside for an open hold. `number` counts the extensions of one hold: asked twice, done once."""
+    """Set more money aside for an open hold. `number` counts a process's extensions of it: asked twice, done once."""
 
-    __slots__ = ("_keys", "_lines", "_operation", "by", "number")
+    __slots__ = ("_by", "_keys", "_lines", "_number", "_operation", "_process")
 
     script = EXTEND
 
-    def __init__(self, keys: Keys, operation: str, number: int, by: Nano, lines: tuple[HoldLine, ...]) -> None:
+    def __init__(
+        self, keys: Keys, operation: str, process: bytes, number: int, by: Nano, lines: tuple[HoldLine, ...]
+    ) -> None:
         super().__init__()
         self._keys = keys
         self._operation = operation
         self._lines = tuple([line for line in lines if line.amount is None])
-        self.number = number
-        self.by = by
+        self._process = process
+        self._number = number
+        self._by = by
 
-    def keys(self) -> list[bytes]:
+    def touched(self) -> list[bytes]:
         """See extend.lua."""
         return [self._keys.hold(self._operation), self._keys.counters, self._keys.windows]
 
     def arguments(self) -> list[bytes]:
         """See extend.lua."""
-        arguments = [b"%d" % self.number, b"%d" % self.by]
+        arguments = [self._process, b"%d" % self._number, b"%d" % self._by]
         for line in self._lines:
             arguments += _stated(line)
         return arguments
 
     def read(self, reply: Any) -> Verdict:
         """Granted with the new amount, or Short with nothing changed."""
-        return _verdict(reply, self._operation, self._lines, self.by)
+        return _verdict(reply, self._operation, self._lines, self._by)
 
 
 class Dispatch(Scripted[None]):
@@ -157,7 +164,7 @@ class Dispatch(Scripted[None]):
         self._worker = worker
         self._record = record
 
-    def keys(self) -> list[bytes]:
+    def touched(self) -> list[bytes]:
         """See dispatch.lua."""
         return [self._keys.hold(self._operation), self._keys.owners, self._keys.workers]
 
@@ -187,7 +194,7 @@ class Settle(Scripted[Settled]):
         self._used = used
         self._memory_s = memory_s
 
-    def keys(self) -> list[bytes]:
+    def touched(self) -> list[bytes]:
         """See settle.lua."""
         keys, operation = self._keys, self._operation
         return [keys.hold(operation), keys.settled(operation)[0], keys.counters, keys.owners]
@@ -225,7 +232,7 @@ class Release(Scripted[bool]):
         self._only_held = only_held
         self._hold_mark = hold_mark
 
-    def keys(self) -> list[bytes]:
+    def touched(self) -> list[bytes]:
         """See release.lua."""
         keys, operation = self._keys, self._operation
         return [keys.hold(operation), keys.released(operation), keys.counters, keys.owners]
@@ -254,7 +261,7 @@ class Renew(Scripted[None]):
         self._until_ns = until_ns
         self._now_ns = now_ns
 
-    def keys(self) -> list[bytes]:
+    def touched(self) -> list[bytes]:
         """See renew.lua."""
         return [self._keys.workers]
 

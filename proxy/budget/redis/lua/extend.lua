@@ -2,18 +2,19 @@
 -- Sets more aside for an open hold on its lines in dollars, or on none of them. Asked again with the same number, or
 -- a smaller one that was long on its way: the hold as it is.
 -- KEYS: the hold, counters, windows.
--- ARGV: number of this extension, amount; then per line: counter, oldest window that counts (or ''),
---   limit ('' if soft).
+-- ARGV: process that asks, number of this extension among its own, amount; then per line: counter, oldest window that
+--   counts (or ''), limit ('' if soft).
 -- Answers "state amount" and "spent held" per line as they were before, or "short line spent held".
-local first, step = 3, 3
-local by = ARGV[2]
-local hold = redis.call('HMGET', KEYS[1], 'amount', 'step')
+local first, step = 4, 3
+local by = ARGV[3]
+local done = 'extended:' .. ARGV[1]
+local hold = redis.call('HMGET', KEYS[1], 'amount', done)
 if not hold[1] then return {ok = 'lost'} end
 
 local b_hi, b_lo = limbs(by)
 local a_hi, a_lo = limbs(hold[1])
 a_hi, a_lo = carried(a_hi + b_hi, a_lo + b_lo)
-local again = tonumber(ARGV[1]) <= tonumber(hold[2])
+local again = tonumber(ARGV[2]) <= tonumber(hold[2] or 0)
 local answer = {}
 local full = a_hi >= MOST_HI
 
@@ -38,5 +39,5 @@ for at = first, #ARGV, step do
   redis.call('HINCRBY', KEYS[2], ARGV[at] .. '\0h', by)
 end
 local amount = text_of(a_hi, a_lo)
-redis.call('HSET', KEYS[1], 'amount', amount, 'step', ARGV[1])
+redis.call('HSET', KEYS[1], 'amount', amount, done, ARGV[2])
 return {ok = 'held ' .. amount .. ' ' .. table.concat(answer, ' ')}

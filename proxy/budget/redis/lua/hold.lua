@@ -1,13 +1,14 @@
 #!lua
 -- Sets an amount aside on every line, or on none. A refusal writes nothing.
--- KEYS: the hold, the settled, the released, counters, windows, owners, workers.
+-- KEYS: the hold, the settled, the released, counters, windows, owners, workers, ends.
 -- ARGV: operation, its name among the settled, this hold's own mark, worker, phase, amount, charged at, lease until,
 --   now by the caller's clock, start record; then per line: counter, oldest window that counts (or ''),
---   limit ('' if soft), amount in the line's own unit ('' for dollars), that unit.
+--   limit ('' if soft), second from which nobody asks for the counter any more ('' if ever),
+--   amount in the line's own unit ('' for dollars), that unit.
 -- Answers "state amount" and "spent held" per line as they were before, or "short line spent held".
-local KEPT_WINDOWS, KEPT_ROLLING, FORGOTTEN_AT_ONCE = 400, 128, 8
+local FORGOTTEN_AT_ONCE, LOOKED_AT_AGAIN_S = 4, 3600
 
-local first, step = 11, 5
+local first, step = 11, 6
 local amount = ARGV[6]
 local known = redis.call('HGET', KEYS[1], 'amount')
 local answer, fresh = {}, {}
@@ -15,7 +16,7 @@ local short
 
 for at = first, #ARGV, step do
   local s_hi, s_lo, h_hi, h_lo, there = standing(KEYS[4], KEYS[5], ARGV[at], ARGV[at + 1])
-  local w_hi, w_lo = limbs(ARGV[at + 3] == '' and amount or ARGV[at + 3])
+  local w_hi, w_lo = limbs(ARGV[at + 4] == '' and amount or ARGV[at + 4])
   local hi, lo = carried(s_hi + h_hi + w_hi, s_lo + h_lo + w_lo)
   if ARGV[at + 2] ~= '' and not short then
     local l_hi, l_lo = limbs(ARGV[at + 2])
@@ -39,36 +40,41 @@ if redis.call('HEXISTS', KEYS[2], ARGV[2]) == 1 then return {ok = 'lost'} end
 local released = redis.call('GET', KEYS[3])
 if released and string.match(released, '^%S*') == ARGV[3] then return {ok = 'lost'} end
 
--- Of windows long over only the newest are kept, and those with open holds.
-local function forget_oldest(name, rolling)
-  local budget = string.match(name, '^[^%z]*')
-  local kept = rolling and KEPT_ROLLING or KEPT_WINDOWS
-  local from = '[' .. budget .. '\0'
-  if redis.call('ZLEXCOUNT', KEYS[5], from, '(' .. budget .. '\1') <= kept then return end
-  for _, old in ipairs(redis.call('ZRANGEBYLEX', KEYS[5], from, '(' .. name, 'LIMIT', 0, FORGOTTEN_AT_ONCE)) do
+local off = skew(ARGV[9])
+
+-- A new counter is the occasion to forget a few that nobody asks for any more and that nothing is held on.
+local function note_end(name, ends_s)
+  local now_s = tonumber(redis.call('TIME')[1])
+  local over = redis.call('ZRANGEBYSCORE', KEYS[8], '-inf', '(' .. now_s, 'LIMIT', 0, FORGOTTEN_AT_ONCE)
+  for _, old in ipairs(over) do
     local held = redis.call('HGET', KEYS[4], old .. '\0h')
-    if not held or held == '0' then
+    if held and held ~= '0' then
+      redis.call('ZADD', KEYS[8], now_s + LOOKED_AT_AGAIN_S, old)
+    else
       redis.call('HDEL', KEYS[4], old .. '\0s', old .. '\0h', old .. '\0o', old .. '\0p')
       redis.call('ZREM', KEYS[5], old)
+      redis.call('ZREM', KEYS[8], old)
     end
   end
+  redis.call('ZADD', KEYS[8], string.format('%.0f', ends_s + off / 1e9), name)
 end
 
 local lines = {}
 for at = first, #ARGV, step do
-  local own = ARGV[at + 3]
+  local own = ARGV[at + 4]
   redis.call('HINCRBY', KEYS[4], ARGV[at] .. '\0h', own == '' and amount or own)
-  if fresh[at] then
-    redis.call('ZADD', KEYS[5], 0, ARGV[at])
-    forget_oldest(ARGV[at], ARGV[at + 1] ~= '')
-  end
   lines[#lines + 1] = ARGV[at]
   lines[#lines + 1] = own
-  lines[#lines + 1] = ARGV[at + 4]
+  lines[#lines + 1] = ARGV[at + 5]
 end
-local lease = tonumber(ARGV[8]) + skew(ARGV[9])
+for at = first, #ARGV, step do
+  if fresh[at] then
+    redis.call('ZADD', KEYS[5], 0, ARGV[at])
+    if ARGV[at + 3] ~= '' then note_end(ARGV[at], tonumber(ARGV[at + 3])) end
+  end
+end
 redis.call('HSET', KEYS[1], 'amount', amount, 'mark', ARGV[3], 'worker', ARGV[4], 'phase', ARGV[5],
-  'charged', ARGV[7], 'lease', string.format('%.0f', lease), 'step', '0', 'lines', cmsgpack.pack(lines),
+  'charged', ARGV[7], 'lease', string.format('%.0f', tonumber(ARGV[8]) + off), 'lines', cmsgpack.pack(lines),
   'record', ARGV[10])
 redis.call('ZADD', KEYS[6], 0, ARGV[4] .. '\0' .. ARGV[1])
 redis.call('ZADD', KEYS[7], 'NX', 0, ARGV[4])
