@@ -7,6 +7,7 @@ it is booked as overrun where it exceeds the hold.
 
 import logging
 import sys
+from collections.abc import Iterator
 from typing import Final
 
 from msgspec.structs import replace
@@ -30,6 +31,12 @@ NEAR: Final = 64
 """This part of a step is not worth another look: what is as near as this is reached."""
 LEAST_NEAR: Final = 16
 """Output tokens that one event may bring."""
+BYTES_A_TOKEN: Final = 2
+LEAST_MOUTHFUL: Final = 512
+"""Bytes of a watched stream that are relayed at once, by the tokens of a step and at least: what is spare of a step
+covers them. Where a client is slow reads grow past any step."""
+LEAST_STEP: Final = 256
+"""Output tokens of a further step at least, whatever the first: the ledger is not to be asked for every few words."""
 LEAST_PART: Final = 16
 """Of a step for which there is no money, less than this part is not worth holding."""
 log = logging.getLogger("flyball.journey")
@@ -38,7 +45,8 @@ log = logging.getLogger("flyball.journey")
 class Cover:
     """How far the hold of one stream covers its output. `mark`: from so many fifths of a token on, ask `reaches`.
 
-    `tight`: there was no money for more, so what is left is to be relayed event by event, and `reaches` asked of each.
+    A chunk of more than `mouthful` bytes is to be relayed in `parts`, and the mark looked at after each; 0 where there
+    was no money for more, and every line is looked at.
     """
 
     __slots__ = (
@@ -54,8 +62,8 @@ class Cover:
         "_step",
         "away",
         "mark",
+        "mouthful",
         "short",
-        "tight",
     )
 
     def __init__(self, journey: Journey, attempt: Attempt, facts: StreamFacts, rooms: Rooms) -> None:
@@ -65,14 +73,23 @@ class Cover:
         self._rooms = rooms
         self._price = _watched_price(journey)
         self._held = self._most = self._made = self._chars = 0
-        self._step = rooms.holding.first_hold_output_tokens * journey.request.choices
+        self._step = max(LEAST_STEP, rooms.holding.first_hold_output_tokens) * journey.request.choices
         self.short: Short | None = None
-        self.away = self.tight = False
-        self.mark = NEVER
+        self.away = False
+        self.mark = self.mouthful = NEVER
         if self._price is not None:
             self._held = output_bound(journey, self._price, rooms.holding)
             self._most = (self._price.max_output or NEVER) * journey.request.choices
             self._mark_at(self._due())
+            self.mouthful = NEVER if self.mark == NEVER else self._mouthful()
+
+    def parts(self, chunk: bytes) -> Iterator[bytes]:
+        """A chunk in pieces, each as large as it may be when it is asked for."""
+        at = 0
+        while at < len(chunk):
+            end = at + self.mouthful if self.mouthful else chunk.find(b"\n", at) + 1
+            yield chunk[at : end or None]
+            at = end or len(chunk)
 
     async def reaches(self) -> bool:
         """Whether the stream may go on: what is held covers it, or more could be held. False: it must end now."""
@@ -84,10 +101,14 @@ class Cover:
         if self._due() - self._made > self._near():
             self._mark_at(self._due())
             return True
-        self.tight = not await self._extend()
+        if await self._extend():
+            self._mark_at(self._due())
+            self.mouthful = self._mouthful()
+            return True
         # What is held may still flow, and by then there may be money again.
-        self._mark_at(self._held if self.tight else self._due())
-        return not self.tight or self._held - self._made > self._near()
+        self._mark_at(self._held)
+        self.mouthful = 0
+        return self._held - self._made > self._near()
 
     def cut(self, kept: Kept) -> bytes:
         """The end of the cut stream, as its client is told it; after it was billed."""
@@ -115,6 +136,9 @@ class Cover:
         """After how many tokens more is to be held; all of them where the model itself makes no more."""
         return NEVER if self._held >= self._most else self._held - self._step // SPARE
 
+    def _mouthful(self) -> int:
+        return max(LEAST_MOUTHFUL, self._step * BYTES_A_TOKEN)
+
     def _near(self) -> int:
         return max(LEAST_NEAR, self._step // NEAR)
 
@@ -135,7 +159,7 @@ class Cover:
 
     async def _extend(self) -> bool:
         """Hold a further step, or as much of one as the budget that is short has left."""
-        step = min(self._step, self._most - self._held)
+        step = min(self._step + max(0, self._made - self._held), self._most - self._held)
         try:
             short = await self._hold_more(step)
             if short is None:

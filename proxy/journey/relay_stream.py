@@ -67,7 +67,7 @@ class Relay:
             self.attempt.response_bytes += len(chunk)
             if inflater is not None:
                 chunk = inflater.feed(chunk)
-            for part in chunk.splitlines(keepends=True) if cover.tight else (chunk,):
+            for part in (chunk,) if len(chunk) <= cover.mouthful else cover.parts(chunk):
                 out = tap.feed(part)
                 if not self.attempt.first_output_ns and facts.saw_output:
                     self.attempt.first_output_ns = self.rooms.clock.monotonic_ns()

@@ -12,8 +12,8 @@ from proxy.sim import SimProvider, SimServer, SimSettings
 from tests.harness.flyball import Flyball
 from tests.harness.openai_client import Bench, Sdk, all_of, done, each
 
-STEP: Final = 256
-LIMIT_USD: Final = "0.04"
+STEP: Final = 512
+LIMIT_USD: Final = "0.08"
 SECRETS: Final = {f"CUT_{number}": f"sdk-cut-key-{number:02d}-0123456789abcdef" for number in range(24)}
 """A key for every test, since each spends its budget."""
 LONG: Final = {"sim_output_tokens": "3000"}
@@ -45,7 +45,7 @@ def _config(url: str) -> dict[str, Any]:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     folder = tmp_path_factory.mktemp("sdk-cut")
     (folder / "prices.yaml").write_text(PRICES)
-    provider = SimProvider(settings=SimSettings(speed=40))
+    provider = SimProvider(settings=SimSettings(speed=8))
     with SimServer(provider) as sim, Flyball(folder, json.dumps(_config(sim.url)), SECRETS) as flyball:
         yield Bench(flyball, provider)
 
@@ -68,7 +68,7 @@ def checked(running: Bench, facts: dict[str, Any]) -> dict[str, Any]:
     row = running.row(facts["operation"])
     assert (row["outcome"], row["code"], row["finish_reason"]) == ("truncated", "budget_exceeded", "length")
     assert row["overrun_usd"] == "0"
-    assert 0.03 < float(row["cost_usd"]) <= float(LIMIT_USD)
+    assert 0.06 < float(row["cost_usd"]) <= float(LIMIT_USD)
     return row
 
 

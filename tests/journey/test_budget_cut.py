@@ -38,7 +38,7 @@ budgets: [{{name: acme-total, scope: "org:acme", window: total, limit_usd: {limi
 
 
 @contextmanager
-def house(folder: Path, limit_usd: str, speed: float = 40) -> Iterator[tuple[Flyball, SimProvider]]:
+def house(folder: Path, limit_usd: str, speed: float = 12) -> Iterator[tuple[Flyball, SimProvider]]:
     (folder / "prices.yaml").write_text(PRICES)
     provider = SimProvider(settings=SimSettings(speed=speed))
     with SimServer(provider) as sim, Flyball(folder, config(sim.url, limit_usd), {"BOT_KEY": KEY}) as flyball:
@@ -109,15 +109,15 @@ def endings(provider: SimProvider) -> list[str]:
 
 async def test_a_long_stream_is_covered_step_by_step(tmp_path: Path) -> None:
     with house(tmp_path, "1000") as (flyball, provider):
-        (chunks,), looks = await watched(flyball, body(8000))
+        (chunks,), looks = await watched(flyball, body(5000))
         assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
         (row,) = closed_books(flyball, 1)
-        assert (row["outcome"], row["usage_source"], row["output_tokens"]) == ("ok", "provider", 8000)
+        assert (row["outcome"], row["usage_source"], row["output_tokens"]) == ("ok", "provider", 5000)
         held = sorted({amount for _, amount in looks if amount})
-        assert len(held) >= 5
+        assert len(held) >= 4
         assert exact_usd(row["held_usd"]) >= exact_usd(row["cost_usd"])
         # What is held is never much more than what flowed: the last step and a bit.
-        assert held[-1] <= (8000 + 1.5 * STEP) * TOKEN_NANO
+        assert held[-1] <= (5000 + 1.5 * STEP) * TOKEN_NANO
         assert endings(provider) == ["finished"]
 
 

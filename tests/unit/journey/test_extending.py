@@ -189,6 +189,16 @@ async def test_a_burst_does_not_run_past_the_hold(poor: tuple[OneWorker, Watched
     assert (await house.standing())[0] <= 40_000_000
 
 
+async def test_one_large_read_does_not_run_past_the_hold(poor: tuple[OneWorker, Watched]) -> None:
+    """A client that reads slowly makes reads large: they are looked at in parts from the beginning."""
+    house, ledger = poor
+    *relayed, last = chunks(await house.call(Client(STREAM), Answer(b"".join(words(2000)))))
+    assert last["choices"][0]["finish_reason"] == "length"
+    assert 0.9 * 390 < len(relayed) <= 400
+    assert "extend" in ledger.steps
+    assert "overrun_usd" not in house.rows()[0]
+
+
 async def test_usage_follows_the_cut_where_it_was_asked_for(poor: tuple[OneWorker, Watched]) -> None:
     house, _ = poor
     body = chat(stream=True, max_tokens=None, stream_options={"include_usage": True})
@@ -201,12 +211,13 @@ async def test_usage_follows_the_cut_where_it_was_asked_for(poor: tuple[OneWorke
 
 
 async def test_a_stream_that_is_over_is_not_cut(poor: tuple[OneWorker, Watched]) -> None:
-    """Its last words and its numbers come in one chunk, past the mark: nothing more is made, so nothing is asked."""
-    house, _ = poor
-    burst = b"".join(words(380)) + event("", "stop")
-    client = await house.call(Client(STREAM), Answer(burst, told_usage(380), DONE))
-    assert chunks(client)[-1]["usage"]["completion_tokens"] == 380
+    """Its last words come at once, past the mark: nothing more is made, so nothing is asked."""
+    house, ledger = poor
+    last = event("".join(WORDS) * 40, "stop")
+    client = await house.call(Client(STREAM), Answer(*words(50), last, told_usage(370), DONE))
+    assert chunks(client)[-1]["usage"]["completion_tokens"] == 370
     assert house.rows()[0]["outcome"] == "ok"
+    assert ledger.steps == ["hold", "settle"]
 
 
 async def test_money_that_comes_back_in_time_is_used(poor: tuple[OneWorker, Watched]) -> None:
