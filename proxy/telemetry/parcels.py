@@ -5,13 +5,16 @@ the engine merges. So a backlog is bound into lists. A list is written down befo
 one token until it is through, so that a restart sends the same again and never a segment in two lists:
 
     <list>.list  → sent → renamed to <list>.done → its segments deleted → <list>.done deleted
+
+A segment that goes alone is noted before it is sent, in `singly.json`: ClickHouse may have it although nobody heard so,
+and in a list, under another token, its rows would stand there twice.
 """
 
 import contextlib
 import heapq
 import logging
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,6 +26,7 @@ from proxy.telemetry.segments import SEALED, SegmentName, segments_in
 
 _LOG: Final = logging.getLogger(__name__)
 LISTS: Final = "lists"
+SINGLY_FILE: Final = "singly.json"
 _LOOK_AT: Final = 4096
 _BACKLOG: Final = 8
 _MOST_SEGMENTS: Final = 256
@@ -59,8 +63,9 @@ class Parcels:
         """Also ends what an earlier life had sent and not yet tidied up."""
         self._sealed = spool / SEALED
         self._lists = spool / LISTS
+        self._singly = spool / SINGLY_FILE
         self._listed: dict[str, Parcel] = {}
-        self._alone: set[SegmentName] = set()
+        self._alone = self._noted()
         self.backlog = Backlog()
         for path in sorted(self._lists.glob("*.done")):
             self._tidy(_read(path), path)
@@ -72,7 +77,9 @@ class Parcels:
     def due(self, waits: Callable[[str], bool]) -> list[Parcel]:
         """What to send now, oldest first; `waits` tells the keys whose time has not come."""
         self._bind(self._loose(waits))
-        singles = (_single(name) for name in self._loose(waits))
+        loose = self._loose(waits)
+        self._note(loose)
+        singles = (_single(name) for name in loose)
         lists = (parcel for parcel in self._listed.values() if not waits(parcel.key))
         return sorted([*lists, *singles], key=lambda parcel: str(parcel.segments[0]))
 
@@ -93,7 +100,7 @@ class Parcels:
     def break_up(self, parcel: Parcel) -> None:
         """ClickHouse refused a list for its content: its segments go singly, so that only the bad one is refused."""
         self._listed.pop(parcel.key, None)
-        self._alone.update(parcel.segments)
+        self._note(parcel.segments)
         self._path(parcel, "list").unlink(missing_ok=True)
 
     def put_aside(self, parcel: Parcel, folder: Path) -> None:
@@ -118,6 +125,24 @@ class Parcels:
         loose = heapq.nsmallest(_LOOK_AT, counted(), key=str)
         self.backlog = backlog
         return loose
+
+    def _note(self, names: Iterable[SegmentName]) -> None:
+        """These go alone from now on, also in a next life."""
+        alone = self._alone.union(names)
+        if len(alone) == len(self._alone):
+            return
+        draft = self._singly.with_suffix(".draft")
+        draft.write_bytes(msgspec.json.encode([str(name) for name in alone]))
+        draft.rename(self._singly)
+        self._alone = alone
+
+    def _noted(self) -> set[SegmentName]:
+        """What an earlier life may have sent alone, as far as it still lies here."""
+        try:
+            texts = msgspec.json.decode(self._singly.read_bytes(), type=list[str])
+        except (FileNotFoundError, msgspec.DecodeError):
+            return set()
+        return {name for text in texts if (name := SegmentName.parse(text)) and (self._sealed / text).exists()}
 
     def _bind(self, loose: list[SegmentName]) -> None:
         for table in Table:
