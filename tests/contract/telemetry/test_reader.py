@@ -59,6 +59,7 @@ def seeded(collector: CollectorProcess) -> list[OperationRow]:
     spool = Spool(collector.spool, "seed")
     for row in rows:
         spool.append(Table.OPERATIONS, row)
+        spool.settled(row.operation_id)
     spool.close()
     collector.all_shipped()
     return [row for row in rows if row.org == "spend"]
@@ -162,6 +163,7 @@ async def test_an_operation_comes_with_its_attempts(
     spool.append(Table.OPERATIONS, row)
     for each in attempts:
         spool.append(Table.ATTEMPTS, each)
+    spool.settled(row.operation_id)
     spool.close()
     collector.all_shipped()
     found = await reader.operation(ours, "detail")
@@ -178,6 +180,7 @@ async def test_an_operation_charged_long_before_its_id_is_found(
     row = operation(1, "late", operation_id=new_id("op"), charged_at="2026-01-01 00:00:00.000")
     spool = Spool(collector.spool, "late")
     spool.append(Table.OPERATIONS, row)
+    spool.settled(row.operation_id)
     spool.close()
     collector.all_shipped()
     found = await reader.operation(row.operation_id, None)

@@ -121,6 +121,7 @@ def test_a_segment_sent_twice_counts_once_in_table_and_rollup(
     spool = Spool(tmp_path, "twice")
     for row in rows:
         spool.append(Table.OPERATIONS, row)
+        spool.settled(row.operation_id)
     spool.close()
     for _ in range(3):
         for segment in (tmp_path / "sealed").iterdir():
