@@ -1,6 +1,7 @@
 """What each step of the ledger does to the tables, inside a transaction that someone else begins and ends."""
 
 import sqlite3
+from abc import ABC, abstractmethod
 from asyncio import Future
 from collections.abc import Mapping
 from hashlib import blake2b
@@ -57,7 +58,7 @@ class Tables:
         self.cursor.execute(_PRUNE_COUNTERS, (now_s, most))
 
 
-class Step(Generic[Answer]):
+class Step(ABC, Generic[Answer]):
     """One thing asked of the ledger, and the future that its asker waits on (None: nobody waits)."""
 
     __slots__ = ("deadline", "future", "number", "operation")
@@ -71,9 +72,9 @@ class Step(Generic[Answer]):
         self.future: Future[Answer] | None = None
         self.deadline = 0.0
 
+    @abstractmethod
     def run(self, tables: Tables) -> Answer:
         """Do it. HoldLost is an answer too; it must be raised before anything was changed."""
-        raise NotImplementedError
 
 
 AnyStep = Step[Any]

@@ -1,5 +1,6 @@
 """Each step that changes the ledger as a command to Redis, and what its reply means."""
 
+from abc import ABC, abstractmethod
 from asyncio import Future
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar
@@ -17,7 +18,7 @@ _NS: Final = 1_000_000_000
 Answer = TypeVar("Answer")
 
 
-class Step(Generic[Answer]):
+class Step(ABC, Generic[Answer]):
     """One thing asked of the ledger, and the future that its asker waits on (None: nobody waits)."""
 
     __slots__ = ("future", "sent", "since_s")
@@ -30,17 +31,17 @@ class Step(Generic[Answer]):
         self.since_s = 0.0
         self.sent = False
 
+    @abstractmethod
     def packed(self, *, in_full: bool = False) -> bytes:
         """The command in Redis's protocol; `in_full` with the script itself, for a server that does not know it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def touched(self) -> list[bytes]:
         """Every key that the command touches."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self, reply: Any) -> Answer:
         """What the reply means. HoldLost is an answer too."""
-        raise NotImplementedError
 
 
 class Scripted(Step[Answer]):
@@ -50,9 +51,9 @@ class Scripted(Step[Answer]):
 
     script: Script
 
+    @abstractmethod
     def arguments(self) -> list[bytes]:
         """The script's ARGV."""
-        raise NotImplementedError
 
     def packed(self, *, in_full: bool = False) -> bytes:
         """EVALSHA, or EVAL, which also teaches the server the script."""

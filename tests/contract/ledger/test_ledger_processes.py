@@ -7,9 +7,14 @@ from pathlib import Path
 
 from proxy.core.money import Nano
 from tests.contract.ledger.contenders import PRICE, hold_many, spend_until_killed
-from tests.contract.ledger.kinds import line, opened
+from tests.contract.ledger.kinds import KINDS, line, opened
+from tests.contract.ledger.redis_server import shared_url
 
 SPAWN = multiprocessing.get_context("spawn")
+
+if "redis" in KINDS:
+    # Before any process is spawned: they find the one server by our environment, or each would start its own.
+    shared_url()
 
 
 async def test_four_processes_holding_five_hundred_times_get_money_for_thirty_seven(kind: str, tmp_path: Path) -> None:
