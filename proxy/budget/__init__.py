@@ -12,8 +12,13 @@ from proxy.budget.ledger import HoldLine as HoldLine
 from proxy.budget.ledger import HoldLost as HoldLost
 from proxy.budget.ledger import HoldRequest, Ledger, LedgerUnavailable
 from proxy.budget.ledger import Lapsed as Lapsed
+from proxy.budget.ledger import LineKind as LineKind
+from proxy.budget.ledger import Reached as Reached
+from proxy.budget.ledger import Rung as Rung
+from proxy.budget.ledger import RunTicket as RunTicket
 from proxy.budget.ledger import Settled as Settled
 from proxy.budget.ledger import Short as Short
+from proxy.budget.ledger import Stopped as Stopped
 from proxy.budget.ledger import Unit as Unit
 from proxy.budget.scopes import CLAIMED as CLAIMED
 from proxy.budget.scopes import family_of as family_of

@@ -21,7 +21,33 @@ class Unit(StrEnum):
     INPUT_TOKENS = "input_tokens"
     OUTPUT_TOKENS = "output_tokens"
     REQUESTS = "requests"
+    TOOL_CALLS = "tool_calls"
     SLOTS = "slots"
+
+
+class LineKind(StrEnum):
+    """What a line is, and so what refusing by it means: no money (402), too fast (429), or a run's end (403)."""
+
+    BUDGET = "budget"
+    RATE = "rate"
+    RUN = "run"
+
+
+class Rung(NamedTuple):
+    """One step of a ladder: what happens from a fraction of the limit on.
+
+    `at_millionths` of the limit; `to` maps patterns of model names to models (downgrade), `delay_ms` is how long a
+    call is delayed (throttle).
+    """
+
+    at_millionths: int
+    do: Literal["alert", "downgrade", "cache_only", "throttle", "block"]
+    to: tuple[tuple[str, str], ...] = ()
+    delay_ms: int = 0
+
+    def threshold(self, limit: int) -> int:
+        """Where it begins, in the limit's unit."""
+        return limit * self.at_millionths // 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +58,9 @@ class HoldLine:
     amount; any other takes `amount`. `counted_from` names the oldest window of the same budget that counts against
     the limit as well (a rolling window is many small ones, named so that they sort by time); None: only `window`.
     A soft line (`hard` false) is counted and never refuses. The lines of one request differ in budget or window.
+    A hold that would bring spent and held beyond `gate` is answered Reached and sets nothing aside, on soft lines too.
+    `limit` is where a hard line refuses; `whole` is what people set, where a ladder blocks earlier than that.
+    `observed`: it would refuse and only counts, since its enforcement is `observe`. `ladder` is not the ledger's.
     From `kept_until_ns` on nobody asks for this budget and window any more (None: it is asked for for ever); a ledger
     may then forget what it counted, once nothing is held there.
     """
@@ -47,6 +76,27 @@ class HoldLine:
     amount: int | None = None
     counted_from: str | None = None
     kept_until_ns: int | None = None
+    kind: LineKind = LineKind.BUDGET
+    gate: int | None = None
+    whole: Nano | None = None
+    observed: bool = False
+    ladder: tuple[Rung, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunTicket:
+    """A call's place in its run; a run is its org's and its key's alone, whatever its name.
+
+    A run begins with its first granted hold. `max_s` counts from there; its depth is 1, or one more than its
+    parent's (`parent` is the name of another run of the same key; one never seen counts as depth 1). None: no bound.
+    """
+
+    org: str
+    key_id: str
+    name: str
+    parent: str = ""
+    max_s: int | None = None
+    max_depth: int | None = None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -65,6 +115,7 @@ class HoldRequest:
     lease_until_ns: int
     start_record: bytes
     dispatched: bool = False
+    run: RunTicket | None = None
 
 
 class Balance(NamedTuple):
@@ -91,7 +142,32 @@ class Short(NamedTuple):
     wanted: Nano
 
 
-Verdict: TypeAlias = Granted | Short
+class Reached(NamedTuple):
+    """The first line whose gate the call would pass, and what it had before; nothing was set aside anywhere.
+
+    Answered before Short: a cheaper call may still fit.
+    """
+
+    line: HoldLine
+    spent: Nano
+    held: Nano
+    wanted: Nano
+
+
+class Stopped(NamedTuple):
+    """The call's run takes no more calls; nothing was set aside. Answered before everything else.
+
+    `limit` and `value` are seconds or levels; 0 for a killed run.
+    """
+
+    run: str
+    why: Literal["killed", "seconds", "depth"]
+    limit: int = 0
+    value: int = 0
+
+
+Verdict: TypeAlias = Granted | Short | Reached | Stopped
+Extension: TypeAlias = Granted | Short
 
 
 class Settled(NamedTuple):
@@ -160,8 +236,8 @@ class Ledger(Protocol):
         """
         ...
 
-    async def extend(self, operation: str, by: Nano) -> Verdict:
-        """Set more aside for an open hold of this process, under the lines it was made with; all or none.
+    async def extend(self, operation: str, by: Nano) -> Extension:
+        """Set more aside for an open hold of this process, under the lines it was made with; all or none, past gates.
 
         Raises:
             HoldLost: the hold is gone, or was made by another process.

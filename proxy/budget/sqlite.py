@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from proxy.budget.ledger import (
     Balance,
+    Extension,
     Granted,
     HoldLine,
     HoldLost,
@@ -112,7 +113,7 @@ class SqliteLedger:
         """See Ledger.dispatch."""
         await self._ask(Dispatch(operation, worker, start_record))
 
-    async def extend(self, operation: str, by: Nano) -> Verdict:
+    async def extend(self, operation: str, by: Nano) -> Extension:
         """See Ledger.extend."""
         _check(by)
         lines = self._lines.get(operation)

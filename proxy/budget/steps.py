@@ -8,7 +8,18 @@ from hashlib import blake2b
 from typing import Any, Final, Generic, TypeVar
 
 from proxy.budget.counters import Counter, Counters
-from proxy.budget.ledger import Balance, Granted, HoldLine, HoldLost, HoldRequest, Settled, Short, Unit, Verdict
+from proxy.budget.ledger import (
+    Balance,
+    Extension,
+    Granted,
+    HoldLine,
+    HoldLost,
+    HoldRequest,
+    Settled,
+    Short,
+    Unit,
+    Verdict,
+)
 from proxy.core.money import ZERO, Nano
 
 MOST: Final = 10**18
@@ -145,7 +156,7 @@ class Dispatch(Step[None]):
             raise HoldLost(self.operation)
 
 
-class Extend(Step[Verdict]):
+class Extend(Step[Extension]):
     """Set more money aside for an open hold."""
 
     __slots__ = ("by", "lines")
@@ -155,7 +166,7 @@ class Extend(Step[Verdict]):
         self.by = by
         self.lines = lines
 
-    def run(self, tables: Tables) -> Verdict:
+    def run(self, tables: Tables) -> Extension:
         """Granted with the new amount, or Short with nothing changed."""
         known = tables.cursor.execute(_AMOUNT, (self.number, self.operation)).fetchone()
         if known is None:

@@ -39,6 +39,8 @@ async def hold(journey: Journey, rooms: Rooms) -> None:
         journey.granted = verdict
         journey.dispatched = at_once
         return
+    if not isinstance(verdict, Short):
+        raise RuntimeError(f"the ledger answered {verdict} to a hold without gates or a run")
     raise _too_dear(journey, verdict)
 
 

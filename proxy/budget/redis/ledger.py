@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from proxy.budget.ledger import (
     Balance,
+    Extension,
     Granted,
     HoldLine,
     HoldLost,
@@ -108,7 +109,7 @@ class RedisLedger:
         """See Ledger.dispatch."""
         await self._ask(Dispatch(self._keys, operation, worker, start_record))
 
-    async def extend(self, operation: str, by: Nano) -> Verdict:
+    async def extend(self, operation: str, by: Nano) -> Extension:
         """See Ledger.extend. One that was not answered may stay held beside its repetition, until the call ends."""
         _check(by)
         lines = self._lines.get(operation)

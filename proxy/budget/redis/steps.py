@@ -5,7 +5,18 @@ from asyncio import Future
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar
 
-from proxy.budget.ledger import Balance, Granted, HoldLine, HoldLost, HoldRequest, Settled, Short, Unit, Verdict
+from proxy.budget.ledger import (
+    Balance,
+    Extension,
+    Granted,
+    HoldLine,
+    HoldLost,
+    HoldRequest,
+    Settled,
+    Short,
+    Unit,
+    Verdict,
+)
 from proxy.budget.redis.keys import Keys, counter_of, oldest_of
 from proxy.budget.redis.scripts import DISPATCH, EXTEND, HOLD, RELEASE, RENEW, SETTLE, Script
 from proxy.core.money import ZERO, Nano
@@ -117,7 +128,7 @@ class Hold(Scripted[Verdict]):
         return _verdict(reply, self.request.operation, self.request.lines, self.request.amount)
 
 
-class Extend(Scripted[Verdict]):
+class Extend(Scripted[Extension]):
     """Set more money aside for an open hold. `number` counts a process's extensions of it: asked twice, done once."""
 
     __slots__ = ("_by", "_keys", "_lines", "_number", "_operation", "_process")
@@ -146,7 +157,7 @@ class Extend(Scripted[Verdict]):
             arguments += _stated(line)
         return arguments
 
-    def read(self, reply: Any) -> Verdict:
+    def read(self, reply: Any) -> Extension:
         """Granted with the new amount, or Short with nothing changed."""
         return _verdict(reply, self._operation, self._lines, self._by)
 
@@ -283,7 +294,7 @@ def _stated(line: HoldLine) -> tuple[bytes, bytes, bytes]:
     return counter_of(line), oldest_of(line), b"%d" % line.limit if line.hard else b""
 
 
-def _verdict(reply: bytes, operation: str, lines: Sequence[HoldLine], amount: Nano) -> Verdict:
+def _verdict(reply: bytes, operation: str, lines: Sequence[HoldLine], amount: Nano) -> Extension:
     state, *figures = reply.split()
     if state == b"lost":
         raise HoldLost(operation)

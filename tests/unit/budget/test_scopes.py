@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from proxy.budget import BudgetCatalog, BudgetEntry, BudgetStore, Granted, HoldLine, Short, SqliteLedger
+from proxy.budget.ledger import Verdict
 from proxy.budget.scopes import family_of, is_pattern, is_scope
 from proxy.budget.seen import ScopesSeen
 from proxy.core.clock import SetClock
@@ -165,7 +166,7 @@ async def test_an_unknown_users_first_calls_are_held_and_its_numbers_told(store:
     known = catalog(store, entry("each", "user:acme/*", window="rolling", length="24h"))
     ledger = SqliteLedger(state, clock=CLOCK)
 
-    async def hold(operation: str, user: str, usd: int) -> Granted | Short:
+    async def hold(operation: str, user: str, usd: int) -> Verdict:
         return await ledger.hold(request(operation, usd * USD, *known.lines_for([f"user:acme/{user}"], NOW)))
 
     assert isinstance(await hold("op_1", "u1", 4), Granted)
