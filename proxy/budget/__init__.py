@@ -6,6 +6,10 @@ from proxy.budget.budget import Budget as Budget
 from proxy.budget.catalog import BudgetCatalog
 from proxy.budget.fitting import fitted as fitted
 from proxy.budget.fitting import tokens_used as tokens_used
+from proxy.budget.ladder import next_gate as next_gate
+from proxy.budget.ladder import nominal as nominal
+from proxy.budget.ladder import reached as reached
+from proxy.budget.ladder import regated as regated
 from proxy.budget.ledger import Balance as Balance
 from proxy.budget.ledger import Granted as Granted
 from proxy.budget.ledger import HoldLine as HoldLine

@@ -60,7 +60,8 @@ class HoldLine:
     A soft line (`hard` false) is counted and never refuses. The lines of one request differ in budget or window.
     A hold that would bring spent and held beyond `gate` is answered Reached and sets nothing aside, on soft lines too.
     `limit` is where a hard line refuses; `whole` is what people set, where a ladder blocks earlier than that.
-    `observed`: it would refuse and only counts, since its enforcement is `observe`. `ladder` is not the ledger's.
+    `observed`: it would refuse and only counts, since its enforcement is `observe`. Not the ledger's are `ladder` and
+    `clamp`: whether a call that does not fit may be given less output rather than be refused.
     From `kept_until_ns` on nobody asks for this budget and window any more (None: it is asked for for ever); a ledger
     may then forget what it counted, once nothing is held there.
     """
@@ -81,6 +82,7 @@ class HoldLine:
     whole: Nano | None = None
     observed: bool = False
     ladder: tuple[Rung, ...] = ()
+    clamp: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
