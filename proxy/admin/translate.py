@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from proxy.admin.faults import Fault, Refusal
-from proxy.budget import BudgetConflict
+from proxy.budget import BudgetConflict, LedgerUnavailable
 from proxy.core import refusal as core
 from proxy.identity import IdentityError
 from proxy.state import StateBusy
@@ -38,6 +38,10 @@ def refusal_of(error: Exception) -> Refusal:
         return Refusal(_IDENTITY[error.fault], f"{error}.", param=error.param)
     if isinstance(error, BudgetConflict):
         return Refusal(Fault.MANAGED_BY_FILE, f"{error}.")
+    if isinstance(error, LedgerUnavailable):
+        LOG.warning("%s", error)
+        message = f"The {error.dependency} cannot be reached, so nothing was read or changed; try again."
+        return Refusal(Fault.DEPENDENCY_UNAVAILABLE, message, headers=_RETRY)
     if isinstance(error, StateBusy | sqlite3.Error):
         LOG.warning("state file unavailable: %s", type(error).__name__)
         return Refusal(Fault.DEPENDENCY_UNAVAILABLE, "The state file is busy; try again.", headers=_RETRY)

@@ -4,6 +4,10 @@ from typing import TYPE_CHECKING
 
 from proxy.budget.budget import Budget as Budget
 from proxy.budget.catalog import BudgetCatalog
+from proxy.budget.counter_book import Counted as Counted
+from proxy.budget.counter_book import CounterBook as CounterBook
+from proxy.budget.counter_book import Fullest as Fullest
+from proxy.budget.counter_book import Stretch as Stretch
 from proxy.budget.fitting import fitted as fitted
 from proxy.budget.fitting import tokens_used as tokens_used
 from proxy.budget.ladder import next_gate as next_gate
@@ -37,6 +41,7 @@ from proxy.budget.spec import limit_of as limit_of
 from proxy.budget.spec import spec_of as spec_of
 from proxy.budget.spec import token_kind as token_kind
 from proxy.budget.sqlite import SqliteLedger as SqliteLedger
+from proxy.budget.sqlite_book import SqliteCounterBook as SqliteCounterBook
 from proxy.budget.standing import BudgetState as BudgetState
 from proxy.budget.store import BudgetConflict as BudgetConflict
 from proxy.budget.store import BudgetStore

@@ -1,21 +1,14 @@
-"""Where budgets stand in the state file: the numbers that a refusal shows."""
+"""Where budgets stand: the numbers that a refusal shows."""
 
-import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from proxy.budget.budget import Budget
+from proxy.budget.counter_book import Counted, CounterBook, Stretch
 from proxy.budget.windows import Window
-from proxy.core.money import Nano
+from proxy.core.money import ZERO, Nano
 
-_COUNTED: Final = """SELECT coalesce(sum(opening + spent), 0), coalesce(sum(held), 0), coalesce(sum(overrun), 0)
-    FROM counters WHERE budget = ? AND window >= ? AND window <= ?"""
-# "0" is the sign after "/": all counters of a budget whose scope is a pattern.
-_EACH: Final = """SELECT budget, sum(opening + spent) AS spent, sum(held) AS held, sum(overrun)
-    FROM counters WHERE budget > ?1 || '/' AND budget < ?1 || '0' AND window >= ?2 AND window <= ?3
-    GROUP BY budget ORDER BY spent + held DESC, budget LIMIT ?4"""
-_HOW_MANY: Final = """SELECT count(DISTINCT budget) FROM counters
-    WHERE budget > ?1 || '/' AND budget < ?1 || '0' AND window >= ?2 AND window <= ?3"""
+_NOTHING = Counted(ZERO, ZERO, ZERO)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,37 +31,55 @@ class BudgetState:
     resets_at_ns: int | None
 
 
-def state_of(connection: sqlite3.Connection, budget: Budget, now_ns: int, scope: str | None = None) -> BudgetState:
-    """Where a budget stands; one whose scope is a pattern for that scope, or for its fullest."""
+def states_of(book: CounterBook, budgets: Sequence[Budget], now_ns: int) -> tuple[BudgetState, ...]:
+    """Where budgets stand; those whose scopes are patterns as their fullest."""
+    windows = [budget.window_at(now_ns) for budget in budgets]
+    plain = [
+        _stretch(budget, budget.id, window)
+        for budget, window in zip(budgets, windows, strict=True)
+        if not budget.is_pattern
+    ]
+    counted = iter(book.counted(plain))
+    return tuple(
+        _fullest(book, budget, window) if budget.is_pattern else _state(budget, window, budget.scope, next(counted))
+        for budget, window in zip(budgets, windows, strict=True)
+    )
+
+
+def state_for(book: CounterBook, budget: Budget, now_ns: int, scope: str) -> BudgetState:
+    """Where a budget whose scope is a pattern stands for one that it stands for."""
     window = budget.window_at(now_ns)
-    oldest = budget.counted_from(window) or window.name
-    if budget.is_pattern and scope is None:
-        scopes = connection.execute(_HOW_MANY, (budget.id, oldest, window.name)).fetchone()[0]
-        row = connection.execute(_EACH, (budget.id, oldest, window.name, 1)).fetchone()
-        found, *counted = (budget.counter_of(budget.scope), 0, 0, 0) if row is None else row
-        return _state(budget, window, budget.scope_of(found), scopes, *counted)
-    scope = scope or budget.scope
-    counted = connection.execute(_COUNTED, (budget.counter_of(scope), oldest, window.name)).fetchone()
-    return _state(budget, window, scope, 1, *counted)
+    (counted,) = book.counted([_stretch(budget, budget.counter_of(scope), window)])
+    return _state(budget, window, scope, counted)
 
 
-def states_of_each(connection: sqlite3.Connection, budget: Budget, now_ns: int, most: int) -> tuple[BudgetState, ...]:
+def states_of_each(book: CounterBook, budget: Budget, now_ns: int, most: int) -> tuple[BudgetState, ...]:
     """Where the scopes stand that a pattern stands for, the fullest first."""
     window = budget.window_at(now_ns)
-    rows = connection.execute(_EACH, (budget.id, budget.counted_from(window) or window.name, window.name, most))
-    return tuple(_state(budget, window, budget.scope_of(found), 1, *counted) for found, *counted in rows)
+    found = book.fullest(_stretch(budget, budget.id, window), most)
+    return tuple(_state(budget, window, budget.scope_of(counter), counted) for counter, counted in found.each)
 
 
-def _state(budget: Budget, window: Window, scope: str, scopes: int, spent: int, held: int, overrun: int) -> BudgetState:
+def _fullest(book: CounterBook, budget: Budget, window: Window) -> BudgetState:
+    found = book.fullest(_stretch(budget, budget.id, window), 1)
+    counter, counted = found.each[0] if found.each else (budget.counter_of(budget.scope), _NOTHING)
+    return _state(budget, window, budget.scope_of(counter), counted, found.scopes)
+
+
+def _stretch(budget: Budget, counter: str, window: Window) -> Stretch:
+    return Stretch(counter, budget.counted_from(window) or window.name, window.name)
+
+
+def _state(budget: Budget, window: Window, scope: str, counted: Counted, scopes: int = 1) -> BudgetState:
     return BudgetState(
         budget=budget,
         scope=scope,
         scopes=scopes,
         window=window.name,
         limit=budget.limit,
-        spent=Nano(spent),
-        held=Nano(held),
-        overrun=Nano(overrun),
-        remaining=Nano(max(0, budget.limit - spent - held)),
+        spent=Nano(counted.spent),
+        held=Nano(counted.held),
+        overrun=Nano(counted.overrun),
+        remaining=Nano(max(0, budget.limit - counted.spent - counted.held)),
         resets_at_ns=window.ends_ns,
     )

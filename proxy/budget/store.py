@@ -8,12 +8,14 @@ from typing import Final, Literal, NamedTuple
 
 from proxy.budget.budget import Budget, ManagedBy
 from proxy.budget.catalog import BudgetCatalog
+from proxy.budget.counter_book import CounterBook
 from proxy.budget.ledger import Unit
 from proxy.budget.schema import STEPS
 from proxy.budget.seen import ScopesSeen
 from proxy.budget.settings import BudgetEntry, BudgetSettings
 from proxy.budget.spec import BadBudget, BudgetSpec, spec_of
-from proxy.budget.standing import BudgetState, state_of, states_of_each
+from proxy.budget.sqlite_book import SqliteCounterBook
+from proxy.budget.standing import BudgetState, state_for, states_of, states_of_each
 from proxy.budget.windows import WindowKind
 from proxy.core.clock import Clock, SystemClock
 from proxy.core.ids import new_id
@@ -31,10 +33,6 @@ _PUT: Final = """INSERT OR REPLACE INTO budgets
      opening_window, retired)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"""
 _OPENING_WINDOW: Final = "SELECT opening_window FROM budgets WHERE id = ?"
-_OPEN_COUNTER: Final = """INSERT INTO counters (budget, window, opening) VALUES (?, ?, ?)
-    ON CONFLICT (budget, window) DO UPDATE SET opening = excluded.opening"""
-# "0" is the sign after "/": the counters of all scopes that a pattern stands for.
-_ERASE_COUNTERS: Final = "DELETE FROM counters WHERE budget = ?1 OR (budget > ?1 || '/' AND budget < ?1 || '0')"
 
 _SPEC_FIELDS: Final = tuple(field.name for field in fields(BudgetSpec))
 
@@ -56,10 +54,15 @@ class FileSync(NamedTuple):
 
 
 class BudgetStore:
-    """The budgets table. Its methods block while others write: not for an event loop that serves calls."""
+    """The budgets table. Its methods block while others write: not for an event loop that serves calls.
 
-    def __init__(self, state: StateFile, *, clock: Clock | None = None) -> None:
+    `book` has the counters of the ledger that the calls use; the state file's own if not given. What stands there
+    cannot always be had: where it is another store, methods that need it raise LedgerUnavailable.
+    """
+
+    def __init__(self, state: StateFile, *, clock: Clock | None = None, book: CounterBook | None = None) -> None:
         self._state = state
+        self._book = book or SqliteCounterBook(state)
         self._clock = clock or SystemClock()
         self._seen = ScopesSeen(BudgetSettings().distinct_scopes_per_key)
         connection = state.connect()
@@ -121,18 +124,15 @@ class BudgetStore:
         """Where budgets stand now; all of them, or those given."""
         now = self._clock.now_ns()
         wanted = self.list() if budgets is None else budgets
-        with self._state.read() as connection:
-            return tuple(state_of(connection, budget, now) for budget in wanted)
+        return states_of(self._book, wanted, now)
 
     def state_for(self, budget: Budget, scope: str) -> BudgetState:
         """Where a budget whose scope is a pattern stands for one that it stands for."""
-        with self._state.read() as connection:
-            return state_of(connection, budget, self._clock.now_ns(), scope)
+        return state_for(self._book, budget, self._clock.now_ns(), scope)
 
     def states_of_each(self, budget: Budget, most: int) -> tuple[BudgetState, ...]:
         """Where those stand that a budget's pattern stands for and that have counted, the fullest first."""
-        with self._state.read() as connection:
-            return states_of_each(connection, budget, self._clock.now_ns(), most)
+        return states_of_each(self._book, budget, self._clock.now_ns(), most)
 
     def sync_from_file(self, entries: Sequence[BudgetEntry]) -> FileSync:
         """Let the file's budgets be exactly these; touches nothing, and bumps nothing, if they are already.
@@ -172,16 +172,17 @@ class BudgetStore:
 
     def _open(self, connection: sqlite3.Connection, budget: Budget, known: Budget | None) -> str:
         """Book an opening spend in the window in which it is first said; returns that window's name."""
-        now = budget.window_at(self._clock.now_ns()).name
+        window = budget.window_at(self._clock.now_ns())
         if known is not None and known.opening_spent == budget.opening_spent:
             return str(connection.execute(_OPENING_WINDOW, (budget.id,)).fetchone()[0])
         if known is not None or budget.opening_spent:
-            connection.execute(_OPEN_COUNTER, (budget.id, now, budget.opening_spent))
-        return now
+            kept_until_ns = budget.kept_until_ns(window)
+            self._book.open(budget.id, window.name, budget.opening_spent, kept_until_ns=kept_until_ns)
+        return window.name
 
     def _erase(self, connection: sqlite3.Connection, budget: Budget) -> None:
-        connection.execute(_ERASE_COUNTERS, (budget.id,))
         connection.execute("DELETE FROM budgets WHERE id = ?", (budget.id,))
+        self._book.erase(budget.id)
 
 
 def _specs(entries: Sequence[BudgetEntry]) -> list[BudgetSpec]:

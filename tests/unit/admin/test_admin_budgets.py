@@ -1,13 +1,14 @@
 """Budgets over the wire: put, read with live state, deleted."""
 
 import asyncio
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
 
-from proxy.budget import BudgetEntry, HoldRequest, SqliteLedger
+from proxy.budget import BudgetEntry, HoldRequest, LedgerUnavailable, SqliteCounterBook, SqliteLedger, Stretch
 from proxy.core.money import Nano
 from tests.unit.admin.admin_port import Port
 
@@ -171,3 +172,19 @@ def test_a_budget_for_each_is_told_by_its_fullest_and_by_each(port: Port, owner:
     assert [(one["counted_scope"], one["spent_usd"]) for one in each["data"]] == [("user:acme/u/1", "2.000000001")]
     assert "counted_scope" not in owner.put(MONTH, json=BODY).json()
     assert owner.get(f"{MONTH}/each").json()["data"] == [owner.get(MONTH).json()]
+
+
+class BookAway(SqliteCounterBook):
+    """Counters in a store that does not answer."""
+
+    def counted(self, asked: Sequence[Stretch]) -> Any:
+        raise LedgerUnavailable("no answer within 50 ms")
+
+
+def test_numbers_that_cannot_be_had_are_a_503(port: Port, owner: httpx.Client) -> None:
+    owner.put(MONTH, json=BODY)
+    port.rooms.budget_store._book = BookAway(port.rooms.state)
+    for response in (owner.get(MONTH), owner.get("/admin/v1/budgets")):
+        assert (response.status_code, response.json()["error"]["code"]) == (503, "dependency_unavailable")
+        assert response.headers["retry-after"] == "1"
+        assert "ledger" in response.json()["error"]["message"]

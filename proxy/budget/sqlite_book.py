@@ -1,0 +1,54 @@
+"""The counters of the SQLite ledger, read and set by the admin side; inside a change, as part of it."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from proxy.budget.counter_book import Counted, CounterBook, Fullest, Stretch
+from proxy.core.money import Nano
+from proxy.state import StateFile
+
+_NS: Final = 1_000_000_000
+_OPEN: Final = """INSERT INTO counters (budget, window, opening, kept_until_s) VALUES (?, ?, ?, ?)
+    ON CONFLICT (budget, window) DO UPDATE SET opening = excluded.opening"""
+# "0" is the sign after "/": the counters of all scopes that a pattern stands for.
+_ERASE: Final = "DELETE FROM counters WHERE budget = ?1 OR (budget > ?1 || '/' AND budget < ?1 || '0')"
+_COUNTED: Final = """SELECT coalesce(sum(opening + spent), 0), coalesce(sum(held), 0), coalesce(sum(overrun), 0)
+    FROM counters WHERE budget = ? AND window >= ? AND window <= ?"""
+_EACH: Final = """SELECT budget, sum(opening + spent) AS spent, sum(held) AS held, sum(overrun)
+    FROM counters WHERE budget > ?1 || '/' AND budget < ?1 || '0' AND window >= ?2 AND window <= ?3
+    GROUP BY budget ORDER BY spent + held DESC, budget LIMIT ?4"""
+_HOW_MANY: Final = """SELECT count(DISTINCT budget) FROM counters
+    WHERE budget > ?1 || '/' AND budget < ?1 || '0' AND window >= ?2 AND window <= ?3"""
+
+
+class SqliteCounterBook:
+    """The counters table of the state file. Its tables must be there already (`migrate`)."""
+
+    def __init__(self, state: StateFile) -> None:
+        self._state = state
+
+    def open(self, counter: str, window: str, amount: Nano, *, kept_until_ns: int | None) -> None:
+        """See CounterBook.open."""
+        kept_until_s = None if kept_until_ns is None else kept_until_ns // _NS
+        with self._state.read() as connection:
+            connection.execute(_OPEN, (counter, window, amount, kept_until_s))
+
+    def erase(self, budget: str) -> None:
+        """See CounterBook.erase."""
+        with self._state.read() as connection:
+            connection.execute(_ERASE, (budget,))
+
+    def counted(self, asked: Sequence[Stretch]) -> tuple[Counted, ...]:
+        """See CounterBook.counted."""
+        with self._state.read() as connection:
+            return tuple(Counted(*connection.execute(_COUNTED, stretch).fetchone()) for stretch in asked)
+
+    def fullest(self, asked: Stretch, most: int) -> Fullest:
+        """See CounterBook.fullest."""
+        with self._state.read() as connection:
+            scopes = connection.execute(_HOW_MANY, asked).fetchone()[0]
+            rows = connection.execute(_EACH, (*asked, most)).fetchall()
+        return Fullest(scopes, tuple((counter, Counted(*counted)) for counter, *counted in rows))
+
+
+_: type[CounterBook] = SqliteCounterBook
