@@ -2,10 +2,21 @@
 
 import asyncio
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from proxy.processes.child import Child
 from proxy.processes.folder import StateFolder
+
+
+@pytest.fixture(autouse=True)
+def hears_of_hangups() -> Iterator[None]:
+    """Under `nohup` children would inherit that SIGHUP is ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 async def test_a_process_that_does_not_serve_yet_hears_of_it_when_it_does(tmp_path: Path) -> None:
