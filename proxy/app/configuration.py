@@ -7,6 +7,7 @@ from proxy.app.stores import Stores
 from proxy.budget import BudgetCatalog
 from proxy.config import Config
 from proxy.journey.rooms import Snapshot
+from proxy.journey.run_book import RunBook
 from proxy.pricing import PriceBook, load_book
 from proxy.routing import Router, RouteSettings, TargetSettings
 from proxy.upstream import Provider, ProviderSettings
@@ -60,6 +61,7 @@ class Configured:
             providers={name: Provider.of(name, each) for name, each in settings.providers.items()},
             prices=prices,
             deny_unpriced=settings.prices.unpriced == "deny",
+            runs=RunBook.of(settings.runs),
         )
 
 

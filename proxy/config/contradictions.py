@@ -11,6 +11,7 @@ from proxy.config.schema import FileSettings
 from proxy.config.tree import Listing, Mapping_, Node
 from proxy.core.money import NotMoney, exact_usd
 from proxy.pricing import BadPrices, load_book
+from proxy.runs import BadAlias, BadRunLimit, read_alias, read_limit
 from proxy.upstream import BadProvider, Provider
 
 STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
@@ -25,6 +26,7 @@ def contradictions(settings: FileSettings, tree: Node, environment: Mapping[str,
         *_not_here_yet(settings),
         *_prices(settings),
         *_budgets(settings),
+        *_runs(settings),
         *_keys(settings, environment),
         *_ceiling(settings),
         *_negatives(settings),
@@ -107,6 +109,22 @@ def _budgets(settings: FileSettings) -> Iterator[tuple[str, str]]:
         if entry.name in seen:
             yield f"budgets[{at}].name", f"repeats {entry.name!r}"
         seen.add(entry.name)
+
+
+def _runs(settings: FileSettings) -> Iterator[tuple[str, str]]:
+    for at, entry in enumerate(settings.runs.limits):
+        try:
+            read_limit(entry)
+        except BadRunLimit as error:
+            yield f"runs.limits[{at}].{error.field}", f"cannot be meant so: {error}"
+    for name in ("aliases", "parent_aliases"):
+        for at, alias in enumerate(getattr(settings.runs, name)):
+            try:
+                read_alias(alias)
+            except BadAlias as error:
+                yield f"runs.{name}[{at}]", f"cannot be used: {error}"
+    if settings.runs.remembered_days < 1:
+        yield "runs.remembered_days", f"must be at least 1; it is {settings.runs.remembered_days}"
 
 
 def _keys(settings: FileSettings, environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -12,6 +12,7 @@ from proxy.metering import MeteringSettings
 from proxy.policy import PolicySettings
 from proxy.pricing import PricingSettings
 from proxy.routing import RouteSettings
+from proxy.runs import RunSettings
 from proxy.telemetry import TelemetrySettings
 from proxy.upstream import ProviderSettings, UpstreamSettings
 
@@ -90,4 +91,7 @@ class FileSettings:
     routes: tuple[RouteSettings, ...] = field(default=(), metadata={"doc": "Which model goes where; first match wins."})
     tenants: tuple[OrgSettings, ...] = field(default=(), metadata={"doc": "Organisations, teams and keys."})
     budgets: tuple[BudgetEntry, ...] = field(default=(), metadata={"doc": "How much each scope may spend."})
+    runs: RunSettings = field(
+        default=RunSettings(), metadata={"doc": "Agent runs: which a call is of, and their limits."}
+    )
     prices: PricingSettings = field(default=PricingSettings(), metadata={"doc": "Prices beside the shipped book."})

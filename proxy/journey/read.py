@@ -29,5 +29,9 @@ def claim(journey: Journey) -> None:
     """Attribute the call to a run, an agent, an end user and tags."""
     facts = journey.request
     journey.claims = read_claims(
-        journey.call.headers, journey.principal, body_user=facts.user, body_session=facts.session
+        journey.call.headers,
+        journey.principal,
+        body_user=facts.user,
+        body_session=facts.session,
+        names=journey.snapshot.runs.names,
     )

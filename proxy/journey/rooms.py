@@ -10,6 +10,7 @@ from proxy.core.clock import Clock
 from proxy.core.money import Nano
 from proxy.core.outcome import Outcome
 from proxy.identity import Keyring
+from proxy.journey.run_book import RunBook
 from proxy.metering import TokenCounter
 from proxy.policy import PolicyEngine
 from proxy.pricing import PriceBook
@@ -29,6 +30,9 @@ class Snapshot:
     providers: Mapping[str, Provider]
     prices: PriceBook
     deny_unpriced: bool = False
+    runs: RunBook = field(default_factory=RunBook)
+    killed: frozenset[tuple[str, str, str]] = frozenset()
+    """Runs that were stopped by a person: org, key id and name."""
     row_beginnings: dict[str, OperationRow] = field(default_factory=dict)
     """Per key, the columns that all its rows of this generation share; filled as keys are seen."""
 

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from proxy.core.refusal import Refusal, Refused
 from proxy.core.tenant import Principal, agent_scope, run_scope, tag_scope, user_scope
+from proxy.runs.names import NO_RUN_NAMES, Aliases, RunNames
 
 MAX_TAGS: Final = 16
 MAX_KEY_BYTES: Final = 64
@@ -47,21 +48,26 @@ class Claims:
 
 
 def read_claims(
-    headers: Mapping[bytes, bytes], principal: Principal, *, body_user: str | None, body_session: str | None
+    headers: Mapping[bytes, bytes],
+    principal: Principal,
+    *,
+    body_user: str | None,
+    body_session: str | None,
+    names: RunNames = NO_RUN_NAMES,
 ) -> Claims:
     """Read a call's claims; what is pinned on the key wins over what the client says.
 
-    `headers` maps lower-case names to values. The run comes from `x-flyball-run`, else the body's
-    `metadata.session_id`, else the trace id of `traceparent`.
+    `headers` maps lower-case names to values. The run comes from `x-flyball-run`, else from the first alias in
+    `names`, else the body's `metadata.session_id`, else the trace id of `traceparent`.
 
     Raises:
         Refused: INVALID_REQUEST for a header that breaks its grammar or names an agent the key does not list.
     """
-    run, source = _run(headers, body_session)
+    run, source = _run(headers, body_session, names.aliases)
     return Claims(
         run=run,
         run_source=source,
-        parent_run=_name(headers, b"x-flyball-parent-run"),
+        parent_run=_name(headers, b"x-flyball-parent-run") or _aliased(headers, names.parent_aliases)[0],
         step=_name(headers, b"x-flyball-step"),
         agent=_agent(headers, principal),
         end_user=_name(headers, b"x-flyball-user") or (body_user or "")[:MAX_NAME_BYTES],
@@ -69,15 +75,29 @@ def read_claims(
     )
 
 
-def _run(headers: Mapping[bytes, bytes], body_session: str | None) -> tuple[str, str]:
+def _run(headers: Mapping[bytes, bytes], body_session: str | None, aliases: Aliases) -> tuple[str, str]:
     if named := _name(headers, b"x-flyball-run"):
         return named, "header"
+    aliased = _aliased(headers, aliases)
+    if aliased[0]:
+        return aliased
     if body_session:
         return body_session[:MAX_NAME_BYTES], "metadata.session_id"
     if parent := headers.get(b"traceparent"):
         match = TRACE_PARENT.fullmatch(parent.strip())
         if match:
             return match[1].decode(), "traceparent"
+    return "", ""
+
+
+def _aliased(headers: Mapping[bytes, bytes], aliases: Aliases) -> tuple[str, str]:
+    """The first alias that is there and its name; one that is no name of a run is passed over: it is not ours."""
+    for header, spelled in aliases:
+        if header in headers:
+            raw = headers[header].strip()
+            name = raw.decode("utf-8", "replace")
+            if raw and len(raw) <= MAX_NAME_BYTES and name.isprintable() and "\ufffd" not in name:
+                return name, spelled
     return "", ""
 
 
