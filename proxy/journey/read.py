@@ -1,9 +1,11 @@
 """read and runs: what the body asks for, and what the client says the call belongs to."""
 
+from dataclasses import replace
+
 from proxy.core.refusal import Refusal, Refused
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
-from proxy.runs import read_claims
+from proxy.runs import DERIVED, derived_run, read_claims
 from proxy.wire.openai.request import read_request
 
 
@@ -27,11 +29,11 @@ async def read(journey: Journey, rooms: Rooms) -> None:
 
 def claim(journey: Journey) -> None:
     """Attribute the call to a run, an agent, an end user and tags."""
-    facts = journey.request
-    journey.claims = read_claims(
-        journey.call.headers,
-        journey.principal,
-        body_user=facts.user,
-        body_session=facts.session,
-        names=journey.snapshot.runs.names,
+    facts, names = journey.request, journey.snapshot.runs.names
+    claims = read_claims(
+        journey.call.headers, journey.principal, body_user=facts.user, body_session=facts.session, names=names
     )
+    if names.derives and not claims.run:
+        run = derived_run(journey.call.endpoint, journey.body, journey.principal.key_id)
+        claims = replace(claims, run=run, run_source=DERIVED if run else "")
+    journey.claims = claims

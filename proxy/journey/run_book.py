@@ -6,10 +6,8 @@ from urllib.parse import quote
 from proxy.budget import HoldLine, LineKind, RunTicket, Unit
 from proxy.core.money import Nano
 from proxy.core.tenant import Principal, run_scope
-from proxy.runs import Claims, RunBound, RunBounds, RunLimits, RunNames, RunSettings
+from proxy.runs import DERIVED, Claims, RunBound, RunBounds, RunLimits, RunNames, RunSettings
 
-DERIVED: Final = "derived"
-"""The `run_source` of a run that no client named."""
 UNITS: Final = {"calls": Unit.REQUESTS, "tool_calls": Unit.TOOL_CALLS, "tokens": Unit.TOKENS, "usd": Unit.USD}
 _AMOUNTS: Final = {Unit.REQUESTS: 1, Unit.TOOL_CALLS: 0, Unit.TOKENS: 0, Unit.USD: None}
 """What a call takes of a line before it was fitted to it."""

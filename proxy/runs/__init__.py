@@ -1,6 +1,8 @@
 """Runs: which agent run, step, user and tags a call belongs to, and what one run may use."""
 
 from proxy.runs.claims import CLAIM_HEADERS, Claims, read_claims
+from proxy.runs.derive import DERIVED as DERIVED
+from proxy.runs.derive import derived_run as derived_run
 from proxy.runs.limits import NO_BOUNDS as NO_BOUNDS
 from proxy.runs.limits import BadRunLimit as BadRunLimit
 from proxy.runs.limits import RunBound as RunBound

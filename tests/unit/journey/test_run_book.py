@@ -5,8 +5,8 @@ from decimal import Decimal
 
 from proxy.budget import LineKind, RunTicket, Unit
 from proxy.core.tenant import Principal
-from proxy.journey.run_book import DERIVED, RunBook
-from proxy.runs import Claims, RunLimitEntry, RunSettings
+from proxy.journey.run_book import RunBook
+from proxy.runs import DERIVED, Claims, RunLimitEntry, RunSettings
 
 DAY_NS = 86_400_000_000_000
 BOT = Principal(org="acme", team="support", key_id="key_1", key_name="bot")
