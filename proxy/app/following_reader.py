@@ -7,6 +7,8 @@ from proxy.telemetry import (
     OperationDetail,
     OperationRow,
     Reader,
+    RunsQuery,
+    RunTotals,
     SpendQuery,
     SpendRow,
     TelemetrySettings,
@@ -44,6 +46,10 @@ class FollowingReader:
         """As Reader.recent."""
         reader = await self._at_its_place()
         return await reader.recent(org=org, filters=filters, limit=limit, before=before)
+
+    async def runs(self, asked: RunsQuery) -> list[RunTotals]:
+        """As Reader.runs."""
+        return await (await self._at_its_place()).runs(asked)
 
     async def close(self) -> None:
         """Give the connections back."""

@@ -10,6 +10,11 @@ from proxy.telemetry.rows import AttemptRow, OperationRow
 from proxy.telemetry.rows import Table as Table
 from proxy.telemetry.running import Endpoints as Endpoints
 from proxy.telemetry.running import run_collector
+from proxy.telemetry.runs import RunEnd as RunEnd
+from proxy.telemetry.runs import RunIdentity as RunIdentity
+from proxy.telemetry.runs import RunsQuery as RunsQuery
+from proxy.telemetry.runs import RunTotals as RunTotals
+from proxy.telemetry.runs import run_cursor as run_cursor
 from proxy.telemetry.salvaging import SalvagedRows as SalvagedRows
 from proxy.telemetry.salvaging import abandoned as abandoned
 from proxy.telemetry.salvaging import salvage as salvage

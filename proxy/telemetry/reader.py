@@ -13,6 +13,7 @@ from clickhouse_connect.driver.query import QueryResult
 from proxy.core.money import to_usd_text
 from proxy.core.refusal import Refusal, Refused
 from proxy.telemetry.rows import AttemptRow, OperationRow
+from proxy.telemetry.runs import RunsQuery, RunTotals, read_runs, select_runs
 from proxy.telemetry.settings import TelemetrySettings
 from proxy.telemetry.spend import Select, SpendQuery, SpendRow, conditions, exact_nano, read_spend, select_spend
 from proxy.telemetry.store import StoreAddress, StoreRefused, TelemetryUnavailable, as_store_failures, open_client
@@ -92,6 +93,16 @@ class Reader:
         )
         answer = await self._ask(Select(sql=sql, parameters=parameters))
         return [_row(OperationRow, each) for each in answer.named_results()]
+
+    async def runs(self, asked: RunsQuery) -> list[RunTotals]:
+        """What runs did, the latest first.
+
+        Raises:
+            Refused: a limit or cursor that is none, or an answer too large (INVALID_REQUEST).
+            TelemetryUnavailable: ClickHouse cannot answer now.
+        """
+        answer = await self._ask(select_runs(asked))
+        return read_runs(answer.named_results())
 
     async def close(self) -> None:
         """Give the connections back."""
