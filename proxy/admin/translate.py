@@ -37,7 +37,8 @@ def refusal_of(error: Exception) -> Refusal:
     if isinstance(error, IdentityError):
         return Refusal(_IDENTITY[error.fault], f"{error}.", param=error.param)
     if isinstance(error, BudgetConflict):
-        return Refusal(Fault.MANAGED_BY_FILE, f"{error}.")
+        taken = error.code == "already_exists"
+        return Refusal(Fault.ALREADY_EXISTS if taken else Fault.MANAGED_BY_FILE, f"{error}.")
     if isinstance(error, LedgerUnavailable):
         LOG.warning("%s", error)
         message = f"The {error.dependency} cannot be reached, so nothing was read or changed; try again."

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from proxy.budget.bad_budget import BadBudget as BadBudget
 from proxy.budget.budget import Budget as Budget
 from proxy.budget.catalog import BudgetCatalog
 from proxy.budget.counter_book import Counted as Counted
@@ -10,9 +11,16 @@ from proxy.budget.counter_book import Fullest as Fullest
 from proxy.budget.counter_book import Stretch as Stretch
 from proxy.budget.fitting import fitted as fitted
 from proxy.budget.fitting import tokens_used as tokens_used
+from proxy.budget.forecast import Forecast as Forecast
+from proxy.budget.forecast import ForecastPoint as ForecastPoint
+from proxy.budget.forecast import NoForecast as NoForecast
+from proxy.budget.forecast import UsageHistory as UsageHistory
+from proxy.budget.forecast import foreseen as foreseen
+from proxy.budget.ladder import climbed as climbed
 from proxy.budget.ladder import next_gate as next_gate
 from proxy.budget.ladder import nominal as nominal
 from proxy.budget.ladder import reached as reached
+from proxy.budget.ladder import refuses_above as refuses_above
 from proxy.budget.ladder import regated as regated
 from proxy.budget.ledger import Balance as Balance
 from proxy.budget.ledger import Granted as Granted
@@ -28,16 +36,25 @@ from proxy.budget.ledger import Settled as Settled
 from proxy.budget.ledger import Short as Short
 from proxy.budget.ledger import Stopped as Stopped
 from proxy.budget.ledger import Unit as Unit
+from proxy.budget.raised import Raise as Raise
+from proxy.budget.raised import raised_by as raised_by
+from proxy.budget.rungs import fraction_text as fraction_text
+from proxy.budget.rungs import rungs_of as rungs_of
 from proxy.budget.scopes import CLAIMED as CLAIMED
 from proxy.budget.scopes import family_of as family_of
 from proxy.budget.scopes import kind_of as kind_of
 from proxy.budget.settings import BudgetEntry, BudgetSettings
-from proxy.budget.spec import BadBudget as BadBudget
+from proxy.budget.settings import Enforcement as Enforcement
+from proxy.budget.settings import RateLimitEntry as RateLimitEntry
+from proxy.budget.settings import RungEntry as RungEntry
 from proxy.budget.spec import BudgetSpec as BudgetSpec
 from proxy.budget.spec import Limit as Limit
 from proxy.budget.spec import TokenKind as TokenKind
 from proxy.budget.spec import length_read as length_read
 from proxy.budget.spec import limit_of as limit_of
+from proxy.budget.spec import rate_limit_of as rate_limit_of
+from proxy.budget.spec import rate_of as rate_of
+from proxy.budget.spec import rate_window as rate_window
 from proxy.budget.spec import spec_of as spec_of
 from proxy.budget.spec import token_kind as token_kind
 from proxy.budget.sqlite import SqliteLedger as SqliteLedger

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from proxy.budget.clock_windows import length_text, oldest_counted
+from proxy.budget.raised import Raise
 from proxy.budget.scopes import is_pattern
 from proxy.budget.spec import BudgetSpec
 from proxy.budget.windows import Window, WindowKind, window_at
+from proxy.core.money import Nano
 
 ManagedBy: TypeAlias = Literal["file", "api"]
 
@@ -16,10 +18,14 @@ _LEAST_KEPT_NS: Final = 2 * 86_400 * _NS
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Budget(BudgetSpec):
-    """A budget that exists. `id` stays while its name, its scope and what it counts do."""
+    """A budget that exists. `id` stays while its name, its scope and what it counts do.
+
+    `limit` is what was stated; `limit_at` is what holds. `raises` are those that had not ended when it was read.
+    """
 
     id: str
     managed_by: ManagedBy
+    raises: tuple[Raise, ...] = ()
 
     @property
     def org(self) -> str:
@@ -47,6 +53,22 @@ class Budget(BudgetSpec):
     def window_at(self, at_ns: int) -> Window:
         """The window, or the bucket of its rolling one, that an instant falls into."""
         return window_at(self.window, self.timezone, at_ns, self.length_s)
+
+    def limit_at(self, at_ns: int) -> Nano:
+        """The limit with all raises that have not ended by then."""
+        if not self.raises:
+            return self.limit
+        return Nano(self.limit + sum(each.amount for each in self.raises if at_ns < each.until_ns))
+
+    def steady(self, window: Window, at_ns: int) -> tuple[int, int | None]:
+        """From when, and until before when (None: for ever), window and limit are what they are at an instant in it."""
+        starts, ends = window.starts_ns, window.ends_ns
+        for each in self.raises:
+            if each.until_ns <= at_ns:
+                starts = max(starts, each.until_ns)
+            elif ends is None or each.until_ns < ends:
+                ends = each.until_ns
+        return starts, ends
 
     def counted_from(self, window: Window) -> str | None:
         """The oldest bucket that counts against the limit beside that one; None where windows stand alone."""

@@ -1,6 +1,6 @@
 """What budgets there are, and which of them a call falls under now."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Final
 
 from proxy.budget.budget import Budget
@@ -12,25 +12,39 @@ from proxy.budget.settings import BudgetSettings
 
 
 class BudgetCatalog:
-    """All budgets at one generation; never changed, replaced as a whole.
+    """All budgets and limits at one generation; never changed, replaced as a whole.
 
     `claimed` are, by org, the kinds of scope beyond org, team and key that its budgets name: a call's other scopes
-    need not be made up at all.
+    need not be made up at all. `observing` are orgs whose enforcement is `observe`, `observe_all` makes it so for all.
     """
 
-    def __init__(self, budgets: Iterable[Budget] = (), seen: ScopesSeen | None = None) -> None:
+    def __init__(
+        self,
+        budgets: Iterable[Budget] = (),
+        seen: ScopesSeen | None = None,
+        *,
+        observing: Container[str] = (),
+        observe_all: bool = False,
+    ) -> None:
         self.budgets: Final = tuple(budgets)
+        self._observing = observing
+        self._observe_all = observe_all
         self._seen = seen or ScopesSeen(BudgetSettings().distinct_scopes_per_key)
         by_scope: dict[str, list[Meter]] = {}
         by_family: dict[str, list[MeterOfEach]] = {}
         for budget in self.budgets:
+            observed = budget.enforcement == "observe" or self.observes(budget.org)
             if budget.is_pattern:
-                by_family.setdefault(family_of(budget.scope), []).append(MeterOfEach(budget))
+                by_family.setdefault(family_of(budget.scope), []).append(MeterOfEach(budget, observing=observed))
             else:
-                by_scope.setdefault(budget.scope, []).append(Meter(budget))
+                by_scope.setdefault(budget.scope, []).append(Meter(budget, observing=observed))
         self._by_scope = {scope: tuple(meters) for scope, meters in by_scope.items()}
         self._by_family = {family: tuple(meters) for family, meters in by_family.items()}
         self.claimed: Final = _claimed(self.budgets)
+
+    def observes(self, org: str) -> bool:
+        """Whether nothing is refused there, of budgets or otherwise: its own enforcement, or everyone's, is observe."""
+        return self._observe_all or org in self._observing
 
     def lines_for(
         self, scopes: Sequence[str], at_ns: int, *, model: str | None = None, key: str = ""
@@ -53,9 +67,14 @@ class BudgetCatalog:
         return tuple(lines)
 
     def _has_own(self, scope: str, default: Budget, model: str | None) -> bool:
-        """Whether a budget of the scope's own counts the same of this call: it stands in the default's place."""
-        own = self._by_scope.get(scope, ())
-        return any(meter.budget.unit is default.unit and meter.counts(model) for meter in own)
+        """Whether a budget of the scope's own counts the same of this call: it stands in the default's place.
+
+        A rate limit does so for a rate limit.
+        """
+        return any(
+            meter.budget.unit is default.unit and meter.budget.kind is default.kind and meter.counts(model)
+            for meter in self._by_scope.get(scope, ())
+        )
 
     def _counted_as(self, scope: str, key: str, at_ns: int) -> str:
         family = family_of(scope)

@@ -1,6 +1,6 @@
 """What a ladder does to a line: which of its rungs a call reaches, and where it must next be asked."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import fields
 from typing import Final
 
@@ -29,8 +29,17 @@ def reached(line: HoldLine, spent: int, held: int, wanted: int) -> tuple[Rung, .
 
     `wanted` is what a call would add; 0 asks where the line stands without it.
     """
-    total, whole = spent + held + wanted, nominal(line)
-    return tuple(rung for rung in line.ladder if total > rung.threshold(whole))
+    return climbed(line.ladder, nominal(line), spent + held + wanted)
+
+
+def climbed(ladder: Iterable[Rung], limit: int, amount: int) -> tuple[Rung, ...]:
+    """The rungs of a ladder below an amount, lowest first; `limit` is the one that people set."""
+    return tuple(rung for rung in ladder if amount > rung.threshold(limit))
+
+
+def refuses_above(ladder: Iterable[Rung], limit: int) -> int:
+    """Where a line with that ladder refuses: at its block, else at the limit itself."""
+    return next((rung.threshold(limit) for rung in ladder if rung.do == "block"), limit)
 
 
 def nominal(line: HoldLine) -> int:

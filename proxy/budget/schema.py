@@ -63,4 +63,24 @@ STEPS: Final = (
     "ALTER TABLE budgets ADD COLUMN unit TEXT NOT NULL DEFAULT 'usd';",
     # Patterns of the models it counts, as a JSON list; empty counts all.
     "ALTER TABLE budgets ADD COLUMN models TEXT NOT NULL DEFAULT '[]';",
+    # What it is (the words of LineKind); its ladder as JSON; whether it may clamp; its own enforcement.
+    """
+    ALTER TABLE budgets ADD COLUMN kind TEXT NOT NULL DEFAULT 'budget';
+    ALTER TABLE budgets ADD COLUMN ladder TEXT NOT NULL DEFAULT '[]';
+    ALTER TABLE budgets ADD COLUMN clamp INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE budgets ADD COLUMN enforcement TEXT NOT NULL DEFAULT 'enforce';
+    """,
+    # How much higher a budget's limit is until then, in its unit.
+    """
+    CREATE TABLE budget_raises (
+        id       TEXT PRIMARY KEY,
+        budget   TEXT NOT NULL,
+        amount   INTEGER NOT NULL CHECK (amount > 0),
+        until_ns INTEGER NOT NULL,
+        reason   TEXT NOT NULL,
+        made_by  TEXT NOT NULL,
+        made_ns  INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX budget_raises_by_budget ON budget_raises (budget, until_ns);
+    """,
 )

@@ -1,46 +1,45 @@
-"""Budgets in the state file: made by flyball.yaml or by the admin API, never by both."""
+"""Budgets and limits in the state file: made by flyball.yaml or by the admin API, never by both."""
 
-import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import fields
 from typing import Final, Literal, NamedTuple
 
+from proxy.budget.bad_budget import BadBudget
 from proxy.budget.budget import Budget, ManagedBy
 from proxy.budget.catalog import BudgetCatalog
 from proxy.budget.counter_book import CounterBook
-from proxy.budget.ledger import Unit
+from proxy.budget.ledger import LineKind
+from proxy.budget.raised import Raise, check_raise
+from proxy.budget.rows import (
+    live_budget,
+    live_budgets,
+    named_budget,
+    remove_budget,
+    remove_raise,
+    write_budget,
+    write_raise,
+)
 from proxy.budget.schema import STEPS
 from proxy.budget.seen import ScopesSeen
-from proxy.budget.settings import BudgetEntry, BudgetSettings
-from proxy.budget.spec import BadBudget, BudgetSpec, spec_of
+from proxy.budget.settings import BudgetEntry, BudgetSettings, RateLimitEntry
+from proxy.budget.spec import BudgetSpec, rate_of, spec_of
 from proxy.budget.sqlite_book import SqliteCounterBook
 from proxy.budget.standing import BudgetState, state_for, states_of, states_of_each
-from proxy.budget.windows import WindowKind
 from proxy.core.clock import Clock, SystemClock
 from proxy.core.ids import new_id
 from proxy.core.money import Nano
 from proxy.state import StateFile, migrate
 
-_COLUMNS: Final = (
-    "id, name, scope, window, timezone, limit_nano, hard, managed_by, opening_nano, length_s, unit, models"
-)
-_ALL: Final = f"SELECT {_COLUMNS} FROM budgets WHERE retired = 0 ORDER BY name"  # noqa: S608 - a constant
-_NAMED: Final = f"SELECT {_COLUMNS} FROM budgets WHERE name = ?"  # noqa: S608 - a constant
 _RETIRED: Final = "SELECT 1 FROM budgets WHERE name = ? AND retired = 1"
-_PUT: Final = """INSERT OR REPLACE INTO budgets
-    (id, name, scope, window, timezone, limit_nano, hard, managed_by, opening_nano, length_s, unit, models,
-     opening_window, retired)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"""
 _OPENING_WINDOW: Final = "SELECT opening_window FROM budgets WHERE id = ?"
-
 _SPEC_FIELDS: Final = tuple(field.name for field in fields(BudgetSpec))
 
 
 class BudgetConflict(Exception):
-    """A change that the other owner of the budget does not allow; `code` as the admin API says it."""
+    """A change that does not go with what is there; `code` as the admin API says it."""
 
-    def __init__(self, code: Literal["managed_by_file", "name_in_both"], message: str) -> None:
+    def __init__(self, code: Literal["managed_by_file", "name_in_both", "already_exists"], message: str) -> None:
         super().__init__(message)
         self.code = code
 
@@ -72,32 +71,38 @@ class BudgetStore:
             connection.close()
 
     def put(self, spec: BudgetSpec) -> Budget:
-        """Make or change a budget on behalf of the admin API.
+        """Make or change a budget or limit on behalf of the admin API.
 
         What it has spent stays with it unless its scope or what it counts changes: that makes it another budget.
 
         Raises:
-            BudgetConflict: flyball.yaml has it.
+            BudgetConflict: flyball.yaml has it, or a limit has a budget's name.
         """
         with self._state.change() as connection:
-            known = _named(connection, spec.name)
+            known = named_budget(connection, spec.name, self._clock.now_ns())
             retired = connection.execute(_RETIRED, (spec.name,)).fetchone() is not None
             if known is not None and retired:
                 self._erase(connection, known)
                 known = None
             if known is not None and known.managed_by == "file":
-                raise BudgetConflict("managed_by_file", f"budget {spec.name} is in flyball.yaml; change it there")
+                raise BudgetConflict("managed_by_file", f"{known.title} is in flyball.yaml; change it there")
+            if known is not None and known.kind is not spec.kind:
+                raise BudgetConflict("already_exists", f"{known.title} has this name; choose another one")
             return self._write(connection, spec, known, "api")
 
     def get(self, name: str) -> Budget | None:
-        """The budget of that name."""
-        return next((budget for budget in self.list() if budget.name == name), None)
-
-    def list(self, org: str | None = None) -> tuple[Budget, ...]:
-        """All budgets, or those of one org, by name."""
+        """The budget or limit of that name."""
         with self._state.read() as connection:
-            budgets = tuple(_budget(row) for row in connection.execute(_ALL))
-        return budgets if org is None else tuple(budget for budget in budgets if budget.org == org)
+            return live_budget(connection, name, self._clock.now_ns())
+
+    def list(self, org: str | None = None, kind: LineKind | None = None) -> tuple[Budget, ...]:
+        """All budgets and limits by name, or those of one org or kind."""
+        with self._state.read() as connection:
+            return tuple(
+                budget
+                for budget in live_budgets(connection, self._clock.now_ns())
+                if org in (None, budget.org) and kind in (None, budget.kind)
+            )
 
     def delete(self, name: str) -> bool:
         """Delete a budget and what it has counted; whether there was one.
@@ -110,15 +115,49 @@ class BudgetStore:
             return False
         with self._state.change() as connection:
             if known.managed_by == "file":
-                raise BudgetConflict("managed_by_file", f"budget {name} is in flyball.yaml; remove it there")
+                raise BudgetConflict("managed_by_file", f"{known.title} is in flyball.yaml; remove it there")
             self._erase(connection, known)
         return True
 
-    def load(self, *, distinct_scopes_per_key: int | None = None) -> BudgetCatalog:
-        """A snapshot for the workers; it remembers which scopes the ones before it have seen."""
+    def raise_limit(self, name: str, by: Nano, *, until_ns: int, reason: str, made_by: str) -> Raise | None:
+        """Raise a limit for a while, be it flyball.yaml's; None when there is no such budget.
+
+        Raises:
+            BadBudget: an end that has passed, or more than a limit can be.
+        """
+        now_ns = self._clock.now_ns()
+        with self._state.change() as connection:
+            budget = live_budget(connection, name, now_ns)
+            if budget is None:
+                return None
+            made = Raise(new_id("rai"), by, until_ns, reason, made_by, now_ns)
+            check_raise(budget.unit, budget.limit_at(now_ns), made, known=len(budget.raises))
+            write_raise(connection, budget, made, now_ns)
+        return made
+
+    def end_raise(self, name: str, number: str) -> Raise | None:
+        """End a raise before its time; None when there is no such raise that still holds."""
+        budget = self.get(name)
+        found = next((each for each in budget.raises if each.id == number), None) if budget is not None else None
+        if found is not None:
+            with self._state.change() as connection:
+                remove_raise(connection, number)
+        return found
+
+    def load(
+        self,
+        *,
+        distinct_scopes_per_key: int | None = None,
+        observing: Container[str] = (),
+        observe_all: bool = False,
+    ) -> BudgetCatalog:
+        """A snapshot for the workers; it remembers which scopes the ones before it have seen.
+
+        `observing` are the orgs whose enforcement is `observe`; `observe_all` makes it so for all.
+        """
         if distinct_scopes_per_key is not None:
             self._seen.most = distinct_scopes_per_key
-        return BudgetCatalog(self.list(), self._seen)
+        return BudgetCatalog(self.list(), self._seen, observing=observing, observe_all=observe_all)
 
     def states(self, budgets: Sequence[Budget] | None = None) -> tuple[BudgetState, ...]:
         """Where budgets stand now; all of them, or those given."""
@@ -134,8 +173,8 @@ class BudgetStore:
         """Where those stand that a budget's pattern stands for and that have counted, the fullest first."""
         return states_of_each(self._book, budget, self._clock.now_ns(), most)
 
-    def sync_from_file(self, entries: Sequence[BudgetEntry]) -> FileSync:
-        """Let the file's budgets be exactly these; touches nothing, and bumps nothing, if they are already.
+    def sync_from_file(self, budgets: Sequence[BudgetEntry], limits: Sequence[RateLimitEntry] = ()) -> FileSync:
+        """Let the file's budgets and rate limits be exactly these; touches nothing if they are already.
 
         One that has gone from the file stops counting; what it spent is kept and goes on if it comes back.
 
@@ -143,31 +182,33 @@ class BudgetStore:
             BadBudget: an entry that cannot be meant as it stands, or a name that stands twice; nothing was changed.
             BudgetConflict: the admin API has one of these names; nothing was changed.
         """
-        specs = _specs(entries)
+        specs = _specs(budgets, limits)
+        now_ns = self._clock.now_ns()
         with self._state.read() as connection:
-            sync = _difference(connection, specs)
+            sync = _difference(connection, specs, now_ns)
         if not any(sync):
             return sync
         with self._state.change() as connection:
-            sync = _difference(connection, specs)
+            sync = _difference(connection, specs, now_ns)
             for name in sync.removed:
                 connection.execute("UPDATE budgets SET retired = 1 WHERE name = ?", (name,))
             moved = {*sync.added, *sync.changed}
             for spec in specs:
                 if spec.name in moved:
-                    self._write(connection, spec, _named(connection, spec.name), "file")
+                    self._write(connection, spec, named_budget(connection, spec.name, now_ns), "file")
         return sync
 
     def _write(
         self, connection: sqlite3.Connection, spec: BudgetSpec, known: Budget | None, managed_by: ManagedBy
     ) -> Budget:
-        if known is not None and (known.scope, known.unit) != (spec.scope, spec.unit):
+        if known is not None and (known.scope, known.unit, known.kind) != (spec.scope, spec.unit, spec.kind):
             self._erase(connection, known)
             known = None
         stated = {name: getattr(spec, name) for name in _SPEC_FIELDS}
-        budget = Budget(**stated, id=new_id("bud") if known is None else known.id, managed_by=managed_by)
-        opening_window = self._open(connection, budget, known)
-        connection.execute(_PUT, (*_row(budget), opening_window))
+        raises = () if known is None else known.raises
+        number = new_id("bud") if known is None else known.id
+        budget = Budget(**stated, id=number, managed_by=managed_by, raises=raises)
+        write_budget(connection, budget, self._open(connection, budget, known))
         return budget
 
     def _open(self, connection: sqlite3.Connection, budget: Budget, known: Budget | None) -> str:
@@ -181,27 +222,27 @@ class BudgetStore:
         return window.name
 
     def _erase(self, connection: sqlite3.Connection, budget: Budget) -> None:
-        connection.execute("DELETE FROM budgets WHERE id = ?", (budget.id,))
+        remove_budget(connection, budget)
         self._book.erase(budget.id)
 
 
-def _specs(entries: Sequence[BudgetEntry]) -> list[BudgetSpec]:
-    specs = [spec_of(entry) for entry in entries]
+def _specs(budgets: Sequence[BudgetEntry], limits: Sequence[RateLimitEntry]) -> list[BudgetSpec]:
+    specs = [*map(spec_of, budgets), *map(rate_of, limits)]
     names: set[str] = set()
     for spec in specs:
         if spec.name in names:
-            raise BadBudget("name", f"budget {spec.name} stands twice in flyball.yaml")
+            raise BadBudget("name", f"{spec.title} stands twice in flyball.yaml")
         names.add(spec.name)
     return specs
 
 
-def _difference(connection: sqlite3.Connection, specs: Sequence[BudgetSpec]) -> FileSync:
-    live = {budget.name: budget for budget in map(_budget, connection.execute(_ALL))}
+def _difference(connection: sqlite3.Connection, specs: Sequence[BudgetSpec], now_ns: int) -> FileSync:
+    live = {budget.name: budget for budget in live_budgets(connection, now_ns)}
     for spec in specs:
         known = live.get(spec.name)
         if known is not None and known.managed_by == "api":
             raise BudgetConflict(
-                "name_in_both", f"budget {spec.name} is in flyball.yaml and was also made by the admin API; rename one"
+                "name_in_both", f"{spec.title} is in flyball.yaml and was also made by the admin API; rename one"
             )
     names = {spec.name for spec in specs}
     return FileSync(
@@ -213,43 +254,3 @@ def _difference(connection: sqlite3.Connection, specs: Sequence[BudgetSpec]) -> 
 
 def _same(spec: BudgetSpec, budget: Budget) -> bool:
     return all(getattr(spec, name) == getattr(budget, name) for name in _SPEC_FIELDS)
-
-
-def _named(connection: sqlite3.Connection, name: str) -> Budget | None:
-    row = connection.execute(_NAMED, (name,)).fetchone()
-    return None if row is None else _budget(row)
-
-
-def _row(budget: Budget) -> tuple[object, ...]:
-    return (
-        budget.id,
-        budget.name,
-        budget.scope,
-        budget.window.value,
-        budget.timezone,
-        budget.limit,
-        int(budget.hard),
-        budget.managed_by,
-        budget.opening_spent,
-        budget.length_s,
-        budget.unit.value,
-        json.dumps(budget.models),
-    )
-
-
-def _budget(row: tuple[str, str, str, str, str, int, int, ManagedBy, int, int, str, str]) -> Budget:
-    number, name, scope, window, timezone, limit, hard, managed_by, opening, length_s, unit, models = row
-    return Budget(
-        id=number,
-        name=name,
-        scope=scope,
-        window=WindowKind(window),
-        timezone=timezone,
-        limit=Nano(limit),
-        hard=bool(hard),
-        managed_by=managed_by,
-        opening_spent=Nano(opening),
-        length_s=length_s,
-        unit=Unit(unit),
-        models=tuple(json.loads(models)),
-    )
