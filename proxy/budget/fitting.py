@@ -6,16 +6,22 @@ from typing import Final
 
 from proxy.budget.ledger import HoldLine, Unit
 
-_COUNTING_TOKENS: Final = frozenset({Unit.TOKENS, Unit.INPUT_TOKENS, Unit.OUTPUT_TOKENS})
+_FITTED: Final = frozenset({Unit.TOKENS, Unit.INPUT_TOKENS, Unit.OUTPUT_TOKENS, Unit.TOOL_CALLS})
 MOST: Final = 10**18
 _FIELDS: Final = tuple(field.name for field in fields(HoldLine))
 
 
-def fitted(lines: tuple[HoldLine, ...], input_tokens: int, output_tokens: int) -> tuple[HoldLine, ...]:
-    """The lines with what a call of so many tokens wants held on each; the same object where none counts tokens."""
+def fitted(
+    lines: tuple[HoldLine, ...], input_tokens: int, output_tokens: int, *, has_tools: bool = False
+) -> tuple[HoldLine, ...]:
+    """The lines with what a call of so many tokens wants held on each; the same object where none counts such.
+
+    A call that has tools is held for one call of them: how many its answer holds nobody knows before.
+    """
     for line in lines:
-        if line.unit in _COUNTING_TOKENS:
+        if line.unit in _FITTED:
             wanted = tokens_used(input_tokens, output_tokens)
+            wanted[Unit.TOOL_CALLS] = int(has_tools)
             return tuple(_holding(each, wanted) for each in lines)
     return lines
 

@@ -51,7 +51,9 @@ NEVER_RETRIED: Final = frozenset({Refusal.BUDGET_EXCEEDED, Refusal.RUN_STOPPED, 
 class Refused(Exception):
     """A call that is answered with a refusal; caught at the edge only.
 
-    `facts` ride in the body as one object beside the message. `retry_after_s` is in whole seconds, at most 60.
+    `facts` ride in the body as one object beside the message. `retry_after_s` is in whole seconds, at most 60. `status`
+    stands in the place of the table's where it may be set; `headers` go with the answer. `by` names who refuses, as
+    scope and name, where an organisation's `enforcement` may have it written down only.
     """
 
     def __init__(
@@ -62,6 +64,9 @@ class Refused(Exception):
         facts: Mapping[str, JsonValue] | None = None,
         param: str | None = None,
         retry_after_s: int | None = None,
+        status: int | None = None,
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+        by: str = "",
     ) -> None:
         super().__init__(message)
         self.why = why
@@ -69,3 +74,6 @@ class Refused(Exception):
         self.facts: Mapping[str, JsonValue] = facts or {}
         self.param = param
         self.retry_after_s = None if retry_after_s is None else max(1, min(retry_after_s, MAX_RETRY_AFTER_S))
+        self.status = status or why.status
+        self.headers = headers
+        self.by = by

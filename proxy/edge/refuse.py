@@ -15,6 +15,7 @@ async def refuse(exchange: AsgiExchange, refused: Refused, operation: str) -> No
     name = operation.encode()
     headers = [
         *error_headers(refused),
+        *refused.headers,
         (b"content-length", str(len(body)).encode()),
         (b"x-request-id", name),
         (b"x-flyball-operation", name),
@@ -23,4 +24,4 @@ async def refuse(exchange: AsgiExchange, refused: Refused, operation: str) -> No
         headers.append(CHALLENGE)
     elif refused.why is Refusal.METHOD_NOT_ALLOWED:
         headers.append((b"allow", str(refused.facts.get("allow", "")).encode()))
-    await exchange.answer(refused.why.status, headers, body)
+    await exchange.answer(refused.status, headers, body)

@@ -12,7 +12,7 @@ from proxy.core.outcome import Outcome
 from proxy.core.refusal import Refusal, Refused
 from proxy.journey.bill import bill_unanswered
 from proxy.journey.record import write_rows
-from proxy.journey.rooms import Rooms
+from proxy.journey.rooms import Due, Rooms
 from proxy.journey.state import Attempt, Journey
 from proxy.journey.used import used
 from proxy.metering import estimated
@@ -130,12 +130,12 @@ async def _settle(journey: Journey, rooms: Rooms) -> None:
 
 
 def _settle_later(journey: Journey, rooms: Rooms) -> None:
-    rooms.unsettled[journey.call.operation] = journey.cost or ZERO
+    rooms.unsettled[journey.call.operation] = Due(journey.cost or ZERO, used(journey))
 
 
 def _note_refusal(journey: Journey, refused: Refused) -> None:
     journey.code = refused.why.code
-    journey.status = refused.why.status
+    journey.status = refused.status
     journey.error = journey.error or ("" if refused.why.callers_fault else refused.why.code)
     if journey.outcome is Outcome.LOST:
         dispatched_and_failed = bool(journey.attempts)

@@ -1,13 +1,16 @@
 """The headers of an answer: the provider's own, and what we say about the call (DESIGN §3)."""
 
-from proxy.budget import Balance, HoldLine, Unit
+from proxy.budget import Balance, Granted, HoldLine, LineKind, Unit
 from proxy.core.money import Nano, to_usd_text
 from proxy.journey.call import Headers
+from proxy.journey.limit_headers import limit_headers
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
+from proxy.journey.used import used
 from proxy.upstream import UpstreamResponse, relayable
 
 NS_PER_MS = 1_000_000
+OWN_SCOPES = ("key:", "run:")
 STREAM_HEADERS = ((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"))
 
 
@@ -30,11 +33,12 @@ def our_headers(journey: Journey, rooms: Rooms) -> Headers:
         (b"x-flyball-overhead-ms", b"%.3f" % (overhead_ns(journey, rooms) / NS_PER_MS)),
         (b"server-timing", _server_timing(journey)),
     ]
+    if journey.reason:
+        headers.append((b"x-flyball-reason", header_text(journey.reason)))
     if journey.accounted and journey.cost is not None:
         headers.append((b"x-flyball-cost-usd", to_usd_text(journey.cost).encode()))
-    remaining = _own_remaining(journey)
-    if remaining is not None:
-        headers.append((b"x-flyball-budget-remaining-usd", to_usd_text(remaining).encode()))
+    if journey.granted is not None:
+        _tell_what_is_left(headers, journey, journey.granted, rooms)
     return headers
 
 
@@ -49,9 +53,14 @@ def stream_headers(headers: Headers) -> Headers:
 
 
 def overhead_ns(journey: Journey, rooms: Rooms) -> int:
-    """Time since the call arrived that was not spent waiting for the upstream, in nanoseconds."""
-    total = rooms.clock.monotonic_ns() - journey.call.received_ns
-    return max(0, total - journey.stages.get("upstream", 0))
+    """Time since the call arrived that was not spent waiting, for the upstream or as a ladder says, in nanoseconds."""
+    return overhead_of(journey, rooms.clock.monotonic_ns() - journey.call.received_ns)
+
+
+def overhead_of(journey: Journey, total_ns: int) -> int:
+    """The part of a call's time that is ours."""
+    stages = journey.stages
+    return max(0, total_ns - stages.get("upstream", 0) - stages.get("throttle", 0))
 
 
 def header_text(text: str) -> bytes:
@@ -65,20 +74,35 @@ def _server_timing(journey: Journey) -> bytes:
     return b", ".join([b"%s;dur=%.3f" % (stage.encode(), spent / NS_PER_MS) for stage, spent in journey.stages.items()])
 
 
-def _own_remaining(journey: Journey) -> Nano | None:
-    """What the key's own budget has left; budgets of wider scopes are not told to clients."""
-    if journey.granted is None:
-        return None
-    own = [balance for balance in journey.granted.balances if _tells_dollars(balance.line)]
-    return min((_left(journey, balance) for balance in own), default=None)
+def _tell_what_is_left(headers: Headers, journey: Journey, granted: Granted, rooms: Rooms) -> None:
+    """What the key's and the run's own dollars have left, and where the call's rate limits stand.
+
+    Budgets of wider scopes are not told to clients; a client that is to keep to a rate must know it.
+    """
+    least: int | None = None
+    rates: list[Balance] = []
+    for balance in granted.balances:
+        line = balance.line
+        if line.kind is LineKind.RATE:
+            rates.append(balance)
+        elif line.unit is Unit.USD and line.scope.startswith(OWN_SCOPES):
+            left = line.limit - balance.spent - balance.held
+            least = left if least is None or left < least else least
+    if least is not None:
+        if journey.accounted:
+            least += granted.amount - (journey.cost or 0)
+        headers.append((b"x-flyball-budget-remaining-usd", to_usd_text(Nano(max(0, least))).encode()))
+    if rates:
+        headers += limit_headers(_left_of(journey, rates), rooms.clock.now_ns())
 
 
-def _tells_dollars(line: HoldLine) -> bool:
-    return line.unit is Unit.USD and line.scope.startswith("key:")
-
-
-def _left(journey: Journey, balance: Balance) -> Nano:
-    left = balance.line.limit - balance.spent - balance.held
-    if journey.accounted and journey.granted is not None:
-        left += journey.granted.amount - (journey.cost or 0)
-    return Nano(max(0, left))
+def _left_of(journey: Journey, rates: list[Balance]) -> list[tuple[HoldLine, int]]:
+    """What limits have left: beside the call's hold, or, once it is accounted for, beside what it used."""
+    taken = (used(journey) or {}) if journey.accounted else {}
+    left = []
+    for line, spent, held in rates:
+        back = 0
+        if journey.accounted and line.amount is not None:
+            back = line.amount - (0 if line.unit is Unit.SLOTS else taken.get(line.unit, line.amount))
+        left.append((line, line.limit - spent - held + back))
+    return left

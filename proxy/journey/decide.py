@@ -14,7 +14,7 @@ def decide(journey: Journey, rooms: Rooms, point: Point) -> None:
     """
     if point == "route" and not rooms.policy.decides(point):
         return
-    decision = rooms.policy.decide(point, journey.principal, journey.request.model)
+    decision = rooms.policy.decide(point, journey.principal, journey.model)
     journey.decision = decision
     journey.mark("policy", rooms.clock.monotonic_ns())
     if not decision.allow:

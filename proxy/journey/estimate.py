@@ -1,6 +1,8 @@
 """estimate: the worst case this call could cost, so that it can be held before a token is bought."""
 
-from proxy.budget import BudgetSettings, HoldLine, Unit
+from collections.abc import Collection, Mapping
+
+from proxy.budget import BudgetSettings, HoldLine, Rung, Unit, next_gate, regated
 from proxy.core.money import ZERO, Nano, exact_usd, to_usd_text
 from proxy.core.refusal import Refusal, Refused
 from proxy.journey.rooms import JourneySettings, Rooms
@@ -28,13 +30,14 @@ async def estimate(journey: Journey, rooms: Rooms) -> None:
         Refused: UNPRICED_MODEL or CAPABILITY_MISSING where the worst case cannot be bounded and must be;
             INVALID_REQUEST where it is more than can be accounted for.
     """
-    call, facts = journey.call, journey.request
+    call = journey.call
     journey.lines = lines_of(journey)
     candidates = journey.resolution.candidates if journey.resolution else ()
+    journey.prices.clear()
     for candidate in candidates:
         journey.prices[candidate] = find_price(journey, candidate)
     if journey.lines:
-        counted = await rooms.counter.count_input(facts.model, call.endpoint, journey.body)
+        counted = await rooms.counter.count_input(journey.model, call.endpoint, journey.body)
         input_tokens = counted.tokens
     else:
         input_tokens = len(journey.body) // ROUGH_BYTES_PER_TOKEN
@@ -60,13 +63,21 @@ def lines_of(journey: Journey) -> tuple[HoldLine, ...]:
     budgets, principal = journey.snapshot.budgets, journey.principal
     kinds = budgets.claimed.get(principal.org)
     scopes = (*principal.scopes, *journey.claims.scopes(principal.org, kinds)) if kinds else principal.scopes
-    return budgets.lines_for(scopes, journey.call.arrived_ns, model=journey.request.model, key=principal.key_id)
+    lines = budgets.lines_for(scopes, journey.call.arrived_ns, model=journey.model, key=principal.key_id)
+    return lines if journey.measures is None else above(lines, journey.measures.climbed)
+
+
+def above(lines: tuple[HoldLine, ...], climbed: Mapping[str, Collection[Rung]]) -> tuple[HoldLine, ...]:
+    """The lines with their gates at the next rung that the call has not climbed yet."""
+    return tuple(
+        regated(line, next_gate(line, climbed[line.budget])) if line.budget in climbed else line for line in lines
+    )
 
 
 def find_price(journey: Journey, candidate: Candidate) -> Price | None:
     """The price of a candidate's model; None where it has none and may be served all the same."""
     provider = journey.snapshot.providers[candidate.provider]
-    names = (candidate.model, journey.request.model)
+    names = (candidate.model, journey.model)
     price = journey.snapshot.prices.find(provider.profile.price_provider, names, journey.at)
     if price is not None:
         return price

@@ -23,10 +23,11 @@ async def travel(call: Call, exchange: Exchange, rooms: Rooms) -> None:
     async with accounted(journey, rooms):
         await read(journey, rooms)
         claim(journey)
-        resolve(journey)
-        await estimate(journey, rooms)
-        decide(journey, rooms, "request")
-        await hold(journey, rooms)
+        while journey.granted is None:  # once more where a ladder names another model
+            resolve(journey)
+            await estimate(journey, rooms)
+            decide(journey, rooms, "request")
+            await hold(journey, rooms)
         decide(journey, rooms, "route")
         select(journey)
         response = await dispatch(journey, rooms)

@@ -17,6 +17,7 @@ async def read(journey: Journey, rooms: Rooms) -> None:
     """
     journey.body = await journey.exchange.body()
     journey.facts = facts = read_request(journey.call.endpoint, journey.body)
+    journey.model = facts.model
     if facts.stateful:
         raise Refused(
             Refusal.CAPABILITY_MISSING,

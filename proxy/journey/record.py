@@ -7,8 +7,9 @@ import msgspec
 from proxy.core.clock import stamp
 from proxy.core.money import NANO_PER_USD, Nano, to_usd_text
 from proxy.core.usage import NO_USAGE, Bucket, Usage, UsageSource
+from proxy.journey.answer_headers import overhead_of
 from proxy.journey.rooms import Rooms
-from proxy.journey.state import NO_CLAIMS, Attempt, Journey
+from proxy.journey.state import NO_CLAIMS, Attempt, Journey, Measures
 from proxy.runs import Claims
 from proxy.telemetry import AttemptRow, OperationRow, Table
 
@@ -43,6 +44,8 @@ def operation_row(journey: Journey, rooms: Rooms) -> OperationRow:
     row.request_bytes = len(journey.body)
     row.client = call.headers.get(b"user-agent", b"").decode("latin-1")[:120]
     row.reason, row.error = journey.reason, journey.error
+    if journey.measures is not None:
+        _note_measures(row, journey.measures)
     if journey.overrun:
         row.overrun_usd = to_usd_text(journey.overrun)
     if facts is not None:
@@ -90,6 +93,11 @@ def _note_claims(row: OperationRow, claims: Claims) -> None:
     row.end_user, row.agent = claims.end_user, claims.agent
     row.run, row.run_source, row.parent_run, row.step = claims.run, claims.run_source, claims.parent_run, claims.step
     row.tags = dict(claims.tags)
+
+
+def _note_measures(row: OperationRow, measures: Measures) -> None:
+    row.ladder, row.clamped_to = measures.ladder, measures.clamped_to
+    row.would_code, row.would_by = measures.would_code, measures.would_by
 
 
 def attempt_row(journey: Journey, attempt: Attempt, number: int, rooms: Rooms) -> AttemptRow:
@@ -162,7 +170,7 @@ def _note_last(row: OperationRow, last: Attempt, usage: Usage) -> None:
 def _note_times(row: OperationRow, journey: Journey, rooms: Rooms) -> None:
     total = rooms.clock.monotonic_ns() - journey.call.received_ns
     row.duration_ms = _ms(total)
-    row.overhead_ms = _ms(max(0, total - journey.stages.get("upstream", 0)))
+    row.overhead_ms = _ms(overhead_of(journey, total))
     row.stages_ms = {stage: _ms(spent) for stage, spent in journey.stages.items()}
     first_output_ns = journey.attempts[-1].first_output_ns if journey.attempts else 0
     if first_output_ns:

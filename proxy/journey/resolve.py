@@ -23,13 +23,15 @@ def usable_models(snapshot: Snapshot, principal: Principal) -> list[str]:
 
 
 def resolve(journey: Journey) -> None:
-    """Find the candidates for the model the client named.
+    """Find the candidates for the model the client named, or that a ladder named in its place.
+
+    The key's own list is of what its client may name.
 
     Raises:
         Refused: MODEL_NOT_ALLOWED by the key's own list, MODEL_NOT_FOUND when no route matches.
     """
-    model = journey.request.model
-    if not may_use(journey.principal.models, model):
+    model = journey.model
+    if model == journey.request.model and not may_use(journey.principal.models, model):
         raise Refused(
             Refusal.MODEL_NOT_ALLOWED,
             f"This key may not use the model {model[:200]!r}; it may use {', '.join(journey.principal.models)}.",

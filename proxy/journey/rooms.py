@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Protocol
+from typing import Literal, NamedTuple, Protocol
 
-from proxy.budget import BudgetCatalog, BudgetSettings, Ledger
+from proxy.budget import BudgetCatalog, BudgetSettings, Ledger, Unit
 from proxy.core.clock import Clock
 from proxy.core.money import Nano
 from proxy.core.outcome import Outcome
@@ -56,6 +56,16 @@ class JourneySettings:
     drain_s: float = field(default=30.0, metadata={"doc": "How long an abandoned stream is read on for its usage."})
     drain_bytes: int = field(default=4_194_304, metadata={"doc": "How much of an abandoned stream is read at most."})
     max_drains: int = field(default=64, metadata={"doc": "How many abandoned streams are read on at once."})
+    budget_status: Literal[402, 429] = field(
+        default=402,
+        metadata={"doc": "The status of `budget_exceeded`: 429 for clients that know no 402; never retried in either."},
+    )
+    max_throttled: int = field(
+        default=1024,
+        metadata={
+            "doc": "How many calls one worker delays at once by `throttle` rungs; a further one is answered 429."
+        },
+    )
 
 
 class Counters(Protocol):
@@ -74,6 +84,13 @@ class Counters(Protocol):
         ...
 
 
+class Due(NamedTuple):
+    """What is still to be settled of an operation: its cost, and what it used of units other than dollars."""
+
+    cost: Nano
+    used: Mapping[Unit, int] | None = None
+
+
 @dataclass(kw_only=True, slots=True)
 class Rooms:
     """The doors of the house, as one worker holds them."""
@@ -89,8 +106,9 @@ class Rooms:
     counters: Counters
     settings: JourneySettings
     holding: BudgetSettings
-    unsettled: dict[str, Nano] = field(default_factory=dict)
-    """Operations recorded while the ledger was away, with their cost: to be settled when it is back."""
+    unsettled: dict[str, Due] = field(default_factory=dict)
+    """Operations recorded while the ledger was away, with what they took: to be settled when it is back."""
     drains: int = 0
+    throttled: int = 0
     ledger_away: bool = False
     """Whether the ledger has failed a call and not answered since."""

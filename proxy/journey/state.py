@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from proxy.budget import Granted, HoldLine
+from proxy.budget import Granted, HoldLine, Rung
 from proxy.core.money import ZERO, Nano
 from proxy.core.outcome import Outcome
 from proxy.core.tenant import Principal
@@ -68,6 +68,22 @@ class Attempt:
 
 
 @dataclass(slots=True)
+class Measures:
+    """What was done to a call short of refusing it, or would have been; few calls have any.
+
+    `climbed` are the rungs dealt with, by the ledger's name of their line; `ladder` those that changed something, as
+    `downgrade:acme-month`. `would_by` is scope and name of what would have refused.
+    """
+
+    climbed: dict[str, set[Rung]] = field(default_factory=dict)
+    ladder: list[str] = field(default_factory=list)
+    is_downgraded: bool = False
+    clamped_to: int = 0
+    would_code: str = ""
+    would_by: str = ""
+
+
+@dataclass(slots=True)
 class Journey:
     """One call: filled step by step, read by the record at the end. `outcome` starts as lost: a crash still shows."""
 
@@ -77,6 +93,8 @@ class Journey:
     principal: Principal
     body: bytes = b""
     facts: RequestFacts | None = None
+    model: str = ""
+    """The model that is routed: the client's, or the one a ladder put in its place."""
     claims: Claims = NO_CLAIMS
     resolution: Resolution | None = None
     candidate: Candidate | None = None
@@ -91,6 +109,7 @@ class Journey:
     code: str = ""
     status: int = 0
     reason: str = ""
+    measures: Measures | None = None
     error: str = ""
     overrun: Nano = ZERO
     accounted: bool = False
@@ -103,6 +122,17 @@ class Journey:
         """Book the time since the last mark under this stage, in nanoseconds."""
         self.stages[stage] = self.stages.get(stage, 0) + now_ns - self.marked_ns
         self.marked_ns = now_ns
+
+    @property
+    def measured(self) -> Measures:
+        """What was done to the call, to be written into."""
+        if self.measures is None:
+            self.measures = Measures()
+        return self.measures
+
+    def say(self, reason: str) -> None:
+        """Say why the call goes otherwise than its client asked; several reasons stand one after the other."""
+        self.reason = f"{self.reason}; {reason}" if self.reason else reason
 
     @property
     def request(self) -> RequestFacts:

@@ -1,4 +1,4 @@
-"""used: what a call took of budgets that count tokens or requests, once it is over."""
+"""used: what a call took of budgets and limits that count something else than dollars, once it is over."""
 
 from collections.abc import Mapping
 
@@ -7,15 +7,23 @@ from proxy.journey.state import Journey
 
 
 def used(journey: Journey) -> Mapping[Unit, int] | None:
-    """Tokens and requests of all attempts; None where the call's budgets count dollars only.
+    """Tokens, tool calls and requests of all attempts; None where the call's budgets count dollars only.
 
-    A request that never reached a provider was none.
+    A request that never reached a provider was none. Tools that a provider ran itself count as calls of tools too.
     """
-    if all(line.unit is Unit.USD for line in journey.lines):
+    for line in journey.lines:
+        if line.unit is not Unit.USD:
+            break
+    else:
         return None
     attempts = journey.attempts
     tokens = tokens_used(
         sum(attempt.usage.prompt_tokens for attempt in attempts),
         sum(attempt.usage.completion_tokens for attempt in attempts),
     )
-    return {**tokens, Unit.REQUESTS: int(any(not attempt.error.endswith("(not sent)") for attempt in attempts))}
+    return {
+        **tokens,
+        Unit.TOOL_CALLS: sum(attempt.tool_call_count + sum(attempt.usage.tool_calls.values()) for attempt in attempts),
+        Unit.REQUESTS: int(any(not attempt.error.endswith("(not sent)") for attempt in attempts)),
+        Unit.SLOTS: 0,
+    }

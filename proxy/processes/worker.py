@@ -122,9 +122,9 @@ class Worker:
     async def _settle_now(self) -> None:
         """Settle what was recorded while the ledger was away."""
         rooms = self._parts.rooms
-        for operation, cost in list(rooms.unsettled.items()):
+        for operation, due in list(rooms.unsettled.items()):
             try:
-                await rooms.ledger.settle(operation, cost, rooms.clock.now_ns())
+                await rooms.ledger.settle(operation, due.cost, rooms.clock.now_ns(), used=due.used)
             except LedgerUnavailable:
                 return
             del rooms.unsettled[operation]

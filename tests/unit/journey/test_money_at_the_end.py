@@ -48,8 +48,8 @@ class SlowCounter(TokenCounter):
 
 async def settle_late(house: OneWorker) -> None:
     """What the worker's duty does."""
-    for operation, cost in list(house.rooms.unsettled.items()):
-        await house.rooms.ledger.settle(operation, cost, house.rooms.clock.now_ns())
+    for operation, due in list(house.rooms.unsettled.items()):
+        await house.rooms.ledger.settle(operation, due.cost, house.rooms.clock.now_ns(), used=due.used)
         del house.rooms.unsettled[operation]
 
 
@@ -70,7 +70,7 @@ async def test_a_ledger_locked_past_the_deadline_is_settled_later(
     client = await house.call(Client(chat(stream=True)), Answer(EVENT, USAGE, lock, DONE))
     assert client.text.endswith(DONE)
     cost = 7 * IN_NANO + 2 * OUT_NANO
-    assert list(house.rooms.unsettled.values()) == [cost]
+    assert [due.cost for due in house.rooms.unsettled.values()] == [cost]
     assert len(house.rows()) == 1
     other.execute("ROLLBACK")
     other.close()
