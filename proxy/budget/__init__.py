@@ -1,5 +1,6 @@
 """Budgets that cannot be overdrawn: what they are, and the ledger that sets money aside before a call costs any."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from proxy.budget.bad_budget import BadBudget as BadBudget
@@ -38,6 +39,7 @@ from proxy.budget.ledger import Stopped as Stopped
 from proxy.budget.ledger import Unit as Unit
 from proxy.budget.raised import Raise as Raise
 from proxy.budget.raised import raised_by as raised_by
+from proxy.budget.redis.settings import RedisSettings as RedisSettings
 from proxy.budget.rungs import fraction_text as fraction_text
 from proxy.budget.rungs import rungs_of as rungs_of
 from proxy.budget.scopes import CLAIMED as CLAIMED
@@ -68,21 +70,22 @@ from proxy.budget.told import spoken as spoken
 from proxy.budget.windows import WindowKind as WindowKind
 
 if TYPE_CHECKING:
+    from proxy.budget.redis.book import RedisCounterBook as RedisCounterBook
+    from proxy.budget.redis.fitness import examined as examined
     from proxy.budget.redis.ledger import RedisLedger as RedisLedger
-    from proxy.budget.redis.settings import RedisSettings as RedisSettings
 else:
+    _IN_REDIS = {"RedisCounterBook": "book", "RedisLedger": "ledger", "examined": "fitness"}
 
     def __getattr__(name: str) -> object:
-        """`RedisLedger` and `RedisSettings`, when they are first asked for: `redis` is an optional dependency."""
-        if name not in ("RedisLedger", "RedisSettings"):
+        """What works with Redis, when it is first asked for: `redis` is an optional dependency."""
+        if name not in _IN_REDIS:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         try:
-            from proxy.budget.redis import ledger, settings  # noqa: PLC0415 - see above
+            return getattr(import_module(f"proxy.budget.redis.{_IN_REDIS[name]}"), name)
         except ModuleNotFoundError as missing:
             if missing.name != "redis":
                 raise
             raise ImportError("a ledger in Redis needs the `redis` package: install flyball[redis]") from missing
-        return getattr(ledger if name == "RedisLedger" else settings, name)
 
 
 # The names a call or a configuration needs; the others are what these take, give and raise.

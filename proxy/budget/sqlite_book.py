@@ -14,9 +14,9 @@ _OPEN: Final = """INSERT INTO counters (budget, window, opening, kept_until_s) V
 _ERASE: Final = "DELETE FROM counters WHERE budget = ?1 OR (budget > ?1 || '/' AND budget < ?1 || '0')"
 _COUNTED: Final = """SELECT coalesce(sum(opening + spent), 0), coalesce(sum(held), 0), coalesce(sum(overrun), 0)
     FROM counters WHERE budget = ? AND window >= ? AND window <= ?"""
-_EACH: Final = """SELECT budget, sum(opening + spent) AS spent, sum(held) AS held, sum(overrun)
+_EACH: Final = """SELECT budget, sum(opening + spent), sum(held), sum(overrun)
     FROM counters WHERE budget > ?1 || '/' AND budget < ?1 || '0' AND window >= ?2 AND window <= ?3
-    GROUP BY budget ORDER BY spent + held DESC, budget LIMIT ?4"""
+    GROUP BY budget ORDER BY sum(opening + spent) + sum(held) DESC, budget LIMIT ?4"""
 _HOW_MANY: Final = """SELECT count(DISTINCT budget) FROM counters
     WHERE budget > ?1 || '/' AND budget < ?1 || '0' AND window >= ?2 AND window <= ?3"""
 

@@ -8,9 +8,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
+from proxy.state.faults import StateBusy
+from proxy.state.following import Shared
 from proxy.state.migrations import migrate
+from proxy.state.recording import RecordingConnection
 
 _STEPS: Final = (
     """
@@ -18,13 +21,15 @@ _STEPS: Final = (
     INSERT INTO state (one, generation) VALUES (1, 1);
     """,
     "ALTER TABLE state ADD COLUMN restarts INTEGER NOT NULL DEFAULT 0",
+    # How far the journal that hosts share was followed.
+    """
+    ALTER TABLE state ADD COLUMN journal TEXT NOT NULL DEFAULT '';
+    ALTER TABLE state ADD COLUMN position INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 _PATIENCE_MS: Final = 2_000
 _RESTART_ABOVE_PAGES: Final = 16_384
-
-
-class StateBusy(Exception):
-    """Another process kept the state file locked for longer than we wait (2 s); nothing was changed."""
+Kind = TypeVar("Kind", bound=sqlite3.Connection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +47,15 @@ class StateFile:
 
     The object is cheap, opens nothing until it is used, may be used from several threads, and opens a connection
     of its own in a process forked after it was made. The file is readable by its owner only.
+
+    With `shared` its changes are those of all hosts: each is made here and on the others, in one order.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, shared: Shared | None = None) -> None:
         self.path = path
+        self.shared = shared
         self._lock = threading.RLock()
-        self._connection: sqlite3.Connection | None = None
+        self._connection: RecordingConnection | None = None
         self._checkpointer: sqlite3.Connection | None = None
         self._pid = 0
         self._seen_version = -1
@@ -63,8 +71,14 @@ class StateFile:
         Raises:
             sqlite3.Error: the file cannot be opened, or is not a database.
         """
+        return self._connect(sqlite3.Connection, busy_ms)
+
+    def _connect(self, kind: type[Kind], busy_ms: int = _PATIENCE_MS) -> Kind:
         self._create()
-        connection = sqlite3.connect(self.path, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            self.path, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False, factory=kind
+        )
+        assert isinstance(connection, kind)
         try:
             # Each write logs whole pages: measured, small ones halve the log and take a sixth off the ledger's CPU.
             connection.execute("PRAGMA page_size = 2048")
@@ -78,27 +92,73 @@ class StateFile:
         return connection
 
     @contextlib.contextmanager
-    def change(self) -> Iterator[sqlite3.Connection]:
-        """One write transaction that bumps the generation, so that every process reloads its snapshot.
+    def change(self, *, reloads: bool = True) -> Iterator[sqlite3.Connection]:
+        """One write transaction; it bumps the generation, so that every process reloads its snapshot, if `reloads`.
 
+        Where the state is shared, what is executed must say all there is to it: ids and times are parameters.
         Blocks for up to 2 s while others write: not for an event loop that serves calls.
 
         Raises:
             StateBusy: the lock was not to be had.
+            StateAway: the state that hosts share is not to be had.
         """
         with self._lock:
             connection = self._own()
             if connection.in_transaction:
                 raise RuntimeError("a change of the state file was begun inside another one")
-            _begin(connection)
+            with self._turn():
+                _begin(connection)
+                try:
+                    yield from self._changing(connection, reloads=reloads)
+                    connection.execute("COMMIT")
+                except BaseException:
+                    _undo(connection)
+                    raise
+            self._changed_here = True
+
+    def _turn(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext() if self.shared is None else self.shared.journal.turn()
+
+    def _changing(self, connection: RecordingConnection, *, reloads: bool) -> Iterator[sqlite3.Connection]:
+        """The change itself; where the state is shared, after those of others and before it is theirs."""
+        if self.shared is None:
+            yield connection
+            moved = reloads
+        else:
+            moved = self.shared.follow(connection) or reloads
+            connection.written = []
             try:
                 yield connection
-                connection.execute("UPDATE state SET generation = generation + 1")
+                written = connection.written
+            finally:
+                connection.written = None
+            if written or reloads:
+                self.shared.append(connection, written, reloads=reloads)
+        if moved:
+            connection.execute("UPDATE state SET generation = generation + 1")
+
+    def follow(self) -> bool:
+        """Take in what other hosts have changed; whether workers reload for it. Nothing to do where none share.
+
+        Raises:
+            StateBusy, StateAway: it could not be looked at or taken in; nothing was changed.
+            StateForeign: this host's own state is not part of the shared one.
+        """
+        with self._lock:
+            connection = self._own()
+            if self.shared is None or self.shared.is_here(connection):
+                return False
+            _begin(connection)
+            try:
+                moved = self.shared.follow(connection)
+                if moved:
+                    connection.execute("UPDATE state SET generation = generation + 1")
                 connection.execute("COMMIT")
             except BaseException:
                 _undo(connection)
                 raise
-            self._changed_here = True
+            self._changed_here = self._changed_here or moved
+            return moved
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -178,11 +238,12 @@ class StateFile:
                     self._checkpointer.close()
             self._connection = self._checkpointer = None
 
-    def _own(self) -> sqlite3.Connection:
+    def _own(self) -> RecordingConnection:
         """The connection of this object in this process."""
         if self._connection is None or self._pid != os.getpid():
             # One inherited over a fork must neither be used nor closed: it is dropped as it stands.
-            self._connection, self._checkpointer, self._pid = self.connect(), None, os.getpid()
+            self._connection, self._checkpointer = self._connect(RecordingConnection), None
+            self._pid = os.getpid()
             self._seen_version = self._seen_generation = -1
             migrate(self._connection, "state", _STEPS)
         return self._connection

@@ -20,9 +20,13 @@ def open_sqlite(folder: Path, clock: Clock, settings: BudgetSettings) -> Ledger:
 
 def open_redis(folder: Path, clock: Clock, settings: BudgetSettings) -> Ledger:
     """The ledger named after a folder. It has time: what it does about a slow server is tested on its own."""
-    name = blake2b(str(folder).encode(), digest_size=8).hexdigest()
-    patient = RedisSettings(name=name, deadline_ms=10_000, patience_ms=20_000)
+    patient = RedisSettings(name=ledger_name(folder), deadline_ms=10_000, patience_ms=20_000)
     return RedisLedger(shared_url(), clock=clock, settings=settings, redis=patient)
+
+
+def ledger_name(folder: Path) -> str:
+    """What the ledger of a folder is called in Redis."""
+    return blake2b(str(folder).encode(), digest_size=8).hexdigest()
 
 
 Opener = Callable[[Path, Clock, BudgetSettings], Ledger]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from proxy.state import StateBusy, StateFile
+from proxy.state.recording import RecordingConnection
 
 
 @pytest.fixture
@@ -91,7 +92,7 @@ def test_a_locked_file_is_said_to_be_busy(tmp_path: Path, monkeypatch: pytest.Mo
     blocker = state.connect()
     blocker.execute("BEGIN IMMEDIATE")
     own = StateFile(state.path)
-    own._connection, own._pid = own.connect(busy_ms=50), os.getpid()
+    own._connection, own._pid = own._connect(RecordingConnection, 50), os.getpid()
     with pytest.raises(StateBusy), own.change():
         pass
     blocker.execute("ROLLBACK")
