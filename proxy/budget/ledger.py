@@ -238,8 +238,12 @@ class Ledger(Protocol):
         """
         ...
 
-    async def extend(self, operation: str, by: Nano) -> Extension:
+    async def extend(self, operation: str, more: Mapping[Unit, int]) -> Extension:
         """Set more aside for an open hold of this process, under the lines it was made with; all or none, past gates.
+
+        `more` is by how much the lines of each unit grow, nano-dollars for dollars; lines of units that are not
+        named stay as they are. Granted and Short are about the lines that grow: `amount` is what is then held in
+        dollars, and the balances are those lines'.
 
         Raises:
             HoldLost: the hold is gone, or was made by another process.

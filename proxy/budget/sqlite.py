@@ -113,13 +113,13 @@ class SqliteLedger:
         """See Ledger.dispatch."""
         await self._ask(Dispatch(operation, worker, start_record))
 
-    async def extend(self, operation: str, by: Nano) -> Extension:
+    async def extend(self, operation: str, more: Mapping[Unit, int]) -> Extension:
         """See Ledger.extend."""
-        _check(by)
+        _check(*more.values())
         lines = self._lines.get(operation)
         if lines is None:
             raise HoldLost(operation)
-        return await self._ask(Extend(operation, by, lines))
+        return await self._ask(Extend(operation, more, lines))
 
     async def settle(
         self, operation: str, cost: Nano, at_ns: int, *, used: Mapping[Unit, int] | None = None

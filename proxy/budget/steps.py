@@ -3,9 +3,9 @@
 import sqlite3
 from abc import ABC, abstractmethod
 from asyncio import Future
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from proxy.budget.counters import Counter, Counters
 from proxy.budget.ledger import (
@@ -15,6 +15,7 @@ from proxy.budget.ledger import (
     HoldLine,
     HoldLost,
     HoldRequest,
+    Reached,
     Settled,
     Short,
     Unit,
@@ -32,10 +33,10 @@ _HOLD: Final = """INSERT INTO holds
     (number, operation, worker, phase, amount, charged_at, lease_until, lines, start_record)
     SELECT ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM settled WHERE operation = ?)
     ON CONFLICT (number) DO NOTHING"""
-_AMOUNT: Final = "SELECT amount FROM holds WHERE number = ? AND operation = ?"
+_AMOUNT: Final = "SELECT amount, lines FROM holds WHERE number = ? AND operation = ?"
 _DISPATCH: Final = "UPDATE holds SET phase = 1, worker = ? WHERE number = ? AND operation = ?"
 _DISPATCH_WITH: Final = "UPDATE holds SET phase = 1, worker = ?, start_record = ? WHERE number = ? AND operation = ?"
-_EXTEND: Final = "UPDATE holds SET amount = amount + ? WHERE number = ? AND operation = ?"
+_EXTEND: Final = "UPDATE holds SET amount = ?, lines = ? WHERE number = ? AND operation = ?"
 _END: Final = "DELETE FROM holds WHERE number = ? AND operation = ? RETURNING amount, lines"
 _END_HELD: Final = "DELETE FROM holds WHERE number = ? AND operation = ? AND phase = 0 RETURNING amount, lines"
 _REMEMBER: Final = "INSERT OR IGNORE INTO settled (operation, at_s) VALUES (?, ?)"
@@ -51,6 +52,8 @@ _PRUNE_COUNTERS: Final = """DELETE FROM counters WHERE id IN
     (SELECT id FROM counters WHERE kept_until_s < ? AND held = 0 ORDER BY kept_until_s LIMIT ?)"""
 
 Answer = TypeVar("Answer")
+Opened: TypeAlias = tuple[HoldLine, Counter, int]
+"""A line, its counter, and what is wanted of it."""
 
 
 class Tables:
@@ -102,24 +105,24 @@ class Hold(Step[Verdict]):
         self.made = False
 
     def run(self, tables: Tables) -> Verdict:
-        """Granted, or Short with nothing changed."""
-        request = self.request
-        opened = [(line, tables.counters.of(line)) for line in request.lines]
-        short = _first_short(tables.counters, opened, request.amount)
-        if short is not None:
+        """Granted, or Reached or Short with nothing changed."""
+        request, of = self.request, tables.counters.of
+        opened = [(line, of(line), request.amount if line.amount is None else line.amount) for line in request.lines]
+        no = _first_no(tables.counters, opened)
+        if no is not None:
             known = tables.cursor.execute(_AMOUNT, (self.number, self.operation)).fetchone()
-            return short if known is None else _granted(tables.counters, known[0], opened)
+            return no if known is None else _granted(tables.counters, known[0], opened)
         if not self._insert(tables.cursor, opened):
             known = tables.cursor.execute(_AMOUNT, (self.number, self.operation)).fetchone()
             if known is None:
                 raise HoldLost(self.operation)
             return _granted(tables.counters, known[0], opened)
-        for line, counter in opened:
-            counter.hold(request.amount if line.amount is None else line.amount)
+        for _, counter, wanted in opened:
+            counter.hold(wanted)
         self.made = True
         return _granted(tables.counters, request.amount, opened)
 
-    def _insert(self, cursor: sqlite3.Cursor, opened: list[tuple[HoldLine, Counter]]) -> bool:
+    def _insert(self, cursor: sqlite3.Cursor, opened: list[Opened]) -> bool:
         request = self.request
         values = (
             self.number,
@@ -129,7 +132,7 @@ class Hold(Step[Verdict]):
             request.amount,
             request.charged_at_ns,
             request.lease_until_ns,
-            " ".join([_noted(line, counter) for line, counter in opened]),
+            " ".join([_noted(line, counter) for line, counter, _ in opened]),
             request.start_record,
             settled_key(request.operation),
         )
@@ -159,11 +162,11 @@ class Dispatch(Step[None]):
 class Extend(Step[Extension]):
     """Set more money aside for an open hold."""
 
-    __slots__ = ("by", "lines")
+    __slots__ = ("lines", "more")
 
-    def __init__(self, operation: str, by: Nano, lines: tuple[HoldLine, ...]) -> None:
+    def __init__(self, operation: str, more: Mapping[Unit, int], lines: tuple[HoldLine, ...]) -> None:
         super().__init__(operation)
-        self.by = by
+        self.more = more
         self.lines = lines
 
     def run(self, tables: Tables) -> Extension:
@@ -171,14 +174,24 @@ class Extend(Step[Extension]):
         known = tables.cursor.execute(_AMOUNT, (self.number, self.operation)).fetchone()
         if known is None:
             raise HoldLost(self.operation)
-        opened = [(line, tables.counters.of(line)) for line in self.lines if line.amount is None]
-        short = _first_short(tables.counters, opened, self.by)
+        opened = [(line, tables.counters.of(line), self.more[line.unit]) for line in grown(self.lines, self.more)]
+        short = _first_short(tables.counters, opened)
         if short is not None:
             return short
-        tables.cursor.execute(_EXTEND, (self.by, self.number, self.operation))
-        for _, counter in opened:
-            counter.hold(self.by)
-        return _granted(tables.counters, known[0] + self.by, opened)
+        amount = known[0] + self.more.get(Unit.USD, 0)
+        noted = " ".join([self._grow(tables.counters, entry) for entry in known[1].split(" ")]) if known[1] else ""
+        tables.cursor.execute(_EXTEND, (amount, noted, self.number, self.operation))
+        return _granted(tables.counters, amount, opened)
+
+    def _grow(self, counters: Counters, entry: str) -> str:
+        """Hold more on a counter that the hold was made on; how that is noted."""
+        number, _, own = entry.partition(":")
+        held, _, unit = own.partition(":")
+        by = self.more.get(Unit(unit) if own else Unit.USD, 0)
+        if by == 0:
+            return entry
+        counters.numbered(int(number)).hold(by)
+        return f"{number}:{int(held) + by}:{unit}" if own else entry
 
 
 class Settle(Step[Settled]):
@@ -279,18 +292,32 @@ def settled_key(operation: str) -> bytes:
     return operation.encode()
 
 
-def _first_short(counters: Counters, opened: list[tuple[HoldLine, Counter]], amount: Nano) -> Short | None:
-    for line, counter in opened:
+def grown(lines: Iterable[HoldLine], more: Mapping[Unit, int]) -> tuple[HoldLine, ...]:
+    """The lines of the units that an extension names."""
+    return tuple([line for line in lines if line.unit in more])
+
+
+def _first_no(counters: Counters, opened: list[Opened]) -> Reached | Short | None:
+    """The first gate that would be passed, else the first limit."""
+    for line, counter, wanted in opened:
+        if line.gate is not None:
+            spent, held = counters.standing(line, counter)
+            if spent + held + wanted > line.gate:
+                return Reached(line, Nano(spent), Nano(held), Nano(wanted))
+    return _first_short(counters, opened)
+
+
+def _first_short(counters: Counters, opened: list[Opened]) -> Short | None:
+    for line, counter, wanted in opened:
         if line.hard:
             spent, held = counters.standing(line, counter)
-            wanted = amount if line.amount is None else line.amount
             if spent + held + wanted > line.limit:
                 return Short(line, Nano(spent), Nano(held), Nano(wanted))
     return None
 
 
-def _granted(counters: Counters, amount: int, opened: list[tuple[HoldLine, Counter]]) -> Granted:
-    return Granted(Nano(amount), tuple([_balance(counters, line, counter) for line, counter in opened]))
+def _granted(counters: Counters, amount: int, opened: list[Opened]) -> Granted:
+    return Granted(Nano(amount), tuple([_balance(counters, line, counter) for line, counter, _ in opened]))
 
 
 def _balance(counters: Counters, line: HoldLine, counter: Counter) -> Balance:

@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from proxy.budget import Granted, LedgerUnavailable, Short
+from proxy.budget import Granted, LedgerUnavailable, Short, Unit
 from proxy.core.clock import utc
 from proxy.core.money import Nano, to_usd_text
 from proxy.core.refusal import JsonValue, Refusal
@@ -179,7 +179,7 @@ class Cover:
         given = journey.estimate.input_tokens
         now = worst_price(journey, price, given, self._held)
         by = Nano(worst_price(journey, price, given, self._held + tokens) - now)
-        verdict = await self._rooms.ledger.extend(journey.call.operation, by)
+        verdict = await self._rooms.ledger.extend(journey.call.operation, {Unit.USD: by})
         self.away = False
         if not isinstance(verdict, Granted):
             self.short = verdict

@@ -109,13 +109,13 @@ class RedisLedger:
         """See Ledger.dispatch."""
         await self._ask(Dispatch(self._keys, operation, worker, start_record))
 
-    async def extend(self, operation: str, by: Nano) -> Extension:
+    async def extend(self, operation: str, more: Mapping[Unit, int]) -> Extension:
         """See Ledger.extend. One that was not answered may stay held beside its repetition, until the call ends."""
-        _check(by)
+        _check(*more.values())
         lines = self._lines.get(operation)
         if lines is None:
             raise HoldLost(operation)
-        return await self._ask(Extend(self._keys, operation, self._process, next(self._numbers), by, lines))
+        return await self._ask(Extend(self._keys, operation, self._process, next(self._numbers), more, lines))
 
     async def settle(
         self, operation: str, cost: Nano, at_ns: int, *, used: Mapping[Unit, int] | None = None

@@ -12,6 +12,7 @@ from proxy.budget.ledger import (
     HoldLine,
     HoldLost,
     HoldRequest,
+    Reached,
     Settled,
     Short,
     Unit,
@@ -19,6 +20,7 @@ from proxy.budget.ledger import (
 )
 from proxy.budget.redis.keys import Keys, counter_of, oldest_of
 from proxy.budget.redis.scripts import DISPATCH, EXTEND, HOLD, RELEASE, RENEW, SETTLE, Script
+from proxy.budget.steps import grown
 from proxy.core.money import ZERO, Nano
 
 RELEASED_KEPT_S: Final = 600
@@ -119,32 +121,46 @@ class Hold(Scripted[Verdict]):
         ]
         for line in request.lines:
             arguments += _stated(line)
+            arguments.append(b"" if line.gate is None else b"%d" % line.gate)
             arguments.append(b"" if line.kept_until_ns is None else b"%d" % (line.kept_until_ns // _NS))
             arguments += (b"", b"") if line.amount is None else (b"%d" % line.amount, line.unit.value.encode())
         return arguments
 
     def read(self, reply: Any) -> Verdict:
-        """Granted, or Short with nothing changed."""
-        return _verdict(reply, self.request.operation, self.request.lines, self.request.amount)
+        """Granted, or Reached or Short with nothing changed."""
+        request = self.request
+        state, *figures = reply.split()
+        wanted = [request.amount if line.amount is None else line.amount for line in request.lines]
+        if state == b"short":
+            return Short(*_refusal(request.lines, wanted, figures))
+        if state == b"reached":
+            return Reached(*_refusal(request.lines, wanted, figures))
+        return _granted(state, request.operation, request.lines, wanted, figures)
 
 
 class Extend(Scripted[Extension]):
     """Set more money aside for an open hold. `number` counts a process's extensions of it: asked twice, done once."""
 
-    __slots__ = ("_by", "_keys", "_lines", "_number", "_operation", "_process")
+    __slots__ = ("_keys", "_lines", "_more", "_number", "_operation", "_process")
 
     script = EXTEND
 
     def __init__(
-        self, keys: Keys, operation: str, process: bytes, number: int, by: Nano, lines: tuple[HoldLine, ...]
+        self,
+        keys: Keys,
+        operation: str,
+        process: bytes,
+        number: int,
+        more: Mapping[Unit, int],
+        lines: tuple[HoldLine, ...],
     ) -> None:
         super().__init__()
         self._keys = keys
         self._operation = operation
-        self._lines = tuple([line for line in lines if line.amount is None])
+        self._lines = grown(lines, more)
         self._process = process
         self._number = number
-        self._by = by
+        self._more = more
 
     def touched(self) -> list[bytes]:
         """See extend.lua."""
@@ -152,14 +168,21 @@ class Extend(Scripted[Extension]):
 
     def arguments(self) -> list[bytes]:
         """See extend.lua."""
-        arguments = [self._process, b"%d" % self._number, b"%d" % self._by]
+        more = self._more
+        arguments = [self._process, b"%d" % self._number, b"%d" % len(more)]
+        for unit, by in more.items():
+            arguments += (unit.value.encode(), b"%d" % by)
         for line in self._lines:
-            arguments += _stated(line)
+            arguments += (*_stated(line), b"%d" % more[line.unit])
         return arguments
 
     def read(self, reply: Any) -> Extension:
         """Granted with the new amount, or Short with nothing changed."""
-        return _verdict(reply, self._operation, self._lines, self._by)
+        state, *figures = reply.split()
+        wanted = [self._more[line.unit] for line in self._lines]
+        if state == b"short":
+            return Short(*_refusal(self._lines, wanted, figures))
+        return _granted(state, self._operation, self._lines, wanted, figures)
 
 
 class Dispatch(Scripted[None]):
@@ -294,26 +317,26 @@ def _stated(line: HoldLine) -> tuple[bytes, bytes, bytes]:
     return counter_of(line), oldest_of(line), b"%d" % line.limit if line.hard else b""
 
 
-def _verdict(reply: bytes, operation: str, lines: Sequence[HoldLine], amount: Nano) -> Extension:
-    state, *figures = reply.split()
+def _refusal(
+    lines: Sequence[HoldLine], wanted: Sequence[int], figures: Sequence[bytes]
+) -> tuple[HoldLine, Nano, Nano, Nano]:
+    at = int(figures[0])
+    return lines[at], Nano(int(figures[1])), Nano(int(figures[2])), Nano(wanted[at])
+
+
+def _granted(
+    state: bytes, operation: str, lines: Sequence[HoldLine], wanted: Sequence[int], figures: Sequence[bytes]
+) -> Granted:
     if state == b"lost":
         raise HoldLost(operation)
-    if state == b"short":
-        line = lines[int(figures[0])]
-        wanted = amount if line.amount is None else Nano(line.amount)
-        return Short(line, Nano(int(figures[1])), Nano(int(figures[2])), wanted)
-    # The script says how the lines stood before; it held the amount only now.
-    more = amount if state == b"held" else None
+    # The script says how the lines stood before; it held what was wanted only now.
+    more = wanted if state == b"held" else None
     return Granted(Nano(int(figures[0])), balances_of(lines, figures[1:], more))
 
 
-def balances_of(lines: Sequence[HoldLine], figures: Sequence[bytes], more: Nano | None) -> tuple[Balance, ...]:
-    """Spent and held per line; with what has just been held besides, in dollars or the line's own amount."""
-    pairs = zip(lines, figures[::2], figures[1::2], strict=True)
-    return tuple([Balance(line, Nano(int(spent)), Nano(int(held) + _own(line, more))) for line, spent, held in pairs])
-
-
-def _own(line: HoldLine, more: Nano | None) -> int:
-    if more is None:
-        return 0
-    return more if line.amount is None else line.amount
+def balances_of(
+    lines: Sequence[HoldLine], figures: Sequence[bytes], more: Sequence[int] | None = None
+) -> tuple[Balance, ...]:
+    """Spent and held per line, with what has just been held besides."""
+    each = zip(lines, figures[::2], figures[1::2], more or [0] * len(lines), strict=True)
+    return tuple([Balance(line, Nano(int(spent)), Nano(int(held) + fresh)) for line, spent, held, fresh in each])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.budget import Granted, HoldLost, Ledger
+from proxy.budget import Granted, HoldLost, Ledger, Unit
 from proxy.core.money import Nano
 from tests.contract.ledger.kinds import line, opened, request
 
@@ -41,7 +41,7 @@ async def test_a_call_cancelled_anywhere_ends_with_nothing_held(ledger: Ledger, 
         await ledger.hold(request("op_1", 60, budget))
         try:
             await ledger.dispatch("op_1", "wrk_1")
-            await ledger.extend("op_1", Nano(10))
+            await ledger.extend("op_1", {Unit.USD: 10})
         finally:
             await ledger.settle("op_1", Nano(5), 1)
 

@@ -5,8 +5,18 @@ from dataclasses import replace
 
 import pytest
 
-from proxy.budget import Granted, HoldLost, Ledger, LedgerUnavailable, Settled, Short
-from proxy.budget.ledger import HoldLine, Unit
+from proxy.budget import (
+    Granted,
+    HoldLine,
+    HoldLost,
+    Ledger,
+    LedgerUnavailable,
+    LineKind,
+    Reached,
+    Settled,
+    Short,
+    Unit,
+)
 from proxy.core.ids import new_id
 from proxy.core.money import Nano
 from tests.contract.ledger.kinds import line, request
@@ -129,10 +139,10 @@ async def test_a_bill_above_its_hold_is_booked_in_full_and_stops_the_scope(ledge
 async def test_an_extension_is_held_on_all_lines_or_none(ledger: Ledger) -> None:
     org, key = line("bud_org", limit=1000), line("bud_key", limit=100)
     await ledger.hold(request("op_1", 60, org, key))
-    granted = await ledger.extend("op_1", Nano(30))
+    granted = await ledger.extend("op_1", {Unit.USD: 30})
     assert isinstance(granted, Granted)
     assert granted.amount == 90
-    short = await ledger.extend("op_1", Nano(11))
+    short = await ledger.extend("op_1", {Unit.USD: 11})
     assert isinstance(short, Short)
     assert short.line.budget == "bud_key"
     assert await standing(ledger, org, key) == [(0, 90), (0, 90)]
@@ -146,7 +156,7 @@ async def test_a_lost_hold_can_neither_be_dispatched_nor_extended(ledger: Ledger
     with pytest.raises(HoldLost):
         await ledger.dispatch("op_1", "wrk_1")
     with pytest.raises(HoldLost):
-        await ledger.extend("op_1", Nano(1))
+        await ledger.extend("op_1", {Unit.USD: 1})
 
 
 async def test_a_window_that_rolls_leaves_open_holds_where_they_were_made(ledger: Ledger) -> None:
@@ -180,9 +190,57 @@ async def test_tokens_requests_and_slots_are_held_beside_the_money(ledger: Ledge
     await ledger.hold(request("op_1", 60, *every))
     assert await standing(ledger, *every) == [(0, 60), (0, 300), (0, 1), (0, 1)]
     assert await ledger.hold(request("op_2", 60, *every)) == Short(tokens, Nano(0), Nano(300), Nano(300))
-    assert isinstance(await ledger.extend("op_1", Nano(5)), Granted)
+    assert isinstance(await ledger.extend("op_1", {Unit.USD: 5}), Granted)
     await ledger.settle("op_1", Nano(50), 1, used={Unit.TOKENS: 210})
     assert await standing(ledger, *every) == [(50, 0), (210, 0), (1, 0), (0, 0)]
+
+
+async def test_an_extension_grows_the_lines_of_the_units_it_names(ledger: Ledger) -> None:
+    money = line("bud_usd", limit=1000)
+    tokens = replace(line("bud_tokens", limit=500), unit=Unit.TOKENS, amount=300, kind=LineKind.RATE)
+    output = replace(line("bud_output", limit=100), unit=Unit.OUTPUT_TOKENS, amount=50, kind=LineKind.RUN)
+    tools = replace(line("bud_tools", limit=5), unit=Unit.TOOL_CALLS, amount=1, kind=LineKind.RUN)
+    every = (money, tokens, output, tools)
+    await ledger.hold(request("op_1", 60, *every))
+    granted = await ledger.extend("op_1", {Unit.TOKENS: 50, Unit.OUTPUT_TOKENS: 50, Unit.INPUT_TOKENS: 7})
+    assert isinstance(granted, Granted)
+    assert (granted.amount, [each[1:] for each in granted.balances]) == (60, [(0, 350), (0, 100)])
+    granted = await ledger.extend("op_1", {Unit.USD: 5, Unit.TOKENS: 0})
+    assert isinstance(granted, Granted)
+    assert (granted.amount, [each[1:] for each in granted.balances]) == (65, [(0, 65), (0, 350)])
+    short = await ledger.extend("op_1", {Unit.USD: 5, Unit.TOKENS: 150, Unit.OUTPUT_TOKENS: 1})
+    assert short == Short(output, Nano(0), Nano(100), Nano(1))
+    assert await standing(ledger, *every) == [(0, 65), (0, 350), (0, 100), (0, 1)]
+    # Overrun is what a line used beyond all that was held on it; what is not named was used as it was held.
+    await ledger.settle("op_1", Nano(64), 1, used={Unit.TOKENS: 351})
+    assert await standing(ledger, *every) == [(64, 0), (351, 0), (100, 0), (1, 0)]
+
+
+async def test_what_an_extension_held_is_given_back_with_the_hold(ledger: Ledger) -> None:
+    money, tokens = line("bud_usd", limit=1000), replace(line(limit=500), unit=Unit.TOKENS, amount=300)
+    await ledger.hold(request("op_1", 60, tokens, money))
+    await ledger.extend("op_1", {Unit.USD: 5, Unit.TOKENS: 150})
+    assert await standing(ledger, tokens, money) == [(0, 450), (0, 65)]
+    assert await ledger.release("op_1") is True
+    assert await standing(ledger, tokens, money) == [(0, 0), (0, 0)]
+
+
+async def test_a_gate_is_answered_before_any_limit_and_sets_nothing_aside(ledger: Ledger) -> None:
+    tight = line("bud_tight", limit=50)
+    gated = replace(line("bud_gated", limit=1000), gate=80)
+    soft = replace(line("bud_soft", limit=10, hard=False), gate=90)
+    assert isinstance(await ledger.hold(request("op_1", 80, gated, soft)), Granted)
+    assert await ledger.hold(request("op_2", 11, gated, soft)) == Reached(gated, Nano(0), Nano(80), Nano(11))
+    # The first in the order of the lines, also one that is soft; and before the limit of a line that stands first.
+    assert await ledger.hold(request("op_2", 60, tight, soft, gated)) == Reached(soft, Nano(0), Nano(80), Nano(60))
+    assert await standing(ledger, tight, gated, soft) == [(0, 0), (0, 80), (0, 80)]
+    assert await ledger.hold(request("op_2", 60, tight)) == Short(tight, Nano(0), Nano(0), Nano(60))
+    # An open hold is answered as it is, and extended past its gates.
+    assert isinstance(await ledger.hold(request("op_1", 80, gated, soft)), Granted)
+    assert isinstance(await ledger.extend("op_1", {Unit.USD: 20}), Granted)
+    await ledger.settle("op_1", Nano(79), 1)
+    assert isinstance(await ledger.hold(request("op_3", 1, gated)), Granted)
+    assert await ledger.hold(request("op_4", 1, gated)) == Reached(gated, Nano(79), Nano(1), Nano(1))
 
 
 async def test_a_hold_without_lines_is_still_a_lease(ledger: Ledger) -> None:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from proxy.budget import BudgetSettings, Granted, HoldLine, HoldLost, Ledger, Short
+from proxy.budget import BudgetSettings, Granted, HoldLine, HoldLost, Ledger, Short, Unit
 from proxy.budget.ledger import Verdict
 from proxy.core.clock import SystemClock
 from proxy.core.money import Nano
@@ -160,9 +160,9 @@ class LedgerMachine(RuleBasedStateMachine):
         held = self.oracle.open[operation]
         if worker not in held.known_to:
             with pytest.raises(HoldLost):
-                self.do(self.workers[worker].extend(operation, Nano(by)))
+                self.do(self.workers[worker].extend(operation, {Unit.USD: by}))
             return
-        verdict = self.do(self.workers[worker].extend(operation, Nano(by)))
+        verdict = self.do(self.workers[worker].extend(operation, {Unit.USD: by}))
         assert isinstance(verdict, Granted) == self.oracle.fits(held.counts, by)
         if isinstance(verdict, Granted):
             held.amount += by

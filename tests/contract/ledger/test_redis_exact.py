@@ -63,7 +63,7 @@ async def compare_once(ledger: RedisLedger, chance: random.Random, turn: int) ->
     else:
         assert isinstance(verdict, Granted)
         assert verdict.balances[0][1:] == (spent, held + wanted)
-    more = await ledger.extend(f"op_held_{turn}", Nano(wanted))
+    more = await ledger.extend(f"op_held_{turn}", {Unit.USD: wanted})
     assert isinstance(more, Granted)
     assert more.amount == held + wanted
 
@@ -102,7 +102,7 @@ def test_all_keys_of_every_step_lie_in_one_slot(operation: str) -> None:
     steps: list[Step[Any]] = [
         Hold(keys, request(operation, 1, money, slots), b"m", 1),
         Dispatch(keys, operation, "wrk_1", None),
-        Extend(keys, operation, b"p", 1, Nano(1), (money, slots)),
+        Extend(keys, operation, b"p", 1, {Unit.USD: 1}, (money, slots)),
         Settle(keys, operation, Nano(1), {}, 60),
         Release(keys, operation, b"m"),
         Renew(keys, "wrk_1", 1, 1),

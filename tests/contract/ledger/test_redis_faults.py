@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from proxy.budget import BudgetSettings, Granted, Ledger, LedgerUnavailable, RedisLedger, RedisSettings
+from proxy.budget import BudgetSettings, Granted, Ledger, LedgerUnavailable, RedisLedger, RedisSettings, Unit
 from proxy.core.clock import SystemClock
 from proxy.core.ids import new_id
 from proxy.core.money import Nano
@@ -109,7 +109,7 @@ def every_step(ledger: Ledger) -> list[Awaitable[object]]:
     return [
         ledger.hold(request(new_id("op"), 7, BUDGET)),
         ledger.dispatch("op_1", "wrk_1"),
-        ledger.extend("op_1", Nano(1)),
+        ledger.extend("op_1", {Unit.USD: 1}),
         ledger.settle("op_2", Nano(1), 1),
         ledger.release("op_3"),
         ledger.renew("wrk_1", 1),
@@ -234,15 +234,15 @@ async def test_a_lost_answer_is_asked_for_again_and_counts_once(server: RedisSer
 
     await ledger.balances((BUDGET,))
     await ledger.hold(request("op_teach", 0, BUDGET))
-    await ledger.extend("op_teach", Nano(0))
+    await ledger.extend("op_teach", {Unit.USD: 0})
     await ledger.settle("op_teach", Nano(0), 1)
     await ledger.release("op_teach")
     held = await without_answer(ledger.hold(request("op_1", 60, BUDGET)))
     assert held == Granted(Nano(60), held.balances)
     assert held.balances[0].held == 60
-    extended = await without_answer(ledger.extend("op_1", Nano(30)))
+    extended = await without_answer(ledger.extend("op_1", {Unit.USD: 30}))
     assert (extended.amount, extended.balances[0].held) == (90, 90)
-    assert (await ledger.extend("op_1", Nano(5))).amount == 95  # type: ignore[union-attr]
+    assert (await ledger.extend("op_1", {Unit.USD: 5})).amount == 95  # type: ignore[union-attr]
     await without_answer(ledger.settle("op_1", Nano(50), 1))
     await at_last(ledger, 50, 0)
     await ledger.hold(request("op_2", 60, BUDGET))

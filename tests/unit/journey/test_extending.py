@@ -48,11 +48,11 @@ class Watched:
         self.steps.append("hold")
         return await self._ledger.hold(request)
 
-    async def extend(self, operation: str, by: Nano) -> Any:
+    async def extend(self, operation: str, more: Any) -> Any:
         self.steps.append("extend")
         if self.fails:
             raise LedgerUnavailable("away")
-        return await self._ledger.extend(operation, by)
+        return await self._ledger.extend(operation, more)
 
     async def settle(self, *given: Any, **named: Any) -> Any:
         self.steps.append("settle")

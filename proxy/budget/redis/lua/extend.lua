@@ -1,25 +1,35 @@
 #!lua
--- Sets more aside for an open hold on its lines in dollars, or on none of them. Asked again with the same number, or
--- a smaller one that was long on its way: the hold as it is.
+-- Sets more aside for an open hold on its lines of some units, or on none of them. Asked again with the same number,
+-- or a smaller one that was long on its way: the hold as it is.
 -- KEYS: the hold, counters, windows.
--- ARGV: process that asks, number of this extension among its own, amount; then per line: counter, oldest window that
---   counts (or ''), limit ('' if soft).
+-- ARGV: process that asks, number of this extension among its own, how many units; per unit: its word, amount; then
+--   per line of those units: counter, oldest window that counts (or ''), limit ('' if soft), amount.
 -- Answers "state amount" and "spent held" per line as they were before, or "short line spent held".
-local first, step = 4, 3
-local by = ARGV[3]
+local more = {}
+local first, step = 4, 4
+for _ = 1, tonumber(ARGV[3]) do
+  more[ARGV[first]] = ARGV[first + 1]
+  first = first + 2
+end
 local done = 'extended:' .. ARGV[1]
-local hold = redis.call('HMGET', KEYS[1], 'amount', done)
+local hold = redis.call('HMGET', KEYS[1], 'amount', 'lines', done)
 if not hold[1] then return {ok = 'lost'} end
 
-local b_hi, b_lo = limbs(by)
-local a_hi, a_lo = limbs(hold[1])
-a_hi, a_lo = carried(a_hi + b_hi, a_lo + b_lo)
-local again = tonumber(ARGV[2]) <= tonumber(hold[2] or 0)
+-- The sum of two amounts as text, and whether it is too large.
+local function sum(one, other)
+  local hi, lo = limbs(one)
+  local hi2, lo2 = limbs(other)
+  hi, lo = carried(hi + hi2, lo + lo2)
+  return text_of(hi, lo), hi >= MOST_HI
+end
+
+local again = tonumber(ARGV[2]) <= tonumber(hold[3] or 0)
 local answer = {}
-local full = a_hi >= MOST_HI
+local amount, full = sum(hold[1], more['usd'] or '0')
 
 for at = first, #ARGV, step do
   local s_hi, s_lo, h_hi, h_lo = standing(KEYS[2], KEYS[3], ARGV[at], ARGV[at + 1])
+  local b_hi, b_lo = limbs(ARGV[at + 3])
   local hi, lo = carried(s_hi + h_hi + b_hi, s_lo + h_lo + b_lo)
   if ARGV[at + 2] ~= '' and not again then
     local l_hi, l_lo = limbs(ARGV[at + 2])
@@ -33,11 +43,28 @@ for at = first, #ARGV, step do
 end
 
 if again then return {ok = 'known ' .. hold[1] .. ' ' .. table.concat(answer, ' ')} end
+
+-- What the hold was made on, whatever became of its budgets since.
+local lines = cmsgpack.unpack(hold[2])
+local grown = {}
+for at = 1, #lines, 3 do
+  local own = lines[at + 1] ~= ''
+  local by = more[own and lines[at + 2] or 'usd'] or '0'
+  if by ~= '0' then
+    if own then
+      local over
+      lines[at + 1], over = sum(lines[at + 1], by)
+      full = full or over
+    end
+    if redis.call('HEXISTS', KEYS[2], lines[at] .. '\0h') == 1 then
+      grown[#grown + 1] = {lines[at], by}
+    end
+  end
+end
 if full then return redis.error_reply('FULL a counter is at the end of what 64 bits count') end
 
-for at = first, #ARGV, step do
-  redis.call('HINCRBY', KEYS[2], ARGV[at] .. '\0h', by)
+for _, each in ipairs(grown) do
+  redis.call('HINCRBY', KEYS[2], each[1] .. '\0h', each[2])
 end
-local amount = text_of(a_hi, a_lo)
-redis.call('HSET', KEYS[1], 'amount', amount, done, ARGV[2])
+redis.call('HSET', KEYS[1], 'amount', amount, 'lines', cmsgpack.pack(lines), done, ARGV[2])
 return {ok = 'held ' .. amount .. ' ' .. table.concat(answer, ' ')}
