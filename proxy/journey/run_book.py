@@ -37,9 +37,9 @@ class RunBook:
     def __init__(
         self, limits: RunLimits | None = None, names: RunNames | None = None, remembered_days: int = 30
     ) -> None:
-        self._limits = limits or RunLimits()
+        self.limits: Final = limits or RunLimits()
         self.names: Final = names or RunNames()
-        self.watches: Final = bool(self._limits)
+        self.watches: Final = bool(self.limits)
         self._remembered_days = remembered_days
         self._runs: dict[tuple[str, str, str, str, str], _Governed] = {}
 
@@ -79,7 +79,7 @@ class RunBook:
             return known
         if len(self._runs) >= _MOST_RUNS:
             self._runs.clear()
-        bounds = self._limits.bounds(principal, claims.agent, derived=claims.run_source == DERIVED)
+        bounds = self.limits.bounds(principal, claims.agent, derived=claims.run_source == DERIVED)
         ticket = ticket_of(principal, claims, bounds) if bounds else None
         made = self._runs[key] = _Governed(principal, bounds, ticket)
         return made

@@ -39,11 +39,13 @@ class RunBound(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RunBounds:
-    """All that holds for one run: its counts, and how long and how deep it may go (None: no bound)."""
+    """All that holds for one run: its counts, and how long and how deep it may go (None: no bound), by whose limit."""
 
     counted: tuple[RunBound, ...] = ()
     seconds: int | None = None
     depth: int | None = None
+    seconds_of: str = ""
+    depth_of: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.counted) or self.seconds is not None or self.depth is not None
@@ -96,12 +98,10 @@ class RunLimits:
         narrow = [*self._standing(name, f"agent:{principal.org}/*", derived)] if agent else []
         if not wide and not narrow:
             return NO_BOUNDS
-        every = wide + narrow
-        return RunBounds(
-            counted=(*_smallest(wide, ""), *_smallest(narrow, agent)),
-            seconds=min((most for _, count, most in every if count == "seconds"), default=None),
-            depth=min((most for _, count, most in every if count == "depth"), default=None),
-        )
+        seconds, seconds_of = _least("seconds", wide + narrow)
+        depth, depth_of = _least("depth", wide + narrow)
+        counted = (*_smallest(wide, ""), *_smallest(narrow, agent))
+        return RunBounds(counted, seconds, depth, seconds_of, depth_of)
 
     def _standing(self, scope: str, pattern: str, derived: bool) -> Iterator[tuple[str, str, int]]:
         """The numbers that a scope has, its own before its pattern's."""
@@ -160,6 +160,10 @@ def _said(limit: _Limit) -> Iterator[tuple[str, int]]:
         yield "seconds", limit.seconds
     if limit.depth is not None:
         yield "depth", limit.depth
+
+
+def _least(what: str, found: Iterable[tuple[str, str, int]]) -> tuple[int | None, str]:
+    return min(((most, scope) for scope, name, most in found if name == what), default=(None, ""))
 
 
 def _smallest(found: Iterable[tuple[str, str, int]], agent: str) -> Iterator[RunBound]:

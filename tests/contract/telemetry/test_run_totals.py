@@ -89,6 +89,7 @@ async def test_agents_ends_and_identities_narrow(reader: Reader) -> None:
     assert len(await reader.runs(RunsQuery(org=ORG, end="open"))) == 31
     identity = RunIdentity(ORG, "key_2", "loop")
     assert [each.identity for each in await reader.runs(RunsQuery(org=None, only=(identity,)))] == [identity]
+    assert [each.identity for each in await reader.runs(RunsQuery(org=None, digest=identity.digest))] == [identity]
     assert await reader.runs(RunsQuery(org="runs2", only=(identity,))) == []
     assert identity not in [each.identity for each in await reader.runs(RunsQuery(org=ORG, but=(identity,)))]
     assert await reader.runs(RunsQuery(org=ORG, since=datetime(2027, 1, 1, tzinfo=UTC))) == []

@@ -29,6 +29,7 @@ def test_the_smallest_of_org_team_and_key_counts() -> None:
         RunBound("usd", 2_500_000_000, "org:acme"),
     )
     assert (found.seconds, found.depth) == (60, 2)
+    assert (found.seconds_of, found.depth_of) == ("org:acme", "key:acme/support/bot")
 
 
 @pytest.mark.parametrize(
