@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
 from proxy.core.refusal import Refusal, Refused
-from proxy.edge.lean_head import cycle_of, write_head, write_whole
+from proxy.edge.lean_head import cycle_of, write_head, write_part, write_whole
 from proxy.journey.call import Exchange, Headers
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -62,6 +62,10 @@ class AsgiExchange:
         if self._cycle is None or not write_whole(self._cycle, status, headers, body):
             await self._send({"type": "http.response.start", "status": status, "headers": headers})
             await self._send({"type": "http.response.body", "body": body, "more_body": False})
+
+    def write(self, chunk: bytes) -> bool:
+        """Send a part of the body if the client takes it at once; false, with nothing done, where `send` must wait."""
+        return self._cycle is not None and write_part(self._cycle, chunk)
 
     async def send(self, chunk: bytes) -> None:
         """Send a part of the body."""

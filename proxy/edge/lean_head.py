@@ -46,6 +46,16 @@ def write_whole(cycle: RequestResponseCycle, status: int, headers: Headers, body
     return True
 
 
+def write_part(cycle: RequestResponseCycle, part: bytes) -> bool:
+    """Write a part of an answer of unknown length at once; false, with nothing done, as `write_head`, or to wait."""
+    if not part or not cycle.chunked_encoding or not cycle.response_started or cycle.response_complete:
+        return False
+    if cycle.flow.write_paused or cycle.disconnected:
+        return False
+    cycle.transport.write(b"%x\r\n%b\r\n" % (len(part), part))
+    return True
+
+
 def _begun(cycle: RequestResponseCycle, status: int, headers: Headers) -> bytes | None:
     """The head's bytes, its answer noted as begun; None where uvicorn must write it."""
     if cycle.response_started or cycle.disconnected or cycle.flow.write_paused:

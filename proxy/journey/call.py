@@ -49,6 +49,10 @@ class Exchange(Protocol):
         """Send a whole answer; `headers` tell the body's length."""
         ...
 
+    def write(self, chunk: bytes) -> bool:
+        """Send a part of the body if the client takes it at once; false, with nothing done, where `send` must wait."""
+        ...
+
     async def send(self, chunk: bytes) -> None:
         """Send a part of the body; waits while the client reads more slowly than we write."""
         ...

@@ -26,6 +26,7 @@ from proxy.wire.sse import EventTooLarge, SseSplitter, data_of, name_of
 _DONE: Final = b"[DONE]"
 _MAX_ERROR_BYTES: Final = 64 * 1024
 _MAX_CALLS: Final = 4096
+_LONGEST_NOTHING: Final = len(b"null")
 _MAX_KEPT_BYTES: Final = 128 * 1024
 _LAST_EVENTS: Final = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
 
@@ -101,6 +102,8 @@ class StreamTap:
         """Read a chunk; the bytes to forward now: whole events, so that whatever comes next, what the client has is
         valid. Of an event larger than 128 KB the parts are given as they come. Never raises, whatever the bytes are.
         """
+        if (usual := self._read_usual(chunk)) is not None:
+            return usual
         if self._blind or (self._ended and not self._strip):
             rest, self._given = self._splitter.close()[self._given :], 0
             return rest + chunk
@@ -123,6 +126,33 @@ class StreamTap:
         kept = self._read(rest)
         given, self._given = self._given, 0
         return kept if self._strip else rest[given:]
+
+    def _read_usual(self, chunk: bytes) -> bytes | None:
+        """Read what a stream consists of, one whole chunk of content: a third of the way round. None: not that."""
+        if (
+            self._ended
+            or self._blind
+            or chunk[:7] != b"data: {"
+            or chunk.find(b"\n") != len(chunk) - 2
+            or chunk[-1:] != b"\n"
+            or b"\r" in chunk
+            or not self._splitter.is_between_events
+            or not self.kept.first
+        ):
+            return None
+        data = chunk[6:-2]
+        told = read_chunk(data)
+        content = None if told is None else _usual_content(told)
+        if told is None or content is None:
+            return None
+        facts = self.facts
+        facts.events += 1
+        if told.model:
+            facts.model = told.model
+        if told.service_tier is not None:
+            facts.service_tier = told.service_tier
+        self._deliver(content)
+        return stripped(chunk, data, told) if self._strip else chunk
 
     def _with_parts(self, whole: bytes) -> bytes:
         """Leave out what was given before of an event that is whole now; give parts of one that grows too large."""
@@ -288,3 +318,18 @@ class StreamTap:
         # Usage may still follow an error, so the tap reads on.
         self.facts.error = error[:_MAX_ERROR_BYTES]
         self.facts.terminal = True
+
+
+def _usual_content(told: Chunk) -> str | None:
+    """What a chunk gives to the first choice if it says nothing else; None when it does."""
+    choices = told.choices
+    if choices is None or len(choices) != 1 or told.x_groq is not None:
+        return None
+    if len(told.usage) > _LONGEST_NOTHING or len(told.error):
+        return None
+    choice = choices[0]
+    delta = choice.delta
+    if delta is None or choice.finish_reason is not None or choice.index or not is_plain(delta):
+        return None
+    content = delta.content
+    return content if content and type(content) is str else None
