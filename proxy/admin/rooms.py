@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 from starlette.types import ASGIApp
 
+from proxy.admin.forecasts import Forecasts
 from proxy.budget import BudgetStore
 from proxy.core.clock import Clock
 from proxy.core.secret import Secret
@@ -91,6 +93,11 @@ class AdminRooms:
     audit: AuditLog | None = None
     allowed_hosts: frozenset[str] = frozenset()
     version: str = ""
+
+    @cached_property
+    def forecasts(self) -> Forecasts:
+        """How budgets are expected to go on."""
+        return Forecasts(self.reader, self.clock)
 
 
 _: type[SpendReader] = Reader

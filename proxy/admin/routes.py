@@ -6,6 +6,7 @@ The examples stand in the order in which they work on a fresh server that knows 
 from typing import Final
 
 from proxy.admin.desks.budgets import delete_budget, get_budget, list_budgets, list_each, put_budget
+from proxy.admin.desks.courses import get_course
 from proxy.admin.desks.keys import (
     change_key,
     create_key,
@@ -41,6 +42,7 @@ from proxy.admin.roles import Permission as May
 from proxy.admin.route import Example, Route
 from proxy.admin.shapes.budgets import Budget, BudgetBody, BudgetOfQuery, BudgetQuery, EachQuery
 from proxy.admin.shapes.common import Deleted, Listing, PageQuery, TenantPageQuery
+from proxy.admin.shapes.forecasts import Course
 from proxy.admin.shapes.operations import Explained, Operation, OperationQuery
 from proxy.admin.shapes.people import (
     AuditQuery,
@@ -258,6 +260,15 @@ ROUTES: Final = (
         handler=get_budget,
         query=BudgetOfQuery,
         answer=Budget,
+        example=Example(path=_BUDGET),
+    ),
+    Route(
+        method="GET",
+        path="/budgets/{budget}/course",
+        permission=May.READ_BUDGETS,
+        handler=get_course,
+        query=BudgetOfQuery,
+        answer=Course,
         example=Example(path=_BUDGET),
     ),
     Route(

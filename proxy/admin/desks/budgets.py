@@ -6,6 +6,7 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Final
 
+import anyio.to_thread
 import msgspec
 
 from proxy.admin.binding import Binding, owner_of
@@ -15,6 +16,7 @@ from proxy.admin.faults import Fault, Problem, Refusal
 from proxy.admin.paging import listing, place_of
 from proxy.admin.shapes.budgets import BudgetBody, BudgetOfQuery, BudgetQuery, EachQuery, show_budget
 from proxy.admin.shapes.common import Deleted, Listing
+from proxy.admin.shapes.forecasts import show_forecast
 from proxy.budget import BadBudget, BudgetSpec, BudgetState, Limit, Unit, family_of, length_read, limit_of
 from proxy.budget import Budget as StoredBudget
 from proxy.core.money import Nano, NotMoney, exact_usd
@@ -37,14 +39,25 @@ def list_budgets(call: Call) -> Answer:
     return Answer(listing(page, asked.limit, show_budget, lambda each: (each.budget.name,)))
 
 
-def get_budget(call: Call) -> Answer:
-    """One budget and how it stands now; one for `*` as its fullest scope stands, or the one that is asked for."""
+async def get_budget(call: Call) -> Answer:
+    """One budget, how it stands now, and how its window is expected to end.
+
+    One for `*` stands as its fullest scope does, or as the scope that is asked for.
+    """
+    state = await anyio.to_thread.run_sync(state_asked, call)
+    shown, found = show_budget(state), await call.rooms.forecasts.of(state)
+    forecast = show_forecast(found, state.budget.unit)
+    return Answer(msgspec.structs.replace(shown, forecast=forecast), tag=_tag(state.budget))
+
+
+def state_asked(call: Call) -> BudgetState:
+    """How the budget that the path names stands; of one for `*` the fullest scope, or the one that is asked for."""
     budget, scope = _seen(call), call.query(BudgetOfQuery).scope
     if scope is None or scope == budget.scope:
-        return _answer(_state(call, budget))
+        return _state(call, budget)
     if not budget.is_pattern or family_of(scope) != family_of(budget.scope):
         raise Refusal(Fault.NOT_FOUND, f"The budget {budget.name} is not for {scope}.", param="scope")
-    return _answer(call.rooms.budget_store.state_for(budget, scope))
+    return call.rooms.budget_store.state_for(budget, scope)
 
 
 def list_each(call: Call) -> Answer:

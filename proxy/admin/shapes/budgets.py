@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from proxy.admin.shapes.common import Limit, ManagedBy, NanoInt, Shape, TenantPageQuery, UsdIn, UsdText, maybe_moment
+from proxy.admin.shapes.forecasts import BudgetForecast
 from proxy.budget import WORDS, BudgetState, TokenKind, Unit, WindowKind, token_kind
 from proxy.core.money import to_usd_text
 
@@ -96,6 +97,7 @@ class Budget(Shape, frozen=True, kw_only=True):
     held_requests: int | UnsetType = UNSET
     overrun_requests: int | UnsetType = UNSET
     remaining_requests: int | UnsetType = UNSET
+    forecast: Annotated[BudgetForecast | UnsetType, Meta(description="Of one budget; a list has none.")] = UNSET
     object: Literal["budget"] = "budget"
 
 

@@ -171,7 +171,8 @@ def test_a_budget_for_each_is_told_by_its_fullest_and_by_each(port: Port, owner:
     each = owner.get(f"{default}/each", params={"limit": 1}).json()
     assert [(one["counted_scope"], one["spent_usd"]) for one in each["data"]] == [("user:acme/u/1", "2.000000001")]
     assert "counted_scope" not in owner.put(MONTH, json=BODY).json()
-    assert owner.get(f"{MONTH}/each").json()["data"] == [owner.get(MONTH).json()]
+    alone = owner.get(MONTH).json()
+    assert owner.get(f"{MONTH}/each").json()["data"] == [{name: alone[name] for name in alone if name != "forecast"}]
 
 
 class BookAway(SqliteCounterBook):
