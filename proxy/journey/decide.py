@@ -1,6 +1,7 @@
 """policy: may the call go on?"""
 
 from proxy.core.refusal import Refusal, Refused
+from proxy.journey.observe import refuse_unless_observed
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.policy import Point
@@ -18,8 +19,10 @@ def decide(journey: Journey, rooms: Rooms, point: Point) -> None:
     journey.decision = decision
     journey.mark("policy", rooms.clock.monotonic_ns())
     if not decision.allow:
-        raise Refused(
+        refused = Refused(
             Refusal.POLICY_DENIED,
             decision.message,
             facts={"rule": decision.code, "point": point, "revision": decision.revision},
+            by=f"policy/{decision.code}",
         )
+        refuse_unless_observed(journey, refused)

@@ -1,10 +1,12 @@
 """estimate: the worst case this call could cost, so that it can be held before a token is bought."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from proxy.budget import BudgetSettings, HoldLine, Rung, Unit, next_gate, regated
 from proxy.core.money import ZERO, Nano, exact_usd, to_usd_text
 from proxy.core.refusal import Refusal, Refused
+from proxy.journey.observe import named, refuse_unless_observed
 from proxy.journey.rooms import JourneySettings, Rooms
 from proxy.journey.state import Estimate, Journey
 from proxy.pricing import Price, worst_case
@@ -14,6 +16,8 @@ from proxy.wire.endpoint import Endpoint
 ROUGH_BYTES_PER_TOKEN = 3
 MOST = 10**18
 """Nano-dollars, a billion dollars: what a ledger takes as one amount."""
+COUNTING_OUTPUT = frozenset({Unit.USD, Unit.TOKENS, Unit.INPUT_TOKENS, Unit.OUTPUT_TOKENS})
+"""What a call counts on that nobody has bounded, where a provider runs tools for it."""
 MEDIA_MARKS = (b"image", b"audio", b"video", b"file")
 """A request with none of these in its body can hold nothing dearer than text."""
 
@@ -41,10 +45,15 @@ async def estimate(journey: Journey, rooms: Rooms) -> None:
         input_tokens = counted.tokens
     else:
         input_tokens = len(journey.body) // ROUGH_BYTES_PER_TOKEN
+    journey.estimate = worst(journey, input_tokens, rooms)
+    journey.mark("estimate", rooms.clock.monotonic_ns())
+
+
+def worst(journey: Journey, input_tokens: int, rooms: Rooms) -> Estimate:
+    """The dearest that a call of so much input could be at any of its candidates."""
     extra = hosted_tools_ceiling(journey, rooms.settings)
     estimates = [_worst(journey, price, input_tokens, extra, rooms.holding) for price in journey.prices.values()]
-    journey.estimate = _bounded(max(estimates, key=lambda each: each.amount))
-    journey.mark("estimate", rooms.clock.monotonic_ns())
+    return _bounded(max(estimates, key=lambda each: each.amount))
 
 
 def _bounded(worst: Estimate) -> Estimate:
@@ -64,7 +73,18 @@ def lines_of(journey: Journey) -> tuple[HoldLine, ...]:
     kinds = budgets.claimed.get(principal.org)
     scopes = (*principal.scopes, *journey.claims.scopes(principal.org, kinds)) if kinds else principal.scopes
     lines = budgets.lines_for(scopes, journey.call.arrived_ns, model=journey.model, key=principal.key_id)
+    if journey.snapshot.runs.watches:
+        lines += _lines_of_the_run(journey)
     return lines if journey.measures is None else above(lines, journey.measures.climbed)
+
+
+def _lines_of_the_run(journey: Journey) -> tuple[HoldLine, ...]:
+    runs, principal = journey.snapshot.runs, journey.principal
+    journey.ticket = runs.ticket(principal, journey.claims)
+    lines = runs.lines(principal, journey.claims, journey.call.arrived_ns)
+    if not lines or not journey.snapshot.budgets.observes(principal.org):
+        return lines
+    return tuple(replace(line, hard=False, observed=True) for line in lines)
 
 
 def above(lines: tuple[HoldLine, ...], climbed: Mapping[str, Collection[Rung]]) -> tuple[HoldLine, ...]:
@@ -81,16 +101,19 @@ def find_price(journey: Journey, candidate: Candidate) -> Price | None:
     price = journey.snapshot.prices.find(provider.profile.price_provider, names, journey.at)
     if price is not None:
         return price
-    hard = [line for line in journey.lines if line.hard and line.unit is Unit.USD]
-    if journey.snapshot.deny_unpriced or hard:
-        why = f"and the hard budget {hard[0].name!r} needs one" if hard else "and unpriced models are denied"
-        raise Refused(
+    binding = [line for line in journey.lines if (line.hard or line.observed) and line.unit is Unit.USD]
+    denied = journey.snapshot.deny_unpriced
+    if denied or binding:
+        why = f"and the hard budget {binding[0].name!r} needs one" if binding else "and unpriced models are denied"
+        refused = Refused(
             Refusal.UNPRICED_MODEL,
             f"The model {candidate.model[:200]!r} of provider {candidate.provider!r} has no price {why}. "
             "Add it to the price overlay, or set prices.assume_usd_per_mtok.",
             param="model",
             facts={"model": candidate.model[:200], "provider": candidate.provider},
+            by=named(binding[0]) if binding else "prices.unpriced",
         )
+        refuse_unless_observed(journey, refused, allowed=not denied and not any(line.hard for line in binding))
     return None
 
 
@@ -101,16 +124,22 @@ def hosted_tools_ceiling(journey: Journey, settings: JourneySettings) -> Nano:
         Refused: CAPABILITY_MISSING under a hard budget when no ceiling is configured.
     """
     tools = journey.request.hosted_tools
-    if not tools or not any(line.hard and line.unit is not Unit.REQUESTS for line in journey.lines):
+    if not tools:
+        return ZERO
+    binding = [line for line in journey.lines if (line.hard or line.observed) and line.unit in COUNTING_OUTPUT]
+    if not binding:
         return ZERO
     if settings.hosted_tools_ceiling_usd is None:
-        raise Refused(
+        refused = Refused(
             Refusal.CAPABILITY_MISSING,
             f"The provider-run tool {tools[0]!r} has no bounded price, so a hard budget cannot cover it. "
             "Set limits.hosted_tools_ceiling_usd to allow it.",
             param="tools",
             facts={"tools": list(tools)},
+            by=named(binding[0]),
         )
+        refuse_unless_observed(journey, refused, allowed=not any(line.hard for line in binding))
+        return ZERO
     return exact_usd(settings.hosted_tools_ceiling_usd)
 
 

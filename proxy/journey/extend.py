@@ -1,8 +1,9 @@
 """extend: more is held as more output flows, for a stream whose call named no maximum; else it is cut in time.
 
-A chunk costs one comparison: of the tap's quick bound of the tokens so far with the mark at which to look closer. Only
-there is the output counted as it would be billed. What a provider does not show (hidden reasoning, sound) is not seen:
-it is booked as overrun where it exceeds the hold.
+Held are dollars and tokens alike, as the call's lines count them. A chunk costs one comparison: of the tap's quick
+bound of the tokens so far with the mark at which to look closer. Only there is the output counted as it would be
+billed. What a provider does not show (hidden reasoning, sound) is not seen: it is booked as overrun where it exceeds
+the hold.
 """
 
 import logging
@@ -12,18 +13,19 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from proxy.budget import Granted, LedgerUnavailable, Short, Unit
-from proxy.core.clock import utc
-from proxy.core.money import Nano, to_usd_text
+from proxy.budget import Granted, LedgerUnavailable, LineKind, Short, Unit
 from proxy.core.refusal import JsonValue, Refusal
+from proxy.core.tenant import run_scope
 from proxy.journey.estimate import output_bound, worst_price
+from proxy.journey.observe import WHY
+from proxy.journey.refusals import noun, standing
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt, Journey
-from proxy.pricing import Price
 from proxy.wire.openai.cut import Cut, Kept, cut_ending
 from proxy.wire.openai.output import FIFTHS
-from proxy.wire.openai.stream import StreamFacts
+from proxy.wire.openai.stream import StreamFacts, StreamTap
 
+COUNTING_OUTPUT: Final = frozenset({Unit.USD, Unit.TOKENS, Unit.OUTPUT_TOKENS})
 NEVER: Final = sys.maxsize
 SPARE: Final = 4
 """More is asked for when this part of a step is left: it covers what comes at once, and what was counted short."""
@@ -55,11 +57,13 @@ class Cover:
         "_facts",
         "_held",
         "_journey",
+        "_killed",
         "_made",
         "_most",
         "_price",
         "_rooms",
         "_step",
+        "_units",
         "away",
         "mark",
         "mouthful",
@@ -71,15 +75,18 @@ class Cover:
         self._attempt = attempt
         self._facts = facts
         self._rooms = rooms
-        self._price = _watched_price(journey)
+        self._price = journey.prices.get(journey.candidate) if journey.candidate is not None else None
         self._held = self._most = self._made = self._chars = 0
+        self._units = _watched_units(journey)
         self._step = max(LEAST_STEP, rooms.holding.first_hold_output_tokens) * journey.request.choices
+        self._killed: StreamTap | None = None
         self.short: Short | None = None
         self.away = False
         self.mark = self.mouthful = NEVER
-        if self._price is not None:
+        if self._units:
             self._held = output_bound(journey, self._price, rooms.holding)
-            self._most = (self._price.max_output or NEVER) * journey.request.choices
+            most = None if self._price is None else self._price.max_output
+            self._most = (most or NEVER) * journey.request.choices
             self._mark_at(self._due())
             self.mouthful = NEVER if self.mark == NEVER else self._mouthful()
 
@@ -94,6 +101,8 @@ class Cover:
     async def reaches(self) -> bool:
         """Whether the stream may go on: what is held covers it, or more could be held. False: it must end now."""
         facts = self._facts
+        if self._killed is not None:
+            return not self._killed.between_events
         if facts.terminal or (facts.finish_reason is not None and self._journey.request.choices == 1):
             self.mark = NEVER  # nothing more is made; what is left to come are its numbers
             return True
@@ -109,6 +118,11 @@ class Cover:
         self._mark_at(self._held)
         self.mouthful = 0
         return self._held - self._made > self._near()
+
+    def kill(self, tap: StreamTap) -> None:
+        """The stream's run was stopped: it reaches no further than to the end of the event that is under way."""
+        self._killed = tap
+        self.mark = 0
 
     def cut(self, kept: Kept) -> bytes:
         """The end of the cut stream, as its client is told it; after it was billed."""
@@ -126,11 +140,14 @@ class Cover:
         journey, attempt = self._journey, self._attempt
         attempt.error = journey.error = journey.code = self._code()
         attempt.finish_reason = "length"
-        if self.short is not None and not self.away:
-            line = self.short.line
-            journey.reason = f"ended after {self._made} output tokens: the budget {line.name!r} could not cover more"
+        if self._killed is not None:
+            why = "its run was stopped"
+        elif self.short is not None and not self.away:
+            why = f"the {noun(self.short.line)} {self.short.line.name!r} could not cover more"
         else:
-            journey.reason = f"ended after {self._made} output tokens: the ledger could not be asked for more"
+            why = "the ledger could not be asked for more"
+        told = f" after {self._made} output tokens" if self._units else ""
+        journey.say(f"ended{told}: {why}")
 
     def _due(self) -> int:
         """After how many tokens more is to be held; all of them where the model itself makes no more."""
@@ -173,13 +190,9 @@ class Cover:
             return False
 
     async def _hold_more(self, tokens: int) -> Short | None:
-        journey, price = self._journey, self._price
-        if price is None:
-            raise RuntimeError("a stream without a price is not watched")
-        given = journey.estimate.input_tokens
-        now = worst_price(journey, price, given, self._held)
-        by = Nano(worst_price(journey, price, given, self._held + tokens) - now)
-        verdict = await self._rooms.ledger.extend(journey.call.operation, {Unit.USD: by})
+        journey = self._journey
+        more = {unit: self._dollars(tokens) if unit is Unit.USD else tokens for unit in self._units}
+        verdict = await self._rooms.ledger.extend(journey.call.operation, more)
         self.away = False
         if not isinstance(verdict, Granted):
             self.short = verdict
@@ -190,30 +203,39 @@ class Cover:
         journey.estimate = replace(made, output_tokens=max(made.output_tokens, self._held), amount=verdict.amount)
         return None
 
+    def _dollars(self, tokens: int) -> int:
+        """What so many tokens more could cost, in nano-dollars; nothing where nothing has a price."""
+        journey, price = self._journey, self._price
+        if price is None:
+            return 0
+        given = journey.estimate.input_tokens
+        now = worst_price(journey, price, given, self._held)
+        return worst_price(journey, price, given, self._held + tokens) - now
+
     def _code(self) -> str:
-        why = Refusal.DEPENDENCY_UNAVAILABLE if self.away else Refusal.BUDGET_EXCEEDED
-        return why.code
+        if self._killed is not None:
+            return Refusal.RUN_STOPPED.code
+        if self.short is None or self.away:
+            return Refusal.DEPENDENCY_UNAVAILABLE.code
+        return WHY[self.short.line.kind].code
 
     def _standing(self) -> dict[str, JsonValue]:
+        journey = self._journey
+        run: dict[str, JsonValue] = {"run": journey.claims.run}
+        if self._killed is not None:
+            return {"scope": run_scope(journey.principal.org, journey.claims.run), **run, "why": "killed"}
         if self.short is None or self.away:
             return {"dependency": "ledger"}
-        short, line = self.short, self.short.line
-        return {
-            "scope": line.scope,
-            "budget": line.name,
-            "window": line.window,
-            "limit_usd": to_usd_text(line.limit),
-            "spent_usd": to_usd_text(short.spent),
-            "held_usd": to_usd_text(short.held),
-            "wanted_usd": to_usd_text(short.wanted),
-            "resets_at": None if line.resets_at_ns is None else utc(line.resets_at_ns).isoformat(),
-        }
+        short = self.short
+        told = standing(short.line, spent=short.spent, held=short.held, wanted=short.wanted)
+        return {**told, **run} if short.line.kind is LineKind.RUN else told
 
 
-def _watched_price(journey: Journey) -> Price | None:
-    """The price by which the stream's output is to be covered; None where it is bounded, or may cost what it likes."""
+def _watched_units(journey: Journey) -> frozenset[Unit]:
+    """What is to be extended with the stream's output; nothing where it is bounded, or may take what it likes."""
     if journey.request.max_output_tokens is not None or not journey.call.endpoint.has_output:
-        return None
-    if journey.candidate is None or not any(line.hard for line in journey.lines):
-        return None
-    return journey.prices.get(journey.candidate)
+        return frozenset()
+    counting = [line for line in journey.lines if line.unit in COUNTING_OUTPUT]
+    if not any(line.hard for line in counting):
+        return frozenset()
+    return frozenset(line.unit for line in counting)

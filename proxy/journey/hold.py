@@ -2,8 +2,10 @@
 
 from proxy.budget import Granted, HoldRequest, LedgerUnavailable, Reached, Short, Stopped, fitted
 from proxy.core.refusal import Refusal, Refused
+from proxy.journey.clamp import clamp
 from proxy.journey.ladder import climb
-from proxy.journey.refusals import refusal_of
+from proxy.journey.observe import note_exceeded, refuse_unless_observed
+from proxy.journey.refusals import refusal_of, stopped
 from proxy.journey.rooms import Rooms
 from proxy.journey.start_record import start_record
 from proxy.journey.state import Journey
@@ -23,11 +25,16 @@ async def hold(journey: Journey, rooms: Rooms) -> None:
         if isinstance(verdict, Granted):
             journey.granted = verdict
             journey.dispatched = at_once
+            note_exceeded(journey, verdict)
             return
-        if not isinstance(verdict, Reached):
+        if isinstance(verdict, Reached):
+            if await climb(journey, verdict, rooms):
+                return
+        elif isinstance(verdict, Stopped):
+            refuse_unless_observed(journey, stopped(journey, verdict))
+            journey.ticket = None
+        elif not verdict.line.clamp or not await clamp(journey, rooms):
             raise refusal_of(journey, verdict, rooms.settings, rooms.clock.now_ns())
-        if await climb(journey, verdict, rooms):
-            return
 
 
 async def _asked(journey: Journey, rooms: Rooms, at_once: bool) -> Granted | Reached | Short | Stopped:
@@ -42,6 +49,7 @@ async def _asked(journey: Journey, rooms: Rooms, at_once: bool) -> Granted | Rea
         lease_until_ns=rooms.clock.now_ns() + rooms.holding.lease_s * 1_000_000_000,
         start_record=start_record(journey, rooms),
         dispatched=at_once,
+        run=journey.ticket,
     )
     try:
         verdict = await rooms.ledger.hold(request)

@@ -9,7 +9,8 @@ from proxy.budget import HoldLine, Reached, Rung, reached
 from proxy.core.outcome import Outcome
 from proxy.core.refusal import Refusal, Refused
 from proxy.journey.estimate import above
-from proxy.journey.refusals import by, cached_only, facts_of
+from proxy.journey.observe import named
+from proxy.journey.refusals import cached_only, facts_of, noun
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.upstream import UpstreamFailed
@@ -91,12 +92,12 @@ def _too_many(journey: Journey, at: Reached, rung: Rung) -> Refused:
         f"The {_named(at.line)} delays every call by {rung.delay_ms} ms now, and as many wait as may.",
         facts={**facts_of(journey, at), "step": "throttle"},
         retry_after_s=-(-rung.delay_ms // 1000),
-        by=by(at.line),
+        by=named(at.line),
     )
 
 
 def _named(line: HoldLine) -> str:
-    return f"{line.kind.value.replace('rate', 'rate limit')} {line.name}"
+    return f"{noun(line)} {line.name}"
 
 
 def _note(journey: Journey, line: HoldLine, rung: Rung) -> None:

@@ -9,30 +9,25 @@ from proxy.core.refusal import MAX_RETRY_AFTER_S, JsonValue, Refusal, Refused
 from proxy.core.tenant import run_scope
 from proxy.journey.estimate import worst_price
 from proxy.journey.limit_headers import limit_headers
+from proxy.journey.observe import WHY, named
 from proxy.journey.rooms import JourneySettings
 from proxy.journey.state import Journey
 
 NS: Final = 1_000_000_000
-WHY: Final = {
-    LineKind.BUDGET: Refusal.BUDGET_EXCEEDED,
-    LineKind.RATE: Refusal.RATE_LIMITED,
-    LineKind.RUN: Refusal.RUN_STOPPED,
-}
 NAMED: Final = {LineKind.BUDGET: "budget", LineKind.RATE: "rate_limit", LineKind.RUN: "run_limit"}
 """Under which word a refusal names what is short."""
+NOUNS: Final = {LineKind.BUDGET: "budget", LineKind.RATE: "rate limit", LineKind.RUN: "limit"}
 DO_NOT_RETRY: Final = (b"x-should-retry", b"false")
 
 
-def refusal_of(journey: Journey, verdict: Short | Stopped, settings: JourneySettings, now_ns: int) -> Refused:
-    """The answer to a call that does not fit, by what is short: a budget, a rate limit, or its run."""
-    if isinstance(verdict, Stopped):
-        return _stopped(journey, verdict)
+def refusal_of(journey: Journey, verdict: Short, settings: JourneySettings, now_ns: int) -> Refused:
+    """The answer to a call that does not fit, by what is short: a budget, a rate limit, or what its run may use."""
     kind = verdict.line.kind
     if kind is LineKind.RATE:
         return _too_fast(journey, verdict, now_ns)
     status = settings.budget_status if kind is LineKind.BUDGET else None
     said = _said(verdict, journey.claims.run if kind is LineKind.RUN else "")
-    return Refused(WHY[kind], said, facts=facts_of(journey, verdict), status=status, by=by(verdict.line))
+    return Refused(WHY[kind], said, facts=facts_of(journey, verdict), status=status, by=named(verdict.line))
 
 
 def cached_only(journey: Journey, reached: Reached, settings: JourneySettings) -> Refused:
@@ -41,17 +36,12 @@ def cached_only(journey: Journey, reached: Reached, settings: JourneySettings) -
     left = spoken(line.unit, max(0, line.limit - reached.spent - reached.held))
     return Refused(
         Refusal.BUDGET_EXCEEDED,
-        f"The {_noun(line)} {line.name!r} of {line.scope} has {left} left, where its ladder lets only cached answers "
+        f"The {noun(line)} {line.name!r} of {line.scope} has {left} left, where its ladder lets only cached answers "
         "through, and none is at hand.",
         facts={**facts_of(journey, reached), "step": "cache_only"},
         status=settings.budget_status,
-        by=by(line),
+        by=named(line),
     )
-
-
-def by(line: HoldLine) -> str:
-    """What refuses, as rows name it: scope and name."""
-    return f"{line.scope}/{line.name}"
 
 
 def facts_of(journey: Journey, short: Short | Reached) -> dict[str, JsonValue]:
@@ -98,11 +88,12 @@ def _too_fast(journey: Journey, short: Short, now_ns: int) -> Refused:
         facts=facts_of(journey, short),
         retry_after_s=min(wait_s, MAX_RETRY_AFTER_S),
         headers=tuple(headers),
-        by=by(line),
+        by=named(line),
     )
 
 
-def _stopped(journey: Journey, stopped: Stopped) -> Refused:
+def stopped(journey: Journey, stopped: Stopped) -> Refused:
+    """The answer to a call whose run takes no more."""
     said = {
         "killed": "was stopped by an operator",
         "seconds": f"began {stopped.value} s ago and may take {stopped.limit} s",
@@ -124,15 +115,16 @@ def _said(short: Short, run: str = "") -> str:
         return f"The rate limit {line.name!r} of {line.scope} lets {int(line.limit)} calls run at once, and they do."
     resets = f"; {'some of it may come back' if line.counted_from is not None else 'it resets'} at {at}" if at else ""
     where = "its rolling window" if line.counted_from is not None else line.window
-    what = f"run {run[:200]!r} has" if run else f"{_noun(line)} {line.name!r} of {line.scope} has"
+    what = f"run {run[:200]!r} has" if run else f"{noun(line)} {line.name!r} of {line.scope} has"
     if run:
         where = f"what {line.name} may use"
     verb = "cost" if line.unit is Unit.USD else "take"
     return f"The {what} {left} left in {where}, and this call could {verb} {wanted}{resets}."
 
 
-def _noun(line: HoldLine) -> str:
-    return "rate limit" if line.kind is LineKind.RATE else "budget"
+def noun(line: HoldLine) -> str:
+    """What people call it."""
+    return NOUNS[line.kind]
 
 
 def fitting_output(journey: Journey, line: HoldLine, remaining: Nano) -> int | None:

@@ -4,6 +4,7 @@ from fnmatch import fnmatchcase
 
 from proxy.core.refusal import Refusal, Refused
 from proxy.core.tenant import Principal
+from proxy.journey.observe import refuse_unless_observed
 from proxy.journey.rooms import Snapshot
 from proxy.journey.state import Journey
 
@@ -32,12 +33,14 @@ def resolve(journey: Journey) -> None:
     """
     model = journey.model
     if model == journey.request.model and not may_use(journey.principal.models, model):
-        raise Refused(
+        refused = Refused(
             Refusal.MODEL_NOT_ALLOWED,
             f"This key may not use the model {model[:200]!r}; it may use {', '.join(journey.principal.models)}.",
             param="model",
             facts={"model": model[:200], "allowed": list(journey.principal.models)},
+            by=f"{journey.principal.scopes[-1]}/models",
         )
+        refuse_unless_observed(journey, refused)
     journey.resolution = journey.snapshot.router.resolve(
         model, lambda: usable_models(journey.snapshot, journey.principal)
     )

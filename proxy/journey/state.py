@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from proxy.budget import Granted, HoldLine, Rung
+from proxy.budget import Granted, HoldLine, Rung, RunTicket
 from proxy.core.money import ZERO, Nano
 from proxy.core.outcome import Outcome
 from proxy.core.tenant import Principal
@@ -79,6 +79,8 @@ class Measures:
     ladder: list[str] = field(default_factory=list)
     is_downgraded: bool = False
     clamped_to: int = 0
+    unclamped: tuple[bytes, RequestFacts, Estimate, str] | None = None
+    """The call as it was before a clamp was tried: its body, facts, estimate and reason."""
     would_code: str = ""
     would_by: str = ""
 
@@ -101,6 +103,7 @@ class Journey:
     prices: dict[Candidate, Price | None] = field(default_factory=dict)
     lines: tuple[HoldLine, ...] = ()
     estimate: Estimate = NO_ESTIMATE
+    ticket: RunTicket | None = None
     decision: Decision | None = None
     granted: Granted | None = None
     dispatched: bool = False
