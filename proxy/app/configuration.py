@@ -49,7 +49,11 @@ class Configured:
         self.config = config
 
     def _budgets(self, config: Config) -> BudgetCatalog:
-        return self._stores.budgets.load(distinct_scopes_per_key=config.settings.holds.distinct_scopes_per_key)
+        return self._stores.budgets.load(
+            distinct_scopes_per_key=config.settings.holds.distinct_scopes_per_key,
+            observing=self._stores.keys.observing(),
+            observe_all=config.settings.enforcement == "observe",
+        )
 
     def _make(self, config: Config, prices: PriceBook) -> Snapshot:
         settings = config.settings

@@ -29,4 +29,4 @@ class Stores:
     def follow_file(self, config: Config, environment: Mapping[str, str]) -> None:
         """Make the file-managed objects what flyball.yaml says."""
         self.keys.sync_from_file(config.settings.tenants, environment)
-        self.budgets.sync_from_file(config.settings.budgets)
+        self.budgets.sync_from_file(config.settings.budgets, config.settings.rate_limits)

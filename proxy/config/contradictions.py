@@ -4,16 +4,23 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from decimal import Decimal
+from functools import partial
+from typing import Final
 
-from proxy.budget import BadBudget, spec_of
+from proxy.budget import BadBudget, rate_of, spec_of
 from proxy.config.fill import VARIABLE
+from proxy.config.ledger import ledger_contradictions
 from proxy.config.schema import FileSettings
 from proxy.config.tree import Listing, Mapping_, Node
 from proxy.core.money import NotMoney, exact_usd
+from proxy.core.refusal import Refused
 from proxy.pricing import BadPrices, load_book
+from proxy.routing import Router
 from proxy.runs import BadAlias, BadRunLimit, read_alias, read_limit
 from proxy.upstream import BadProvider, Provider
 
+SIMULATED: Final = "sim-"
+"""How the models of the simulated provider begin; its route is not the file's."""
 STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
@@ -24,8 +31,10 @@ def contradictions(settings: FileSettings, tree: Node, environment: Mapping[str,
         *_providers(settings),
         *_server(settings),
         *_not_here_yet(settings),
+        *ledger_contradictions(settings.ledger, place_of(tree, "ledger.url")),
         *_prices(settings),
         *_budgets(settings),
+        *_downgrades(settings),
         *_runs(settings),
         *_keys(settings, environment),
         *_ceiling(settings),
@@ -84,8 +93,6 @@ def _server(settings: FileSettings) -> Iterator[tuple[str, str]]:
 
 
 def _not_here_yet(settings: FileSettings) -> Iterator[tuple[str, str]]:
-    if settings.ledger.url is not None:
-        yield "ledger.url", "is not available in this version; leave it unset for SQLite in the state folder"
     for sentence in settings.policy.contradictions():
         path, _, what = sentence.partition(": ")
         yield path, what
@@ -101,14 +108,42 @@ def _prices(settings: FileSettings) -> Iterator[tuple[str, str]]:
 
 def _budgets(settings: FileSettings) -> Iterator[tuple[str, str]]:
     seen: set[str] = set()
-    for at, entry in enumerate(settings.budgets):
+    budgets = ((f"budgets[{at}]", entry.name, partial(spec_of, entry)) for at, entry in enumerate(settings.budgets))
+    limits = (
+        (f"rate_limits[{at}]", entry.name, partial(rate_of, entry)) for at, entry in enumerate(settings.rate_limits)
+    )
+    for path, name, read in (*budgets, *limits):
         try:
-            spec_of(entry)
+            read()
         except BadBudget as error:
-            yield f"budgets[{at}].{error.field}", f"cannot be meant so: {error}"
-        if entry.name in seen:
-            yield f"budgets[{at}].name", f"repeats {entry.name!r}"
-        seen.add(entry.name)
+            yield f"{path}.{error.field}", f"cannot be meant so: {error}"
+        if name in seen:
+            yield f"{path}.name", f"repeats {name!r}; budgets and rate limits share their names"
+        seen.add(name)
+
+
+def _downgrades(settings: FileSettings) -> Iterator[tuple[str, str]]:
+    """A downgrade leads to a name that a client could ask for; without routes nothing can be said yet."""
+    if not settings.routes:
+        return
+    router = Router(settings.routes)
+    ladders = (
+        *((f"budgets[{at}]", entry.ladder) for at, entry in enumerate(settings.budgets)),
+        *((f"rate_limits[{at}]", entry.ladder) for at, entry in enumerate(settings.rate_limits)),
+    )
+    for path, ladder in ladders:
+        for number, rung in enumerate(ladder):
+            for pattern, model in rung.to.items():
+                if not (model.startswith(SIMULATED) or _is_routed(router, model)):
+                    yield f"{path}.ladder[{number}].to.{pattern}", f"leads to {model!r}, which no route serves"
+
+
+def _is_routed(router: Router, model: str) -> bool:
+    try:
+        router.resolve(model)
+    except Refused:
+        return False
+    return True
 
 
 def _runs(settings: FileSettings) -> Iterator[tuple[str, str]]:
@@ -151,7 +186,7 @@ def _ceiling(settings: FileSettings) -> Iterator[tuple[str, str]]:
 
 def _negatives(settings: FileSettings) -> Iterator[tuple[str, str]]:
     """No limit, time or size means anything below zero; a negative ceiling would even lower what is held."""
-    for name in ("server", "limits", "holds", "telemetry", "metering", "upstream"):
+    for name in ("server", "limits", "ledger", "holds", "telemetry", "metering", "upstream"):
         part = getattr(settings, name)
         for each in fields(part):
             value = getattr(part, each.name)

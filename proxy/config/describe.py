@@ -16,8 +16,8 @@ Every key of `flyball.yaml`; all are optional unless marked *required*. The file
 `$FLYBALL_CONFIG`, else `./flyball.yaml`. Any key can be set from the environment too: `FLYBALL_SERVER__WORKERS=4` is
 `server.workers: 4` and wins over the file. Relative paths are relative to the file's folder. `flyball check` tells
 every mistake at once; a running Flyball takes a changed file by itself (or on SIGHUP) and keeps the old one when the
-new one is wrong. Changed under a running Flyball are `providers`, `routes`, `tenants`, `budgets` and `prices`; the
-other parts are read at start.
+new one is wrong. Changed under a running Flyball are `providers`, `routes`, `tenants`, `budgets`, `rate_limits`,
+`enforcement` and `prices`; the other parts are read at start.
 
 State is kept in `$FLYBALL_HOME`, else in `.flyball` beside the file, else in `$XDG_STATE_HOME/flyball`
 (`~/.local/state/flyball`).
@@ -55,7 +55,8 @@ def _section(kind: type[Any], path: str) -> Iterator[str]:
 def _row(each: Field[Any], hint: Any) -> str:
     name = each.name
     if Secret in typing.get_args(hint):
-        name = f"{name}_env`, `{name}_file"
+        itself = f"{name}`, `" if str in typing.get_args(hint) else ""
+        name = f"{itself}{name}_env`, `{name}_file"
     doc = str(each.metadata.get("doc", "")).replace("|", "\\|")
     choices = _choices(hint)
     return f"| `{name}` | {_default(each)} | {doc}{choices} |\n"

@@ -39,10 +39,12 @@ class Filler:
         hints = typing.get_type_hints(kind)
         known: dict[str, Field[Any]] = {each.name: each for each in fields(kind) if each.init}  # type: ignore[arg-type]
         secrets = {name for name in known if Secret in typing.get_args(hints[name])}
+        # What is secret only sometimes, such as a URL with a password in it, may stand in the file otherwise.
+        plain = {name for name in secrets if str in typing.get_args(hints[name])}
         values: dict[str, Any] = {}
         for key, value in node.entries.items():
             stem = key.removesuffix("_env").removesuffix("_file")
-            if key in secrets:
+            if key in secrets - plain:
                 self._say(value, _join(path, key), f"must not stand in a file; use {key}_env or {key}_file")
             elif stem in secrets and key != stem:
                 values[stem] = self._secret(value, _join(path, key), from_file=key.endswith("_file"))

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from proxy.budget import BudgetEntry, BudgetSettings
+from proxy.budget import BudgetEntry, BudgetSettings, Enforcement, RateLimitEntry
+from proxy.config.ledger import LedgerSettings
 from proxy.core.secret import Secret
 from proxy.identity import OrgSettings
 from proxy.journey.rooms import JourneySettings
@@ -38,19 +39,16 @@ class ServerSettings:
     metrics_token: Secret | None = field(
         default=None, metadata={"doc": "The bearer token that /metrics asks for; unset asks for none."}
     )
+    hash_key: Secret | None = field(
+        default=None,
+        metadata={
+            "doc": "The 64 hexadecimal digits that keys are hashed with (`openssl rand -hex 32`); unset keeps them in "
+            "`hash-key` of the state folder. Hosts that share a ledger must have the same."
+        },
+    )
     max_body_bytes: int = field(default=33_554_432, metadata={"doc": "The largest request body that is read."})
     shutdown_s: int = field(
         default=30, metadata={"doc": "How long running streams may finish after SIGTERM, in seconds."}
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class LedgerSettings:
-    """Where budgets are kept."""
-
-    url: str | None = field(
-        default=None,
-        metadata={"doc": "Unset keeps SQLite in the state folder; Redis is not available in this version."},
     )
 
 
@@ -76,8 +74,12 @@ class FileSettings:
     """Everything flyball.yaml may say; every part is optional."""
 
     server: ServerSettings = field(default=ServerSettings(), metadata={"doc": "Addresses and processes."})
-    enforcement: Literal["enforce"] = field(
-        default="enforce", metadata={"doc": "`enforce` refuses what a budget cannot pay; `observe` comes later."}
+    enforcement: Enforcement = field(
+        default="enforce",
+        metadata={
+            "doc": "`enforce` refuses; `observe` refuses no call with a valid key, whatever it breaks, and rows say "
+            "what would have been. An org, a budget or a rate limit can be observed alone."
+        },
     )
     limits: JourneySettings = field(default=JourneySettings(), metadata={"doc": "How calls are held and relayed."})
     ledger: LedgerSettings = field(default=LedgerSettings(), metadata={"doc": "Where budgets are kept."})
@@ -91,6 +93,9 @@ class FileSettings:
     routes: tuple[RouteSettings, ...] = field(default=(), metadata={"doc": "Which model goes where; first match wins."})
     tenants: tuple[OrgSettings, ...] = field(default=(), metadata={"doc": "Organisations, teams and keys."})
     budgets: tuple[BudgetEntry, ...] = field(default=(), metadata={"doc": "How much each scope may spend."})
+    rate_limits: tuple[RateLimitEntry, ...] = field(
+        default=(), metadata={"doc": "How fast, and how much at once, each scope may call."}
+    )
     runs: RunSettings = field(
         default=RunSettings(), metadata={"doc": "Agent runs: which a call is of, and their limits."}
     )

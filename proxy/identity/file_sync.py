@@ -9,7 +9,7 @@ from typing import Final
 from proxy.core.ids import new_id
 from proxy.identity import groups, key_rows
 from proxy.identity.errors import IdentityError
-from proxy.identity.file_wanted import KeyPath, Wanted, WantedKey
+from proxy.identity.file_wanted import KeyPath, OrgTerms, Wanted, WantedKey
 from proxy.identity.records import KeyRecord, ManagedBy, OrgRecord, TeamRecord
 
 ALL: Final = 2**31
@@ -56,7 +56,7 @@ class FileSync:
     def settled(self) -> bool:
         """Whether the state file holds just what the file wants."""
         held = Wanted(
-            orgs={name: each.cost_center for name, each in self._orgs.items() if each.managed_by == FILE},
+            orgs={name: _terms(each) for name, each in self._orgs.items() if each.managed_by == FILE},
             teams={name: each.cost_center for name, each in self._teams.items() if each.managed_by == FILE},
             keys={path: self._held(key) for path, key in self._keys.items() if key.managed_by == FILE},
         )
@@ -101,11 +101,11 @@ class FileSync:
                 key_rows.remove_secret(self._connection, digest)
 
     def _write_groups(self) -> None:
-        for org, center in self._wanted.orgs.items():
+        for org, terms in self._wanted.orgs.items():
             old = self._orgs.get(org)
-            if old is None or (old.managed_by, old.cost_center) != (FILE, center):
+            if old is None or (old.managed_by, _terms(old)) != (FILE, terms):
                 fresh = old or OrgRecord(org=org, cost_center="", managed_by=FILE, created_ns=self._now_ns, version=0)
-                record = replace(fresh, cost_center=center, managed_by=FILE, version=fresh.version + 1)
+                record = replace(fresh, **terms._asdict(), managed_by=FILE, version=fresh.version + 1)
                 groups.write_org(self._connection, record)
                 self._note(f"org:{org}", old)
         for (org, team), center in self._wanted.teams.items():
@@ -160,3 +160,7 @@ class FileSync:
 
     def _note(self, what: str, old: object | None) -> None:
         (self._changes.added if old is None else self._changes.changed).append(what)
+
+
+def _terms(org: OrgRecord) -> OrgTerms:
+    return OrgTerms(org.cost_center, org.enforcement)

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from proxy.core.secret import Secret
 from proxy.identity.digests import Digester
 from proxy.identity.errors import IdentityError
 from proxy.identity.names import NAME_RULE, is_name
-from proxy.identity.records import KeyTerms
+from proxy.identity.records import Enforcement, KeyTerms
 from proxy.identity.secret_text import shown_prefix, well_shaped
 from proxy.identity.settings import KeySettings, OrgSettings
 
@@ -28,11 +28,18 @@ class WantedKey:
     secrets: Mapping[bytes, str]
 
 
+class OrgTerms(NamedTuple):
+    """What can be said of an org."""
+
+    cost_center: str
+    enforcement: Enforcement = "enforce"
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The file's orgs, teams and keys by name; the values of the first two are cost centers."""
+    """The file's orgs, teams and keys by name; the values of teams are cost centers."""
 
-    orgs: dict[str, str] = field(default_factory=dict)
+    orgs: dict[str, OrgTerms] = field(default_factory=dict)
     teams: dict[tuple[str, str], str] = field(default_factory=dict)
     keys: dict[KeyPath, WantedKey] = field(default_factory=dict)
 
@@ -61,7 +68,7 @@ class _Reading:
 
     def org(self, org: OrgSettings) -> None:
         self._name(f"org {org.org!r}", org.org, org.org in self.wanted.orgs)
-        self.wanted.orgs[org.org] = org.cost_center
+        self.wanted.orgs[org.org] = OrgTerms(org.cost_center, org.enforcement)
         for team in org.teams:
             path = (org.org, team.team)
             self._name(f"team {'/'.join(path)!r}", team.team, path in self.wanted.teams)

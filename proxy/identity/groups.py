@@ -10,7 +10,7 @@ from proxy.identity.records import OrgRecord, TeamRecord
 def find_org(connection: sqlite3.Connection, org: str) -> OrgRecord | None:
     """One org, None when there is none of this name."""
     row = connection.execute(
-        "SELECT org, cost_center, managed_by, created_ns, version FROM orgs WHERE org = ?", (org,)
+        "SELECT org, cost_center, managed_by, created_ns, version, enforcement FROM orgs WHERE org = ?", (org,)
     ).fetchone()
     return None if row is None else _org(row)
 
@@ -18,7 +18,7 @@ def find_org(connection: sqlite3.Connection, org: str) -> OrgRecord | None:
 def orgs_after(connection: sqlite3.Connection, after: str, only: str | None, limit: int) -> list[OrgRecord]:
     """Orgs by name, from the first one behind `after`; `only` narrows to one."""
     rows = connection.execute(
-        "SELECT org, cost_center, managed_by, created_ns, version FROM orgs"
+        "SELECT org, cost_center, managed_by, created_ns, version, enforcement FROM orgs"
         " WHERE org > ? AND (? IS NULL OR org = ?) ORDER BY org LIMIT ?",
         (after, only, only, limit),
     )
@@ -28,11 +28,20 @@ def orgs_after(connection: sqlite3.Connection, after: str, only: str | None, lim
 def write_org(connection: sqlite3.Connection, record: OrgRecord) -> None:
     """Insert or replace an org as given."""
     connection.execute(
-        "INSERT INTO orgs (org, cost_center, managed_by, created_ns, version) VALUES (?, ?, ?, ?, ?)"
+        "INSERT INTO orgs (org, cost_center, managed_by, created_ns, version, enforcement) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (org) DO UPDATE SET cost_center = excluded.cost_center, managed_by = excluded.managed_by,"
-        " let_go = 0, version = excluded.version",
-        (record.org, record.cost_center, record.managed_by, record.created_ns, record.version),
+        " let_go = 0, version = excluded.version, enforcement = excluded.enforcement",
+        (
+            *(record.org, record.cost_center, record.managed_by),
+            *(record.created_ns, record.version, record.enforcement),
+        ),
     )
+
+
+def observing_orgs(connection: sqlite3.Connection) -> frozenset[str]:
+    """The orgs whose enforcement is observe."""
+    rows = connection.execute("SELECT org FROM orgs WHERE enforcement = 'observe'")
+    return frozenset(org for (org,) in rows)
 
 
 def remove_org(connection: sqlite3.Connection, org: str) -> None:
@@ -124,8 +133,15 @@ def drop_or_let_go_of_org(connection: sqlite3.Connection, org: str) -> None:
 
 
 def _org(row: sqlite3.Row) -> OrgRecord:
-    org, cost_center, managed_by, created_ns, version = row
-    return OrgRecord(org=org, cost_center=cost_center, managed_by=managed_by, created_ns=created_ns, version=version)
+    org, cost_center, managed_by, created_ns, version, enforcement = row
+    return OrgRecord(
+        org=org,
+        cost_center=cost_center,
+        managed_by=managed_by,
+        created_ns=created_ns,
+        version=version,
+        enforcement=enforcement,
+    )
 
 
 def _team(row: sqlite3.Row) -> TeamRecord:

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 from proxy.core.secret import Secret
 
 ManagedBy: TypeAlias = Literal["file", "api"]
+Enforcement: TypeAlias = Literal["enforce", "observe"]
 
 
 class Role(StrEnum):
@@ -23,13 +24,17 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrgRecord:
-    """A tenant. `version` counts its changes; times are nanoseconds since 1970."""
+    """A tenant. `version` counts its changes; times are nanoseconds since 1970.
+
+    `enforcement` observe refuses none of its calls (but those without a valid key) and notes what would have been.
+    """
 
     org: str
     cost_center: str
     managed_by: ManagedBy
     created_ns: int
     version: int
+    enforcement: Enforcement = "enforce"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -72,4 +72,9 @@ STEPS: Final = (
         expires_ns INTEGER
     ) STRICT
     """,
+    # Whether what its calls break is refused, or only noted.
+    """
+    ALTER TABLE orgs ADD COLUMN enforcement TEXT NOT NULL DEFAULT 'enforce'
+        CHECK (enforcement IN ('enforce', 'observe'))
+    """,
 )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,10 @@ class OrgSettings:
 
     org: str = field(metadata={"doc": "The org's name."})
     cost_center: str = field(default="", metadata={"doc": "Who pays for teams and keys that do not say."})
+    enforcement: Literal["enforce", "observe"] = field(
+        default="enforce",
+        metadata={"doc": "`observe` refuses none of its calls, whatever they break; rows say what would have been."},
+    )
     teams: tuple[TeamSettings, ...] = field(default=(), metadata={"doc": "The teams of this org."})
 
 

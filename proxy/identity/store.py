@@ -20,7 +20,7 @@ from proxy.identity.keyring import Keyring
 from proxy.identity.names import NAME_RULE, is_name
 from proxy.identity.preconditions import check_not_of_file, check_version
 from proxy.identity.private_files import write_private
-from proxy.identity.records import Issued, KeyRecord, KeyTerms, OrgRecord, TeamRecord
+from proxy.identity.records import Enforcement, Issued, KeyRecord, KeyTerms, OrgRecord, TeamRecord
 from proxy.identity.schema import ROOM, STEPS
 from proxy.identity.secret_text import new_secret, shown_prefix, well_shaped
 from proxy.identity.settings import OrgSettings
@@ -102,7 +102,14 @@ class KeyStore:
         with self._state.read() as connection:
             return groups.orgs_after(connection, after, only, limit)
 
-    def put_org(self, org: str, *, cost_center: str, expect: int | None = None) -> OrgRecord:
+    def observing(self) -> frozenset[str]:
+        """The orgs whose enforcement is observe."""
+        with self._state.read() as connection:
+            return groups.observing_orgs(connection)
+
+    def put_org(
+        self, org: str, *, cost_center: str, enforcement: Enforcement = "enforce", expect: int | None = None
+    ) -> OrgRecord:
         """Make an org or replace what is said of it."""
         what = f"org {org}"
         _check_name(org, "org")
@@ -117,6 +124,7 @@ class KeyStore:
                 managed_by="api",
                 created_ns=old.created_ns if old else self._clock.now_ns(),
                 version=old.version + 1 if old else 1,
+                enforcement=enforcement,
             )
             groups.write_org(connection, made)
         return made

@@ -63,9 +63,9 @@ def test_names_that_lead_nowhere_are_told_with_their_place(tmp_path: Path) -> No
 
 
 def test_what_this_version_lacks_is_refused_by_name(tmp_path: Path) -> None:
-    told = mistakes(tmp_path, GOOD + "ledger: {url: 'redis://localhost'}\npolicy: {url: 'http://opa'}\n")
-    assert [line.partition(" ")[2].partition(" ")[0] for line in told] == ["ledger.url", "policy.url"]
-    assert "must be one of enforce" in mistakes(tmp_path, GOOD + "enforcement: observe\n")[0]
+    told = mistakes(tmp_path, GOOD + "policy: {url: 'http://opa'}\n")
+    assert [line.partition(" ")[2].partition(" ")[0] for line in told] == ["policy.url"]
+    assert "must be one of enforce" in mistakes(tmp_path, GOOD + "enforcement: watch\n")[0]
 
 
 def test_an_unset_secret_is_a_mistake(tmp_path: Path) -> None:

@@ -20,3 +20,17 @@ async def test_what_a_key_is_told_anew_stands_in_its_next_row(tmp_path: Path) ->
         await house.call(Client(chat()), Answer(answer, headers=JSON_HEADERS))
         assert [row.get("cost_center", "") for row in house.rows()] == ["", "4711"]
         await house.parts.ledger.close()
+
+
+async def test_what_is_observed_is_read_anew_with_file_and_state(tmp_path: Path) -> None:
+    with one_worker(tmp_path) as house:
+        configured, keys = house.parts.configured, house.stores.keys
+        assert not configured.snapshot.budgets.observes("beta")
+        keys.put_org("beta", cost_center="", enforcement="observe")
+        configured.reload_state()
+        assert configured.snapshot.budgets.observes("beta") and not configured.snapshot.budgets.observes("acme")
+        path = tmp_path / "flyball.yaml"
+        path.write_text(config() + "\nenforcement: observe\n")
+        configured.reload_file(load_config(path, {"BOT_KEY": KEY, "FLYBALL_HOME": str(tmp_path / "state")}))
+        assert configured.snapshot.budgets.observes("acme")
+        await house.parts.ledger.close()
