@@ -26,8 +26,24 @@ class Rate(NamedTuple):
     usd_per_mtok: str
 
 
-Card = Mapping[Bucket | ToolFee, Rate]
-"""A rate for every bucket, and for every tool with a known fee (per million calls)."""
+TEXT_INPUT: Final = (Bucket.INPUT, Bucket.CACHE_READ, Bucket.CACHE_WRITE, Bucket.CACHE_WRITE_1H)
+ANY_INPUT: Final = (*TEXT_INPUT, Bucket.AUDIO_INPUT, Bucket.IMAGE_INPUT)
+ANY_OUTPUT: Final = (Bucket.OUTPUT, Bucket.REASONING, Bucket.AUDIO_OUTPUT, Bucket.IMAGE_OUTPUT)
+
+
+class Card(dict[Bucket | ToolFee, Rate]):
+    """A rate for every bucket, and for every tool with a known fee (per million calls); never changed once made.
+
+    The dearest rates a token could meet are kept, in units, since every call's worst case asks for them.
+    """
+
+    __slots__ = ("dearest_input", "dearest_output", "dearest_text_input")
+
+    def __init__(self, rates: Mapping[Bucket | ToolFee, Rate]) -> None:
+        super().__init__(rates)
+        self.dearest_text_input: Final = max(self[bucket].units for bucket in TEXT_INPUT)
+        self.dearest_input: Final = max(self[bucket].units for bucket in ANY_INPUT)
+        self.dearest_output: Final = max(self[bucket].units for bucket in ANY_OUTPUT)
 
 
 class Price:
@@ -70,6 +86,11 @@ class Price:
             card = self._cards[key] = self._make(*key)
         return card
 
+    @property
+    def has_context_tiers(self) -> bool:
+        """Whether long prompts are charged at other rates."""
+        return bool(self._data.context)
+
     def prices_tier(self, service_tier: str | None) -> bool:
         """Whether this service tier has rates apart from the standard ones."""
         return bool(self._known_tier(service_tier))
@@ -105,13 +126,13 @@ class Price:
         if not listed:
             factor = _exact.multiply(factor, self.adjustment)
         written = {bucket: _written(bucket, data, service, step, off_peak) for bucket in Bucket}
-        card: dict[Bucket | ToolFee, Rate] = {
+        rates: dict[Bucket | ToolFee, Rate] = {
             bucket: _rate(_exact.multiply(_fallen_back(bucket, written), factor)) for bucket in Bucket
         }
         tool_factor = _ONE if listed else self.adjustment
         for tool, per_1k in data.tool_fees_usd_per_1k_calls.items():
-            card[tool] = _rate(_exact.multiply(_exact.multiply(per_1k, Decimal(1000)), tool_factor))
-        return card
+            rates[tool] = _rate(_exact.multiply(_exact.multiply(per_1k, Decimal(1000)), tool_factor))
+        return Card(rates)
 
 
 def _written(

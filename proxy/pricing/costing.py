@@ -6,13 +6,10 @@ from typing import Final
 import msgspec
 
 from proxy.core.money import Nano
-from proxy.core.usage import Bucket, ToolFee, Usage
+from proxy.core.usage import ToolFee, Usage
 from proxy.pricing.card import RATE_SCALE, UNITS_PER_NANO, Card, Price
 
 _PLACES: Final = RATE_SCALE + 6
-_INPUT: Final = (Bucket.INPUT, Bucket.CACHE_READ, Bucket.CACHE_WRITE, Bucket.CACHE_WRITE_1H)
-_INPUT_MEDIA: Final = (Bucket.AUDIO_INPUT, Bucket.IMAGE_INPUT)
-_OUTPUT: Final = (Bucket.OUTPUT, Bucket.REASONING, Bucket.AUDIO_OUTPUT, Bucket.IMAGE_OUTPUT)
 
 
 class PriceLine(msgspec.Struct, frozen=True, gc=False):
@@ -71,16 +68,14 @@ def worst_case(
     neither audio nor images.
     """
     tiers = (None, service_tier) if price.prices_tier(service_tier) else (None,)
-    cards = [
-        price.card(prompt, None, service_tier=tier, region=region) for tier in tiers for prompt in {0, input_tokens}
-    ]
-    inputs = _INPUT + _INPUT_MEDIA if media else _INPUT
-    dearest = max(input_tokens * _dearest(card, inputs) + output_tokens * _dearest(card, _OUTPUT) for card in cards)
+    prompts = (0, input_tokens) if price.has_context_tiers else (0,)
+    dearest = 0
+    for tier in tiers:
+        for prompt in prompts:
+            card = price.card(prompt, None, service_tier=tier, region=region)
+            dear_input = card.dearest_input if media else card.dearest_text_input
+            dearest = max(dearest, input_tokens * dear_input + output_tokens * card.dearest_output)
     return Nano(-(-dearest // UNITS_PER_NANO))
-
-
-def _dearest(card: Card, buckets: tuple[Bucket, ...]) -> int:
-    return max(card[bucket].units for bucket in buckets)
 
 
 def _bill(usage: Usage, card: Card) -> tuple[int, list[PriceLine], tuple[str, ...]]:
