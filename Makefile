@@ -42,10 +42,11 @@ bench: $(DEV) ## cost per call and per chunk beside plain nginx and a bare relay
 	@.ci/packages nginx wrk
 	PATH="$$PATH:/usr/sbin" $(BIN)/python -m tests.bench
 
-lock: ## write requirements/*.txt anew from *.in (needs `uv` on the path)
-	cd requirements && for part in runtime dev; do \
+lock: ## write requirements/*.txt anew from *.in, and the node lock (needs `uv` and `npm` on the path)
+	cd requirements && for part in runtime dev frameworks-llama-index frameworks-crewai frameworks-smolagents; do \
 	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-header --no-annotate --quiet $$part.in -o $$part.txt; done
+	cd tests/frameworks/vercel && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
