@@ -71,10 +71,10 @@ class Api:
             condition=lines.condition(scope["headers"]),
         )
         if route.waits:
-            return _written(await _awaited(route, call))
+            return _written(await awaited(route, call))
         key = lines.idempotency_key(scope["headers"]) if route.method == "POST" and route.repeatable else None
         if key is None:
-            return _written(await self._in_thread(partial(_done, route, call)))
+            return _written(await self._in_thread(partial(done, route, call)))
         what = b"\0".join((route.method.encode(), scope["raw_path"], scope["query_string"], raw))
         asking = Asking(Secret(token or ""), key, what)
         return await self._in_thread(partial(self._once, route, call, asking))
@@ -92,7 +92,7 @@ class Api:
             return begun.status, begun.body, (JSON, (b"idempotent-replayed", b"true"))
         call.make_secret = partial(self._answers.secret, asking, begun.nonce)
         try:
-            given = _done(route, call)
+            given = done(route, call)
         except BaseException:
             self._answers.forget(begun)
             raise
@@ -119,14 +119,16 @@ def _body(route: Route, scope: Scope, raw: bytes) -> Shape | None:
     return read_body(route.body, raw)
 
 
-def _done(route: Route, call: Call) -> Answer:
+def done(route: Route, call: Call) -> Answer:
+    """What a handler answers that blocks."""
     given = route.handler(call)
     if not isinstance(given, Answer):
         raise TypeError(f"the handler of {route.path} does not answer")
     return given
 
 
-async def _awaited(route: Route, call: Call) -> Answer:
+async def awaited(route: Route, call: Call) -> Answer:
+    """What a handler answers that can be awaited."""
     given = route.handler(call)
     if not isinstance(given, Awaitable):
         raise TypeError(f"the handler of {route.path} cannot be awaited")
