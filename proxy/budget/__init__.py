@@ -3,6 +3,25 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from proxy.budget.alerts import Alert as Alert
+from proxy.budget.alerts import Alerting as Alerting
+from proxy.budget.alerts import AlertSettings as AlertSettings
+from proxy.budget.alerts import AlertState as AlertState
+from proxy.budget.alerts import Answered as Answered
+from proxy.budget.alerts import BadReceiver as BadReceiver
+from proxy.budget.alerts import Delivery as Delivery
+from proxy.budget.alerts import Kept as Kept
+from proxy.budget.alerts import Lead as Lead
+from proxy.budget.alerts import NotPosted as NotPosted
+from proxy.budget.alerts import Outbox as Outbox
+from proxy.budget.alerts import Post as Post
+from proxy.budget.alerts import Receiver as Receiver
+from proxy.budget.alerts import ReceiverEntry as ReceiverEntry
+from proxy.budget.alerts import Sender as Sender
+from proxy.budget.alerts import Watcher as Watcher
+from proxy.budget.alerts import amounts_of as amounts_of
+from proxy.budget.alerts import receivers_of as receivers_of
+from proxy.budget.alerts import sentence as sentence
 from proxy.budget.bad_budget import BadBudget as BadBudget
 from proxy.budget.budget import Budget as Budget
 from proxy.budget.catalog import BudgetCatalog
@@ -37,6 +56,7 @@ from proxy.budget.ledger import Settled as Settled
 from proxy.budget.ledger import Short as Short
 from proxy.budget.ledger import Stopped as Stopped
 from proxy.budget.ledger import Unit as Unit
+from proxy.budget.oversold import Oversold as Oversold
 from proxy.budget.raised import Raise as Raise
 from proxy.budget.raised import raised_by as raised_by
 from proxy.budget.redis.settings import RedisSettings as RedisSettings
