@@ -1,5 +1,7 @@
 """The API from inside: what it answers over the wire, refuses there, and puts into the trail, it does here too."""
 
+import asyncio
+
 import httpx
 import msgspec
 import pytest
@@ -22,7 +24,7 @@ async def test_it_answers_what_the_port_answers(port: Port, owner: httpx.Client,
     port.tenants("acme", "beta")
     for path in ("/budgets", "/budgets/acme", "/budgets/acme-support/course"):
         told = await inside.ask(OWNER, "GET", path)
-        answered = owner.get(f"/admin/v1{path}")
+        answered = await asyncio.to_thread(owner.get, f"/admin/v1{path}")
         assert msgspec.json.decode(msgspec.json.encode(told.shape)) == answered.json()
         assert answered.headers.get("etag") == (told.tag and f'"{told.tag}"')
     narrowed = await inside.ask(OWNER, "GET", "/budgets", query={"org": "beta", "limit": "1"})
@@ -57,5 +59,6 @@ async def test_a_change_is_checked_by_its_tag_and_stands_in_the_trail(
     with pytest.raises(Refusal) as wrong:
         await inside.ask(OWNER, "PUT", "/budgets/acme", body=body | {"limit_usd": "1e-12"})
     assert wrong.value.param == "limit_usd"
-    newest = owner.get("/admin/v1/audit", params={"subject": "budget:acme"}).json()["data"][0]
+    trail = await asyncio.to_thread(owner.get, "/admin/v1/audit?subject=budget:acme")
+    newest = trail.json()["data"][0]
     assert (newest["actor"], newest["role"], newest["after"]["limit_usd"]) == ("ada", "owner", "11.50")
