@@ -51,6 +51,7 @@ from proxy.budget.ledger import Lapsed as Lapsed
 from proxy.budget.ledger import LineKind as LineKind
 from proxy.budget.ledger import Reached as Reached
 from proxy.budget.ledger import Rung as Rung
+from proxy.budget.ledger import RunState as RunState
 from proxy.budget.ledger import RunTicket as RunTicket
 from proxy.budget.ledger import Settled as Settled
 from proxy.budget.ledger import Short as Short

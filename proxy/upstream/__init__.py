@@ -1,5 +1,6 @@
 """Reaching providers: who they are, what passes to and from them, and one door to send calls through."""
 
+from proxy.upstream.addresses import GuardedResolver as GuardedResolver
 from proxy.upstream.aiohttp_transport import AiohttpTransport as AiohttpTransport
 from proxy.upstream.failure import UpstreamFailed
 from proxy.upstream.headers import forwardable, relayable

@@ -1,0 +1,126 @@
+"""Alerts in words and as JSON, as receivers get them."""
+
+import json
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from proxy.budget.alerts.alert import Alert
+from proxy.budget.ledger import LineKind, Unit
+from proxy.budget.rungs import fraction_text
+from proxy.budget.told import WORDS, spoken
+from proxy.core.clock import utc
+from proxy.core.money import to_usd_text
+
+MOST_BYTES: Final = 16_384
+_LONGEST_SCOPE: Final = 400
+_THEN: Final = {
+    "alert": "",
+    "downgrade": "from here on calls are served by other models",
+    "cache_only": "from here on only answers from a cache are given",
+    "throttle": "from here on calls are delayed",
+    "block": "calls that do not fit are refused",
+    "overrun": "",
+    "test": "",
+}
+_NAMES: Final = {LineKind.BUDGET: "budget", LineKind.RATE: "rate_limit", LineKind.RUN: "run_limit"}
+
+
+def amounts_of(alert: Alert) -> dict[str, str | int]:
+    """Its numbers under the names that refusals and the admin API give them, such as `spent_usd`."""
+    numbers = {"limit": alert.limit, "spent": alert.spent, "held": alert.held, "overrun": alert.overrun}
+    word = WORDS[alert.unit]
+    return {f"{name}_{word}": to_usd_text(of) if alert.unit is Unit.USD else of for name, of in numbers.items()}
+
+
+def sentence(alert: Alert) -> str:
+    """What happened, in one or two sentences."""
+    if alert.kind == "test":
+        return "This is a test: Flyball can send alerts here."
+    noun = "rate limit" if alert.subject is LineKind.RATE else "budget"
+    which = f"The {noun} {alert.budget} of {alert.scope[:_LONGEST_SCOPE]}"
+    limit, spent = spoken(alert.unit, alert.limit), spoken(alert.unit, alert.spent)
+    if alert.kind == "overrun":
+        over = spoken(alert.unit, alert.overrun)
+        return f"{which}: bills came to {over} more than was held for them. {spent} of {limit} are spent{_ends(alert)}."
+    held = f" and {spoken(alert.unit, alert.held)} held" if alert.held else ""
+    then = _THEN[alert.kind]
+    fraction = f"{percent(alert.fraction_millionths)} of {limit}"
+    reached = f"{which} has reached {fraction}" if alert.kind != "block" else f"{which} is used up to {fraction}"
+    return f"{reached}: {spent} spent{held}{_ends(alert)}.{f' {then[0].upper()}{then[1:]}.' if then else ''}"
+
+
+def percent(millionths: int) -> str:
+    """A fraction as people say it, such as `80 %`."""
+    whole, rest = divmod(millionths, 10_000)
+    return f"{whole}{f'.{rest:04d}'.rstrip('0') if rest else ''} %"
+
+
+def webhook_body(alert: Alert) -> bytes:
+    """The JSON that a webhook gets."""
+    said: dict[str, Any] = {
+        "type": f"{_NAMES[alert.subject]}.{alert.kind}",
+        "timestamp": _instant(alert.at_ns),
+        "data": {
+            "id": alert.id,
+            "kind": alert.kind,
+            "message": sentence(alert),
+            _NAMES[alert.subject]: alert.budget,
+            "org": alert.org,
+            "scope": alert.scope,
+            "window": alert.window,
+            "resets_at": None if alert.resets_at_ns is None else _instant(alert.resets_at_ns),
+            "fraction": fraction_text(alert.fraction_millionths),
+            "unit": alert.unit.value,
+            **amounts_of(alert),
+        },
+    }
+    return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def slack_body(alert: Alert) -> bytes:
+    """The JSON that a Slack webhook gets: a sentence, and the numbers beside it."""
+    figures = [
+        f"*{label}*\n{_escaped(value)}"
+        for label, value in (
+            ("Scope", alert.scope[:_LONGEST_SCOPE]),
+            ("Window", alert.window),
+            ("Limit", spoken(alert.unit, alert.limit)),
+            ("Spent", spoken(alert.unit, alert.spent)),
+            ("Held", spoken(alert.unit, alert.held)),
+            ("Overrun", spoken(alert.unit, alert.overrun)),
+        )
+    ]
+    text = _escaped(sentence(alert))
+    blocks: list[dict[str, Any]] = [{"type": "section", "text": {"type": "mrkdwn", "text": f"{_mark(alert)} {text}"}}]
+    if alert.kind != "test":
+        blocks.append({"type": "section", "fields": [{"type": "mrkdwn", "text": each} for each in figures]})
+    blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": f"Flyball · {alert.id}"}]})
+    return json.dumps({"text": text, "blocks": blocks}, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def body_for(kind: Literal["webhook", "slack"], alert: Alert) -> bytes:
+    """What a receiver of that kind gets; at most 16 KB."""
+    body = slack_body(alert) if kind == "slack" else webhook_body(alert)
+    if len(body) > MOST_BYTES:
+        raise ValueError(f"an alert of {len(body)} bytes")
+    return body
+
+
+def _mark(alert: Alert) -> str:
+    return ":information_source:" if alert.kind == "test" else ":warning:" if alert.kind == "alert" else ":no_entry:"
+
+
+def _ends(alert: Alert) -> str:
+    if alert.unit is Unit.SLOTS or alert.resets_at_ns is None:
+        return "" if alert.unit is Unit.SLOTS else " in total"
+    return f" in {alert.window}, which ends at {_instant(alert.resets_at_ns)}"
+
+
+def _instant(ns: int) -> str:
+    moment: datetime = utc(ns).replace(microsecond=0, tzinfo=None)
+    return f"{moment.isoformat()}Z"
+
+
+def _escaped(text: str) -> str:
+    """Slack reads these three as markup."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,105 @@
+"""Looks at where all budgets stand, and raises each alert once."""
+
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
+from typing import Final
+
+from proxy.budget.alerts.alert import Alert, Claim
+from proxy.budget.alerts.crossings import crossings, is_watched, least_watched
+from proxy.budget.alerts.outbox import Outbox
+from proxy.budget.alerts.receiver import Receiver
+from proxy.budget.budget import Budget
+from proxy.budget.standing import BudgetState
+from proxy.budget.store import BudgetStore
+from proxy.core.clock import Clock
+from proxy.state import StateFile
+
+MOST_OF_EACH: Final = 10_000
+"""Of the scopes that a pattern stands for, so many are looked at, the fullest first."""
+_FEW_OF_EACH: Final = 64
+_AT_ONCE: Final = 256
+_MOST_RAISED: Final = 1_000
+_MOST_REMEMBERED: Final = 200_000
+
+
+class Watcher:
+    """Finds crossings in the counters, off the calls' way. Its methods block, and are called from one thread at a time.
+
+    What it finds beyond a thousand alerts in one look is raised by the next.
+    """
+
+    def __init__(self, store: BudgetStore, state: StateFile, outbox: Outbox, clock: Clock) -> None:
+        self._store = store
+        self._state = state
+        self._outbox = outbox
+        self._clock = clock
+        self._generation = -1
+        self._plain: tuple[Budget, ...] = ()
+        self._patterns: tuple[Budget, ...] = ()
+        self._held: dict[str, Claim] = {}
+
+    def look(self, receivers: Sequence[Receiver] = (), refused: Collection[tuple[str, str]] = ()) -> list[Alert]:
+        """Look once; the alerts raised. `refused` are the counters and windows by which calls were refused lately.
+
+        Raises:
+            LedgerUnavailable: the counters cannot be read.
+            StateBusy: the state file was locked.
+        """
+        self._follow()
+        now_ns = self._clock.now_ns()
+        found = list(islice(self._new(refused, now_ns), _MOST_RAISED))
+        if not found:
+            return []
+        told = [(alert, claim, [each.name for each in receivers if each.wants(alert)]) for alert, claim in found]
+        raised = self._outbox.put(told, now_ns)
+        # As they stand there: another host may have been first.
+        self._held |= self._outbox.claims([claim.key for _, claim in found])
+        return raised
+
+    def _follow(self) -> None:
+        generation = self._state.generation()
+        if generation == self._generation:
+            return
+        watched = [budget for budget in self._store.list() if is_watched(budget)]
+        self._plain = tuple(budget for budget in watched if not budget.is_pattern)
+        self._patterns = tuple(budget for budget in watched if budget.is_pattern)
+        self._generation = generation
+
+    def _new(self, refused: Collection[tuple[str, str]], now_ns: int) -> Iterator[tuple[Alert, Claim]]:
+        """Alerts that, by what is known here, nobody has raised."""
+        if len(self._held) > _MOST_REMEMBERED:
+            self._held.clear()
+        for states in self._standing():
+            found = [
+                each
+                for state in states
+                for each in crossings(state, now_ns, refuses=(_counter(state), state.window) in refused)
+            ]
+            unknown = [claim.key for _, claim in found if claim.key not in self._held]
+            self._held |= self._outbox.claims(unknown) if unknown else {}
+            yield from (each for each in found if _is_free(self._held.get(each[1].key), each[1], now_ns))
+
+    def _standing(self) -> Iterator[Sequence[BudgetState]]:
+        for first in range(0, len(self._plain), _AT_ONCE):
+            yield self._store.states(self._plain[first : first + _AT_ONCE])
+        for budget in self._patterns:
+            states = self._store.states_of_each(budget, _FEW_OF_EACH)
+            if len(states) == _FEW_OF_EACH and _has_reached_any(states[-1]):
+                states = self._store.states_of_each(budget, MOST_OF_EACH)
+            yield states
+
+
+def _has_reached_any(state: BudgetState) -> bool:
+    least = least_watched(state.budget, state.limit)
+    return least is not None and state.spent + state.held >= least
+
+
+def _counter(state: BudgetState) -> str:
+    return state.budget.counter_of(state.scope)
+
+
+def _is_free(held: Claim | None, wanted: Claim, now_ns: int) -> bool:
+    """Whether a claim may be had, as the outbox decides it."""
+    if held is None or (held.until_ns is not None and held.until_ns <= now_ns):
+        return True
+    return 0 < held.amount <= wanted.amount // 2
