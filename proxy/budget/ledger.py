@@ -178,11 +178,13 @@ class Settled(NamedTuple):
     `already`: nothing was booked now. Either the operation had been settled before, or (`unknown`) there is neither
     a hold nor a memory of it: its lines and windows cannot be known, so nothing is booked rather than a guess; the
     row still has the cost, and a rebuild from rows counts it. `overrun` is the cost above the hold, in nano-dollars.
+    `by`: that one had settled it, in the place of its worker, and has its row; empty for an ordinary settle.
     """
 
     already: bool
     overrun: Nano
     unknown: bool = False
+    by: str = ""
 
 
 class Lapsed(NamedTuple):
@@ -251,9 +253,11 @@ class Ledger(Protocol):
         ...
 
     async def settle(
-        self, operation: str, cost: Nano, at_ns: int, *, used: Mapping[Unit, int] | None = None
+        self, operation: str, cost: Nano, at_ns: int, *, used: Mapping[Unit, int] | None = None, by: str = ""
     ) -> Settled:
         """End a hold and book its cost in the windows fixed when it was made; above the hold it is booked in full.
+
+        `by` is who settles it as lost in the place of the worker whose call it was; who comes later is told so.
 
         `used` is what was used of units other than dollars; one not named there is booked as it was held, slots
         at nothing.

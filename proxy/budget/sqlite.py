@@ -122,9 +122,9 @@ class SqliteLedger:
         return await self._ask(Extend(operation, more, lines))
 
     async def settle(
-        self, operation: str, cost: Nano, at_ns: int, *, used: Mapping[Unit, int] | None = None
+        self, operation: str, cost: Nano, at_ns: int, *, used: Mapping[Unit, int] | None = None, by: str = ""
     ) -> Settled:
-        """See Ledger.settle."""
+        """See Ledger.settle. `by` is not remembered: on one host one process alone settles what is lost."""
         _check(cost, *(used or _NOTHING_USED).values())
         self._lines.pop(operation, None)
         settled = await self._ask(Settle(operation, cost, at_ns // _NS, used or _NOTHING_USED))

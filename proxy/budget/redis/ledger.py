@@ -118,13 +118,13 @@ class RedisLedger:
         return await self._ask(Extend(self._keys, operation, self._process, next(self._numbers), more, lines))
 
     async def settle(
-        self, operation: str, cost: Nano, at_ns: int, *, used: Mapping[Unit, int] | None = None
+        self, operation: str, cost: Nano, at_ns: int, *, used: Mapping[Unit, int] | None = None, by: str = ""
     ) -> Settled:
         """See Ledger.settle. How long it is remembered is counted by the server, not from `at_ns`."""
         used = used or _NOTHING_USED
         _check(cost, *used.values())
         self._lines.pop(operation, None)
-        settled = await self._ask(Settle(self._keys, operation, cost, used, self._settings.settled_memory_s))
+        settled = await self._ask(Settle(self._keys, operation, cost, used, self._settings.settled_memory_s, by))
         if settled.unknown:
             self.figures.unknown_settled += 1
         return settled

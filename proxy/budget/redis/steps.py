@@ -216,13 +216,16 @@ class Dispatch(Scripted[None]):
 class Settle(Scripted[Settled]):
     """End a hold and book what the call cost."""
 
-    __slots__ = ("_cost", "_keys", "_memory_s", "_operation", "_used")
+    __slots__ = ("_by", "_cost", "_keys", "_memory_s", "_operation", "_used")
 
     script = SETTLE
     droppable = False
 
-    def __init__(self, keys: Keys, operation: str, cost: Nano, used: Mapping[Unit, int], memory_s: int) -> None:
+    def __init__(
+        self, keys: Keys, operation: str, cost: Nano, used: Mapping[Unit, int], memory_s: int, by: str = ""
+    ) -> None:
         super().__init__()
+        self._by = by
         self._keys = keys
         self._operation = operation
         self._cost = cost
@@ -237,15 +240,19 @@ class Settle(Scripted[Settled]):
     def arguments(self) -> list[bytes]:
         """See settle.lua."""
         known_as = self._keys.settled(self._operation)[1]
-        arguments = [self._operation.encode(), known_as, b"%d" % self._cost, b"%d" % self._memory_s]
+        cost, memory_s = b"%d" % self._cost, b"%d" % self._memory_s
+        arguments = [self._operation.encode(), known_as, cost, memory_s, self._by.encode() or b"1"]
         for unit, quantity in self._used.items():
             arguments += (unit.value.encode(), b"%d" % quantity)
         return arguments
 
     def read(self, reply: Any) -> Settled:
         """Booked once; nothing when there was no hold."""
-        if reply in (b"already", b"unknown"):
-            return Settled(True, ZERO, unknown=reply == b"unknown")
+        if reply == b"unknown":
+            return Settled(True, ZERO, unknown=True)
+        if reply.startswith(b"already "):
+            by = reply[len(b"already ") :].decode()
+            return Settled(True, ZERO, by="" if by == "1" else by)
         return Settled(False, Nano(max(0, self._cost - int(reply))))
 
 

@@ -182,13 +182,13 @@ class LedgerMachine(RuleBasedStateMachine):
     def settle(self, pick: int, worker: int, cost: int) -> None:
         operation = self.some_open(pick)
         settled = self.do(self.workers[worker].settle(operation, Nano(cost), 1))
-        assert settled == (False, self.oracle.settle(operation, cost), False)
+        assert settled[:3] == (False, self.oracle.settle(operation, cost), False)
 
     @precondition(lambda self: self.oracle.settled)
     @rule(pick=st.integers(0, 99), worker=st.integers(0, 1), cost=st.integers(0, 90))
     def meddle_with_the_settled(self, pick: int, worker: int, cost: int) -> None:
         operation = sorted(self.oracle.settled)[pick % len(self.oracle.settled)]
-        assert self.do(self.workers[worker].settle(operation, Nano(cost), 1)) == (True, 0, False)
+        assert self.do(self.workers[worker].settle(operation, Nano(cost), 1))[:3] == (True, 0, False)
         assert self.do(self.workers[worker].release(operation)) is False
         asked = request(operation, 0, self.oracle.counts[0].line)
         if self.oracle.fits(self.oracle.counts[:1], 0):

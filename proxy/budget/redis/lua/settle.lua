@@ -1,14 +1,16 @@
 #!lua flags=allow-oom
 -- Ends a hold and books its cost on the lines it was made with, in the windows fixed then.
 -- KEYS: the hold, the settled, counters, owners.
--- ARGV: operation, its name among the settled, cost, seconds to remember it; then unit, quantity used, …
--- Answers the amount that was held, 'already', or 'unknown' (neither a hold nor a memory of one).
+-- ARGV: operation, its name among the settled, cost, seconds to remember it, who settles it (1: its own worker);
+--   then unit, quantity used, …
+-- Answers the amount that was held, 'already' and who settled it, or 'unknown' (neither a hold nor a memory of one).
 local hold = redis.call('HMGET', KEYS[1], 'amount', 'worker', 'lines')
 if not hold[1] then
-  return {ok = redis.call('HEXISTS', KEYS[2], ARGV[2]) == 1 and 'already' or 'unknown'}
+  local by = redis.call('HGET', KEYS[2], ARGV[2])
+  return {ok = by and 'already ' .. by or 'unknown'}
 end
 local used = {}
-for at = 5, #ARGV, 2 do used[ARGV[at]] = ARGV[at + 1] end
+for at = 6, #ARGV, 2 do used[ARGV[at]] = ARGV[at + 1] end
 
 -- All that may fail is found out before the first write: what a script has written is not taken back.
 local bookings = {}
@@ -43,6 +45,6 @@ for _, each in ipairs(bookings) do
 end
 redis.call('DEL', KEYS[1])
 redis.call('ZREM', KEYS[4], hold[2] .. '\0' .. ARGV[1])
-redis.call('HSET', KEYS[2], ARGV[2], '1')
+redis.call('HSET', KEYS[2], ARGV[2], ARGV[5])
 redis.call('EXPIRE', KEYS[2], ARGV[4])
 return {ok = hold[1]}
