@@ -28,17 +28,19 @@ DONE: Final = b"data: [DONE]\n\n"
 PRICES: Final = """
 models:
   m: {input_usd_per_mtok: 10, output_usd_per_mtok: 100, since: 2026-01-01, source: test}
+  cheap: {input_usd_per_mtok: 1, output_usd_per_mtok: 10, since: 2026-01-01, source: test}
   embed: {input_usd_per_mtok: 10, output_usd_per_mtok: 0, max_input_tokens: 100, since: 2026-01-01, source: test}
 """
 Item: TypeAlias = bytes | UpstreamFailed | Callable[[], Awaitable[None]]
 
 
 def config(provider: str = "", more: str = "", budget: str = "limit_usd: 1000") -> str:
-    """Two models at one provider, one key, one hard budget on the key."""
+    """Three models at one provider, one key, one hard budget on the key."""
     return f"""
 server: {{listen: "127.0.0.1:0", admin_listen: "127.0.0.1:0", workers: 1}}
 providers: {{up: {{base_url: "http://127.0.0.1:9/v1", {provider}}}}}
-routes: [{{model: m, targets: [{{provider: up}}]}}, {{model: embed, targets: [{{provider: up}}]}}]
+routes: [{{model: m, targets: [{{provider: up}}]}}, {{model: cheap, targets: [{{provider: up}}]}},
+  {{model: embed, targets: [{{provider: up}}]}}]
 prices: {{overlay: prices.yaml}}
 tenants: [{{org: acme, teams: [{{team: support, keys: [{{name: bot, key_env: BOT_KEY}}]}}]}}]
 budgets: [{{name: own, scope: "key:acme/support/bot", window: total, hard: true, {budget}}}]
@@ -211,7 +213,7 @@ def one_worker(folder: Path, text: str = "", environment: Mapping[str, str] | No
     given = {"BOT_KEY": KEY, "FLYBALL_HOME": str(folder / "state"), **(environment or {})}
     loaded = replace(load_config(path, given), home=folder / "state")
     clock = SystemClock()
-    stores = Stores.open(loaded.home, loaded.home / "ledger.sqlite", clock)
+    stores = Stores.open(loaded, loaded.home / "ledger.sqlite", clock)
     stores.follow_file(loaded, given)
     reader = FollowingReader(loaded.settings.telemetry, loaded.home, lambda: None)
     parts = WorkerParts(loaded, stores, folder / "spool", WORKER, WorkerCounters(), reader)

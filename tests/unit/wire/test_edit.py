@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.wire.openai.edit import with_model, with_usage_flag
+from proxy.wire.endpoint import Endpoint
+from proxy.wire.openai.edit import asks_for_form, with_model, with_output_limit, with_usage_flag
 from proxy.wire.openai.members import raw_members, walk
 
 KEYS = (
@@ -134,3 +135,57 @@ def test_the_walk_finds_every_member_even_of_repeated_keys(
         return
     found = [(key, body[start:end].decode()) for key, _, start, end in walk(body, raw_members(body))]
     assert found == [(key, value) for (key, _), value in zip(pairs, values, strict=True)]
+
+
+LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+
+
+@given(
+    BODIES,
+    st.dictionaries(st.sampled_from(LIMITS), st.none() | st.integers(-5, 10**6) | st.just(500.0)),
+    st.integers(1, 1000),
+)
+def test_no_output_limit_is_higher_and_one_is_given(body: bytes, given_: dict[str, Any], limit: int) -> None:
+    whole = {**json.loads(body), **given_}
+    edited = json.loads(with_output_limit(Endpoint.CHAT, json.dumps(whole).encode(), limit, new_name="max_tokens"))
+    assert {name: value for name, value in edited.items() if name not in LIMITS} == {
+        name: value for name, value in whole.items() if name not in LIMITS
+    }
+    told = [edited[name] for name in LIMITS[:2] if edited.get(name) is not None]
+    assert told
+    assert all(0 < each <= limit for each in told)
+    for name, value in given_.items():
+        if value is not None and 0 < value <= limit:
+            assert edited[name] == value
+
+
+@pytest.mark.parametrize(
+    ("body", "edited"),
+    [
+        (b'{"model":"m", "max_tokens" : 1000 ,"n":1}', b'{"model":"m", "max_tokens" : 300 ,"n":1}'),
+        (b'{"max_tokens":1000,"max_completion_tokens":200}', b'{"max_tokens":300,"max_completion_tokens":200}'),
+        (b'{"model":"m"}', b'{"max_tokens":300,"model":"m"}'),
+        (b'{"max_tokens":null,"model":"m"}', b'{"max_tokens":300,"model":"m"}'),
+        (b'{"max_completion_tokens":null,"model":"m"}', b'{"max_tokens":300,"max_completion_tokens":null,"model":"m"}'),
+        (b'{"max_tokens":-1,"model":"m"}', b'{"max_tokens":300,"model":"m"}'),
+    ],
+)
+def test_an_output_limit_is_lowered_in_its_place(body: bytes, edited: bytes) -> None:
+    assert with_output_limit(Endpoint.CHAT, body, 300, new_name="max_tokens") == edited
+
+
+@pytest.mark.parametrize(
+    ("body", "has_form"),
+    [
+        (b'{"model":"m"}', False),
+        (b'{"response_format":null,"text":null}', False),
+        (b'{"response_format":{"type":"text"}}', False),
+        (b'{"response_format":{"type":"json_object"}}', True),
+        (b'{"response_format":"json"}', True),
+        (b'{"text":{"format":{"type":"text"},"verbosity":"low"}}', False),
+        (b'{"text":{"format":{"type":"json_schema"}}}', True),
+        (b'{"guided_regex":"a+"}', True),
+    ],
+)
+def test_a_form_that_is_asked_for_is_seen(body: bytes, has_form: bool) -> None:
+    assert asks_for_form(body) is has_form
