@@ -5,6 +5,7 @@ from collections.abc import Container, Sequence
 from dataclasses import fields
 from typing import Final, Literal, NamedTuple
 
+from proxy.budget.alert_schema import STEPS as ALERT_STEPS
 from proxy.budget.bad_budget import BadBudget
 from proxy.budget.budget import Budget, ManagedBy
 from proxy.budget.catalog import BudgetCatalog
@@ -67,6 +68,8 @@ class BudgetStore:
         connection = state.connect()
         try:
             migrate(connection, "budget", STEPS)
+            # Here, and not only where alerts are raised: hosts that share this state follow each other's alerts.
+            migrate(connection, "alerts", ALERT_STEPS)
         finally:
             connection.close()
 

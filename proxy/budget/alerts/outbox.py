@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
+from proxy.budget.alert_schema import STEPS
 from proxy.budget.alerts.alert import Alert, Claim
-from proxy.budget.alerts.schema import STEPS
 from proxy.budget.ledger import LineKind, Unit
 from proxy.core.money import Nano
 from proxy.state import StateFile, migrate
