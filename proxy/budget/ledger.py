@@ -3,9 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, NamedTuple, Protocol, TypeAlias
+from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from proxy.core.money import Nano
+
+RUN_MEMORY_S: Final = 30 * 86_400
+"""How long a run is remembered after its last call, where nothing else is said."""
 
 Phase: TypeAlias = Literal["held", "dispatched"]
 
@@ -199,6 +202,23 @@ class Lapsed(NamedTuple):
     start_record: bytes
 
 
+class RunState(NamedTuple):
+    """What the ledger knows of a run. Times in nanoseconds since 1970, by the clock that the ledger goes by.
+
+    `calls` are those granted. A run that was killed before its first call has depth, `started_ns` and `calls` 0.
+    """
+
+    org: str
+    key_id: str
+    name: str
+    parent: str
+    depth: int
+    started_ns: int
+    last_ns: int
+    calls: int
+    killed_ns: int | None
+
+
 class LedgerUnavailable(Exception):
     """The ledger did not answer in time or is broken; the step was not carried out. `dependency` names it."""
 
@@ -282,6 +302,19 @@ class Ledger(Protocol):
 
     async def balances(self, lines: Sequence[HoldLine]) -> tuple[Balance, ...]:
         """Where lines stand now."""
+        ...
+
+    async def kill_run(self, org: str, key_id: str, name: str, at_ns: int) -> bool:
+        """Let a run take no more calls, also one never seen; whether it was not killed before."""
+        ...
+
+    async def runs(self, org: str | None = None, limit: int = 100, before_ns: int | None = None) -> list[RunState]:
+        """Runs of an org or of all, those with the latest calls first, at most 1000; `before_ns`: whose last call was
+        before then. A run is forgotten some time after its last call."""
+        ...
+
+    async def killed_runs(self, since_ns: int) -> frozenset[tuple[str, str, str]]:
+        """Org, key id and name of the runs that were killed since."""
         ...
 
     async def close(self) -> None:

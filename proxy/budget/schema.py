@@ -83,4 +83,24 @@ STEPS: Final = (
     ) WITHOUT ROWID;
     CREATE INDEX budget_raises_by_budget ON budget_raises (budget, until_ns);
     """,
+    # Runs that calls were granted in, or that were killed. last_min: the minute of the last call, by which they are
+    # found; it moves less often than the call does.
+    """
+    CREATE TABLE runs (
+        org        TEXT NOT NULL,
+        key_id     TEXT NOT NULL,
+        name       TEXT NOT NULL,
+        parent     TEXT NOT NULL,
+        depth      INTEGER NOT NULL,
+        started_ns INTEGER NOT NULL,
+        last_ns    INTEGER NOT NULL,
+        last_min   INTEGER NOT NULL,
+        calls      INTEGER NOT NULL,
+        killed_ns  INTEGER,
+        PRIMARY KEY (org, key_id, name)
+    ) WITHOUT ROWID;
+    CREATE INDEX runs_by_last ON runs (last_min);
+    CREATE INDEX runs_by_org ON runs (org, last_min);
+    CREATE INDEX runs_killed ON runs (killed_ns) WHERE killed_ns IS NOT NULL;
+    """,
 )

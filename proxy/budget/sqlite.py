@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from proxy.budget import sqlite_runs
 from proxy.budget.ledger import (
+    RUN_MEMORY_S,
     Balance,
     Extension,
     Granted,
@@ -20,13 +22,27 @@ from proxy.budget.ledger import (
     Lapsed,
     Ledger,
     LedgerUnavailable,
+    RunState,
     Settled,
     Unit,
     Verdict,
 )
 from proxy.budget.schema import STEPS
 from proxy.budget.settings import BudgetSettings
-from proxy.budget.steps import MOST, Answer, AnyStep, Dispatch, Extend, Hold, Release, Renew, Settle, Step, Tables
+from proxy.budget.steps import (
+    MOST,
+    Answer,
+    AnyStep,
+    Dispatch,
+    Extend,
+    Hold,
+    KillRun,
+    Release,
+    Renew,
+    Settle,
+    Step,
+    Tables,
+)
 from proxy.core.clock import Clock
 from proxy.core.money import Nano
 from proxy.state import StateFile, is_busy, migrate
@@ -70,11 +86,22 @@ class SqliteLedger:
     awaited pause.
     """
 
-    def __init__(self, state: StateFile, *, clock: Clock, settings: BudgetSettings | None = None) -> None:
-        """Opens the file and brings its tables up to date: blocks, for a moment; call before serving."""
+    def __init__(
+        self,
+        state: StateFile,
+        *,
+        clock: Clock,
+        settings: BudgetSettings | None = None,
+        run_memory_s: int = RUN_MEMORY_S,
+    ) -> None:
+        """Opens the file and brings its tables up to date: blocks, for a moment; call before serving.
+
+        `run_memory_s` is how long a run is remembered after its last call.
+        """
         self._state = state
         self._clock = clock
         self._settings = settings or BudgetSettings()
+        self._run_memory_ns = run_memory_s * _NS
         self._patience_s = self._settings.patience_ms / 1000
         self._waiting: deque[AnyStep] = deque()
         self._orphans: deque[AnyStep] = deque()
@@ -97,7 +124,7 @@ class SqliteLedger:
         _check(request.amount, *[line.amount for line in request.lines if line.amount is not None])
         if len(self._waiting) >= self._settings.max_waiting:
             raise LedgerUnavailable(f"{len(self._waiting)} steps are waiting already")
-        step = Hold(request)
+        step = Hold(request, self._clock.now_ns())
         try:
             verdict = await self._ask(step)
         except asyncio.CancelledError:
@@ -161,6 +188,18 @@ class SqliteLedger:
             spent, held = self._read(_STANDING, (line.budget, first, line.window))[0]
             standing.append(Balance(line, Nano(spent), Nano(held)))
         return tuple(standing)
+
+    async def kill_run(self, org: str, key_id: str, name: str, at_ns: int) -> bool:
+        """See Ledger.kill_run."""
+        return await self._ask(KillRun((org, key_id, name), at_ns))
+
+    async def runs(self, org: str | None = None, limit: int = 100, before_ns: int | None = None) -> list[RunState]:
+        """See Ledger.runs."""
+        return [sqlite_runs.state_of(row) for row in self._read(*sqlite_runs.listing(org, limit, before_ns))]
+
+    async def killed_runs(self, since_ns: int) -> frozenset[tuple[str, str, str]]:
+        """See Ledger.killed_runs."""
+        return frozenset(self._read(*sqlite_runs.killed(since_ns)))
 
     async def close(self) -> None:
         """See Ledger.close."""
@@ -306,6 +345,7 @@ class SqliteLedger:
         tables.prune(
             settled_before_s=now // _NS - self._settings.settled_memory_s,
             leases_before_ns=now - _LEASES_KEPT_NS,
+            runs_before_ns=now - self._run_memory_ns,
             now_s=now // _NS,
             most=_PRUNE_STEPS,
         )

@@ -21,6 +21,7 @@ from proxy.budget.ledger import (
     Unit,
     Verdict,
 )
+from proxy.budget.sqlite_runs import Place, kill, prune
 from proxy.core.money import ZERO, Nano
 
 MOST: Final = 10**18
@@ -65,11 +66,14 @@ class Tables:
         self.cursor = cursor
         self.counters = Counters(cursor)
 
-    def prune(self, *, settled_before_s: int, leases_before_ns: int, now_s: int, most: int) -> None:
-        """Forget a bounded number of old settled operations and windows, and workers long gone."""
+    def prune(
+        self, *, settled_before_s: int, leases_before_ns: int, runs_before_ns: int, now_s: int, most: int
+    ) -> None:
+        """Forget a bounded number of old settled operations, windows and runs, and workers long gone."""
         self.cursor.execute(_PRUNE, (settled_before_s, most))
         self.cursor.execute(_PRUNE_LEASES, (leases_before_ns,))
         self.cursor.execute(_PRUNE_COUNTERS, (now_s, most))
+        prune(self.cursor, runs_before_ns, most)
 
 
 class Step(ABC, Generic[Answer]):
@@ -97,18 +101,20 @@ AnyStep = Step[Any]
 class Hold(Step[Verdict]):
     """Set money aside on all lines or on none."""
 
-    __slots__ = ("made", "request")
+    __slots__ = ("made", "now_ns", "request")
 
-    def __init__(self, request: HoldRequest) -> None:
+    def __init__(self, request: HoldRequest, now_ns: int) -> None:
         super().__init__(request.operation)
         self.request = request
+        self.now_ns = now_ns
         self.made = False
 
     def run(self, tables: Tables) -> Verdict:
-        """Granted, or Reached or Short with nothing changed."""
+        """Granted, or something else with nothing changed."""
         request, of = self.request, tables.counters.of
+        place = None if request.run is None else Place(tables.cursor, request.run, self.now_ns)
         opened = [(line, of(line), request.amount if line.amount is None else line.amount) for line in request.lines]
-        no = _first_no(tables.counters, opened)
+        no = (place and place.stopped()) or _first_no(tables.counters, opened)
         if no is not None:
             known = tables.cursor.execute(_AMOUNT, (self.number, self.operation)).fetchone()
             return no if known is None else _granted(tables.counters, known[0], opened)
@@ -119,6 +125,8 @@ class Hold(Step[Verdict]):
             return _granted(tables.counters, known[0], opened)
         for _, counter, wanted in opened:
             counter.hold(wanted)
+        if place is not None:
+            place.take()
         self.made = True
         return _granted(tables.counters, request.amount, opened)
 
@@ -266,6 +274,23 @@ class Renew(Step[None]):
     def run(self, tables: Tables) -> None:
         """One row, however many holds."""
         tables.cursor.execute(_RENEW, (self.operation, self.until_ns))
+
+
+class KillRun(Step[bool]):
+    """Let a run take no more calls."""
+
+    __slots__ = ("at_ns", "run_of")
+
+    droppable = False
+
+    def __init__(self, run_of: tuple[str, str, str], at_ns: int) -> None:
+        super().__init__("")
+        self.run_of = run_of
+        self.at_ns = at_ns
+
+    def run(self, tables: Tables) -> bool:
+        """Whether it could take any before."""
+        return kill(tables.cursor, self.run_of, self.at_ns)
 
 
 def number_of(operation: str) -> int:

@@ -17,7 +17,17 @@ bytes each instead of a hundred for a key of their own."""
 class Keys:
     """The keys of the ledger of that name."""
 
-    __slots__ = ("_tag", "counters", "ends", "owners", "windows", "workers")
+    __slots__ = (
+        "_tag",
+        "counters",
+        "ends",
+        "owners",
+        "runs",
+        "runs_killed",
+        "runs_seen",
+        "windows",
+        "workers",
+    )
 
     def __init__(self, name: str) -> None:
         if not _NAME.fullmatch(name):
@@ -33,6 +43,19 @@ class Keys:
         self.owners: Final = self._tag + b"owners"
         # worker → the end of its lease, nanoseconds since 1970 by the server's clock.
         self.workers: Final = self._tag + b"workers"
+        # org NUL key id NUL name → what run_notes.lua says of a run.
+        self.runs: Final = self._tag + b"runs"
+        # The same, by the last call, and by when it was killed; microseconds since 1970 by the server's clock.
+        self.runs_seen: Final = self._tag + b"runs:seen"
+        self.runs_killed: Final = self._tag + b"runs:killed"
+
+    def runs_of(self, org: str) -> bytes:
+        """The runs of an org, by the last call."""
+        return self._tag + b"runs:of:" + org.encode()
+
+    def of_runs(self, org: str) -> list[bytes]:
+        """What a run of that org is noted in, in the order of run_notes.lua."""
+        return [self.runs, self.runs_seen, self.runs_killed, self.runs_of(org)]
 
     def hold(self, operation: str) -> bytes:
         """The hash that is an open hold."""
@@ -59,3 +82,8 @@ def counter_of(line: HoldLine) -> bytes:
 def oldest_of(line: HoldLine) -> bytes:
     """The oldest window that counts against a line's limit; empty when only its own does."""
     return b"" if line.counted_from is None else b"%s\0%s" % (line.budget.encode(), line.counted_from.encode())
+
+
+def run_member(org: str, key_id: str, name: str) -> bytes:
+    """What a run is called among all runs."""
+    return b"\0".join((org.encode(), key_id.encode(), name.encode()))

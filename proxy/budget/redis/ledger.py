@@ -11,6 +11,7 @@ from typing import Any, Final
 from redis.exceptions import RedisError
 
 from proxy.budget.ledger import (
+    RUN_MEMORY_S,
     Balance,
     Extension,
     Granted,
@@ -20,6 +21,7 @@ from proxy.budget.ledger import (
     Lapsed,
     Ledger,
     LedgerUnavailable,
+    RunState,
     Settled,
     Unit,
     Verdict,
@@ -28,6 +30,7 @@ from proxy.budget.redis.breaker import Breaker
 from proxy.budget.redis.keys import Keys
 from proxy.budget.redis.link import Link, LinkBroken
 from proxy.budget.redis.questions import Balances, Ended, Look, Owned
+from proxy.budget.redis.runs import KilledRuns, KillRun, Runs
 from proxy.budget.redis.settings import RedisSettings
 from proxy.budget.redis.steps import Answer, Dispatch, Extend, Hold, Release, Renew, Settle, Step
 from proxy.budget.settings import BudgetSettings
@@ -63,9 +66,15 @@ class RedisLedger:
     """
 
     def __init__(
-        self, url: str, *, clock: Clock, settings: BudgetSettings | None = None, redis: RedisSettings | None = None
+        self,
+        url: str,
+        *,
+        clock: Clock,
+        settings: BudgetSettings | None = None,
+        redis: RedisSettings | None = None,
+        run_memory_s: int = RUN_MEMORY_S,
     ) -> None:
-        """Connects with the first step.
+        """Connects with the first step. `run_memory_s` is how long a run is remembered after its last call.
 
         Raises:
             ValueError: a URL or a name that cannot be meant.
@@ -73,6 +82,7 @@ class RedisLedger:
         self._clock = clock
         self._settings = settings or BudgetSettings()
         self._redis = redis or RedisSettings()
+        self._run_memory_s = run_memory_s
         self._keys = Keys(self._redis.name)
         self._link = Link(url, deadline_s=self._redis.deadline_ms / 1000)
         self._breaker = Breaker(failures=self._redis.failures, pause_s=self._redis.pause_ms / 1000)
@@ -94,7 +104,7 @@ class RedisLedger:
         _check(request.amount, *[line.amount for line in request.lines if line.amount is not None])
         if len(self._waiting) >= self._settings.max_waiting:
             raise LedgerUnavailable(f"{len(self._waiting)} steps are waiting already")
-        step = Hold(self._keys, request, self._mark(), self._clock.now_ns())
+        step = Hold(self._keys, request, self._mark(), self._clock.now_ns(), self._run_memory_s)
         try:
             verdict = await self._ask(step)
         except asyncio.CancelledError:
@@ -157,6 +167,19 @@ class RedisLedger:
         parts = [lines[at : at + _LINES_AT_ONCE] for at in range(0, len(lines), _LINES_AT_ONCE)]
         read = await asyncio.gather(*[self._ask(Balances(self._keys, part)) for part in parts])
         return tuple([balance for part in read for balance in part])
+
+    async def kill_run(self, org: str, key_id: str, name: str, at_ns: int) -> bool:
+        """See Ledger.kill_run."""
+        run, now_ns = (org, key_id, name), self._clock.now_ns()
+        return await self._ask(KillRun(self._keys, run, at_ns, now_ns, self._run_memory_s))
+
+    async def runs(self, org: str | None = None, limit: int = 100, before_ns: int | None = None) -> list[RunState]:
+        """See Ledger.runs."""
+        return await self._ask(Runs(self._keys, org, limit, before_ns, self._clock.now_ns()))
+
+    async def killed_runs(self, since_ns: int) -> frozenset[tuple[str, str, str]]:
+        """See Ledger.killed_runs."""
+        return await self._ask(KilledRuns(self._keys, since_ns, self._clock.now_ns()))
 
     async def close(self) -> None:
         """See Ledger.close."""

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from asyncio import Future
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 from proxy.budget.ledger import (
     Balance,
@@ -13,12 +13,14 @@ from proxy.budget.ledger import (
     HoldLost,
     HoldRequest,
     Reached,
+    RunTicket,
     Settled,
     Short,
+    Stopped,
     Unit,
     Verdict,
 )
-from proxy.budget.redis.keys import Keys, counter_of, oldest_of
+from proxy.budget.redis.keys import Keys, counter_of, oldest_of, run_member
 from proxy.budget.redis.scripts import DISPATCH, EXTEND, HOLD, RELEASE, RENEW, SETTLE, Script
 from proxy.budget.steps import grown
 from proxy.core.money import ZERO, Nano
@@ -27,6 +29,12 @@ RELEASED_KEPT_S: Final = 600
 """How long a released hold is remembered: longer than a copy of its request may be on its way."""
 
 _NS: Final = 1_000_000_000
+
+_WHY: Final[Mapping[bytes, Literal["killed", "seconds", "depth"]]] = {
+    b"killed": "killed",
+    b"seconds": "seconds",
+    b"depth": "depth",
+}
 
 Answer = TypeVar("Answer")
 
@@ -78,13 +86,14 @@ class Scripted(Step[Answer]):
 class Hold(Scripted[Verdict]):
     """Set money aside on all lines or on none. `mark` tells this hold from another of the same operation."""
 
-    __slots__ = ("_keys", "abandoned", "mark", "now_ns", "request")
+    __slots__ = ("_keys", "_run_memory_s", "abandoned", "mark", "now_ns", "request")
 
     script = HOLD
 
-    def __init__(self, keys: Keys, request: HoldRequest, mark: bytes, now_ns: int) -> None:
+    def __init__(self, keys: Keys, request: HoldRequest, mark: bytes, now_ns: int, run_memory_s: int) -> None:
         super().__init__()
         self._keys = keys
+        self._run_memory_s = run_memory_s
         self.request = request
         self.mark = mark
         self.now_ns = now_ns
@@ -92,8 +101,8 @@ class Hold(Scripted[Verdict]):
 
     def touched(self) -> list[bytes]:
         """See hold.lua."""
-        keys, operation = self._keys, self.request.operation
-        return [
+        keys, operation, run = self._keys, self.request.operation, self.request.run
+        touched = [
             keys.hold(operation),
             keys.settled(operation)[0],
             keys.released(operation),
@@ -103,6 +112,7 @@ class Hold(Scripted[Verdict]):
             keys.workers,
             keys.ends,
         ]
+        return touched if run is None else touched + keys.of_runs(run.org)
 
     def arguments(self) -> list[bytes]:
         """See hold.lua."""
@@ -118,6 +128,7 @@ class Hold(Scripted[Verdict]):
             b"%d" % request.lease_until_ns,
             b"%d" % self.now_ns,
             request.start_record,
+            *_run(request.run, self._run_memory_s),
         ]
         for line in request.lines:
             arguments += _stated(line)
@@ -127,7 +138,7 @@ class Hold(Scripted[Verdict]):
         return arguments
 
     def read(self, reply: Any) -> Verdict:
-        """Granted, or Reached or Short with nothing changed."""
+        """Granted, or something else with nothing changed."""
         request = self.request
         state, *figures = reply.split()
         wanted = [request.amount if line.amount is None else line.amount for line in request.lines]
@@ -135,6 +146,8 @@ class Hold(Scripted[Verdict]):
             return Short(*_refusal(request.lines, wanted, figures))
         if state == b"reached":
             return Reached(*_refusal(request.lines, wanted, figures))
+        if state == b"stopped" and request.run is not None:
+            return Stopped(request.run.name, _WHY[figures[0]], int(figures[1]), int(figures[2]))
         return _granted(state, request.operation, request.lines, wanted, figures)
 
 
@@ -322,6 +335,20 @@ def pack(parts: Sequence[bytes]) -> bytes:
 
 def _stated(line: HoldLine) -> tuple[bytes, bytes, bytes]:
     return counter_of(line), oldest_of(line), b"%d" % line.limit if line.hard else b""
+
+
+def _run(ticket: RunTicket | None, memory_s: int) -> list[bytes]:
+    if ticket is None:
+        return [b""]
+    org, key_id, parent = ticket.org, ticket.key_id, ticket.parent
+    return [
+        run_member(org, key_id, ticket.name),
+        parent.encode(),
+        b"" if parent in ("", ticket.name) else run_member(org, key_id, parent),
+        b"" if ticket.max_s is None else b"%d" % ticket.max_s,
+        b"" if ticket.max_depth is None else b"%d" % ticket.max_depth,
+        b"%d" % memory_s,
+    ]
 
 
 def _refusal(

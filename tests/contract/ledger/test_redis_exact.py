@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from redis.crc import key_slot
 
-from proxy.budget import Granted, HoldLine, LedgerUnavailable, RedisLedger, RedisSettings, Short
+from proxy.budget import Granted, HoldLine, LedgerUnavailable, RedisLedger, RedisSettings, RunTicket, Short
 from proxy.budget.ledger import Unit
 from proxy.budget.redis.keys import Keys
 from proxy.budget.redis.questions import Balances, Ended, Look, Owned
+from proxy.budget.redis.runs import KilledRuns, KillRun, Runs
 from proxy.budget.redis.steps import Dispatch, Extend, Hold, Release, Renew, Settle, Step
 from proxy.core.clock import SetClock, SystemClock
 from proxy.core.ids import new_id
@@ -24,6 +25,7 @@ from tests.contract.ledger.redis_server import RedisServer, served, shared_url
 
 PATIENT = RedisSettings(deadline_ms=10_000, patience_ms=20_000)
 MOST = 10**18
+RUN = RunTicket(org="acme", key_id="key_1", name="r", parent="p")
 EDGES = (0, 1, 10**9 - 1, 10**9, 2**53 - 1, 2**53, 2**53 + 1, 9_100_000 * 10**9, MOST - 1, MOST)
 
 
@@ -100,7 +102,8 @@ def test_all_keys_of_every_step_lie_in_one_slot(operation: str) -> None:
     keys = Keys("flyball")
     money, slots = line(limit=100), replace(line("bud_s", limit=3), unit=Unit.SLOTS, amount=1)
     steps: list[Step[Any]] = [
-        Hold(keys, request(operation, 1, money, slots), b"m", 1),
+        Hold(keys, request(operation, 1, money, slots), b"m", 1, 60),
+        Hold(keys, replace(request(operation, 1, money, slots), run=RUN), b"m", 1, 60),
         Dispatch(keys, operation, "wrk_1", None),
         Extend(keys, operation, b"p", 1, {Unit.USD: 1}, (money, slots)),
         Settle(keys, operation, Nano(1), {}, 60),
@@ -110,9 +113,13 @@ def test_all_keys_of_every_step_lie_in_one_slot(operation: str) -> None:
         Owned(keys, "wrk_1"),
         Look(keys, operation),
         Balances(keys, (money, slots)),
+        KillRun(keys, ("acme", "key_1", "r"), 1, 1, 60),
+        Runs(keys, "acme", 1, None, 1),
+        Runs(keys, None, 1, None, 1),
+        KilledRuns(keys, 1, 1),
     ]
     touched = [key for step in steps for key in step.touched()]
-    assert len(set(touched)) == 8
+    assert len(set(touched)) == 12
     # CRC16 of the hash tag, by redis-py's own table.
     assert {key_slot(key) for key in touched} == {key_slot(b"flyball")}
     for step in steps:

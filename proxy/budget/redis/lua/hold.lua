@@ -1,15 +1,17 @@
 #!lua
 -- Sets an amount aside on every line, or on none. A refusal writes nothing.
--- KEYS: the hold, the settled, the released, counters, windows, owners, workers, ends.
+-- KEYS: the hold, the settled, the released, counters, windows, owners, workers, ends; with a run also runs, all by
+--   last call, killed by when, the org's by last call.
 -- ARGV: operation, its name among the settled, this hold's own mark, worker, phase, amount, charged at, lease until,
---   now by the caller's clock, start record; then per line: counter, oldest window that counts (or ''),
+--   now by the caller's clock, start record, its run ('' for none; else also its parent's name, the parent, seconds and
+--   depth it may have, or '', and seconds for which an idle run is remembered); then per line: counter, oldest window that counts (or ''),
 --   limit ('' if soft), gate ('' if none), second from which nobody asks for the counter any more ('' if ever),
 --   amount in the line's own unit ('' for dollars), that unit.
 -- Answers "state amount" and "spent held" per line as they were before, or "reached line spent held", or
---   "short line spent held".
+--   "short line spent held", or "stopped why limit value".
 local FORGOTTEN_AT_ONCE, LOOKED_AT_AGAIN_S = 4, 3600
 
-local first, step = 11, 7
+local first, step = ARGV[11] == '' and 12 or 17, 7
 local amount = ARGV[6]
 local known = redis.call('HGET', KEYS[1], 'amount')
 local answer, fresh = {}, {}
@@ -39,7 +41,31 @@ for at = first, #ARGV, step do
   answer[#answer + 1] = text_of(h_hi, h_lo)
 end
 
+-- The call's place in its run; one that is not to be found begins with this call.
+local run, stopped
+local at_us = 0
+if ARGV[11] ~= '' then
+  at_us = now_us()
+  run = run_of(KEYS[9], ARGV[11])
+  if not run then
+    run = {started = at_us, last = at_us, depth = 1, calls = 0, killed = 0, parent = ARGV[12]}
+    if ARGV[13] ~= '' then
+      local parent = run_of(KEYS[9], ARGV[13])
+      run.depth = 1 + math.max(1, parent and parent.depth or 1)
+    end
+  end
+  local ran_us = at_us - run.started
+  if run.killed ~= 0 then
+    stopped = 'stopped killed 0 0'
+  elseif ARGV[14] ~= '' and run.calls > 0 and ran_us >= tonumber(ARGV[14]) * 1e6 then
+    stopped = string.format('stopped seconds %s %d', ARGV[14], math.floor(ran_us / 1e6))
+  elseif ARGV[15] ~= '' and run.depth > tonumber(ARGV[15]) then
+    stopped = string.format('stopped depth %s %d', ARGV[15], run.depth)
+  end
+end
+
 if known then return {ok = 'known ' .. known .. ' ' .. table.concat(answer, ' ')} end
+if stopped then return {ok = stopped} end
 if reached then return {ok = reached} end
 if short == 'full' then return redis.error_reply('FULL a counter is at the end of what 64 bits count') end
 if short then return {ok = short} end
@@ -84,6 +110,11 @@ end
 redis.call('HSET', KEYS[1], 'amount', amount, 'mark', ARGV[3], 'worker', ARGV[4], 'phase', ARGV[5],
   'charged', ARGV[7], 'lease', string.format('%.0f', tonumber(ARGV[8]) + off), 'lines', cmsgpack.pack(lines),
   'record', ARGV[10])
+if run then
+  run.calls = run.calls + 1
+  run.last = math.max(run.last, at_us)
+  note_run({KEYS[9], KEYS[10], KEYS[11], KEYS[12]}, ARGV[11], run, tonumber(ARGV[16]))
+end
 redis.call('ZADD', KEYS[6], 0, ARGV[4] .. '\0' .. ARGV[1])
 redis.call('ZADD', KEYS[7], 'NX', 0, ARGV[4])
 return {ok = 'held ' .. amount .. ' ' .. table.concat(answer, ' ')}
