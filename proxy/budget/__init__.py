@@ -20,6 +20,7 @@ from proxy.budget.alerts import ReceiverEntry as ReceiverEntry
 from proxy.budget.alerts import Sender as Sender
 from proxy.budget.alerts import Watcher as Watcher
 from proxy.budget.alerts import amounts_of as amounts_of
+from proxy.budget.alerts import receiver_of as receiver_of
 from proxy.budget.alerts import receivers_of as receivers_of
 from proxy.budget.alerts import sentence as sentence
 from proxy.budget.bad_budget import BadBudget as BadBudget

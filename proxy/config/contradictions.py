@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Final
 
-from proxy.budget import BadBudget, rate_of, spec_of
+from proxy.budget import BadBudget, BadReceiver, rate_of, receiver_of, spec_of
 from proxy.config.fill import VARIABLE
 from proxy.config.ledger import ledger_contradictions
 from proxy.config.schema import FileSettings
@@ -36,6 +36,7 @@ def contradictions(settings: FileSettings, tree: Node, environment: Mapping[str,
         *_budgets(settings),
         *_downgrades(settings),
         *_runs(settings),
+        *_receivers(settings, environment),
         *_keys(settings, environment),
         *_ceiling(settings),
         *_negatives(settings),
@@ -160,6 +161,21 @@ def _runs(settings: FileSettings) -> Iterator[tuple[str, str]]:
                 yield f"runs.{name}[{at}]", f"cannot be used: {error}"
     if settings.runs.remembered_days < 1:
         yield "runs.remembered_days", f"must be at least 1; it is {settings.runs.remembered_days}"
+
+
+def _receivers(settings: FileSettings, environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    seen: set[str] = set()
+    for at, entry in enumerate(settings.alerts.receivers):
+        try:
+            receiver_of(entry, environment)
+        except BadReceiver as error:
+            yield f"alerts.receivers[{at}].{error.field}", f"cannot be used: {error}"
+        if entry.name in seen:
+            yield f"alerts.receivers[{at}].name", f"repeats {entry.name!r}"
+        seen.add(entry.name)
+    for name in ("look_every_s", "timeout_s", "first_retry_s", "retry_for_s", "kept"):
+        if getattr(settings.alerts, name) <= 0:
+            yield f"alerts.{name}", f"must be more than nothing; it is {getattr(settings.alerts, name)}"
 
 
 def _keys(settings: FileSettings, environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from proxy.budget import BudgetEntry, BudgetSettings, Enforcement, RateLimitEntry
+from proxy.budget import AlertSettings, BudgetEntry, BudgetSettings, Enforcement, RateLimitEntry
 from proxy.config.ledger import LedgerSettings
 from proxy.core.secret import Secret
 from proxy.identity import OrgSettings
@@ -95,6 +95,9 @@ class FileSettings:
     budgets: tuple[BudgetEntry, ...] = field(default=(), metadata={"doc": "How much each scope may spend."})
     rate_limits: tuple[RateLimitEntry, ...] = field(
         default=(), metadata={"doc": "How fast, and how much at once, each scope may call."}
+    )
+    alerts: AlertSettings = field(
+        default=AlertSettings(), metadata={"doc": "Who is told when a budget or a limit reaches a rung of its ladder."}
     )
     runs: RunSettings = field(
         default=RunSettings(), metadata={"doc": "Agent runs: which a call is of, and their limits."}
