@@ -7,6 +7,7 @@ from proxy.journey.ladder import climb
 from proxy.journey.observe import note_exceeded, refuse_unless_observed
 from proxy.journey.refusals import refusal_of, stopped
 from proxy.journey.rooms import Rooms
+from proxy.journey.running import refuse_killed
 from proxy.journey.start_record import start_record
 from proxy.journey.state import Journey
 
@@ -19,6 +20,8 @@ async def hold(journey: Journey, rooms: Rooms) -> None:
     Raises:
         Refused: BUDGET_EXCEEDED, RATE_LIMITED or RUN_STOPPED with the numbers of what is short, DEPENDENCY_UNAVAILABLE.
     """
+    if rooms.killed:
+        refuse_killed(journey, rooms)
     at_once = not rooms.policy.decides("route")
     while True:
         verdict = await _asked(journey, rooms, at_once)

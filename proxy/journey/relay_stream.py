@@ -12,10 +12,14 @@ from proxy.journey.inflating import inflater_of
 from proxy.journey.patience import Unread
 from proxy.journey.pinger import Pinger
 from proxy.journey.rooms import Rooms
+from proxy.journey.running import enter, leave
 from proxy.journey.state import Attempt, Journey
 from proxy.upstream import UpstreamFailed, UpstreamResponse
 from proxy.wire.openai.response import truncated_event
 from proxy.wire.openai.stream import StreamTap
+
+EVENT_S = 0.5
+"""How long a stream whose run was stopped may take to end the event that is under way."""
 
 
 class Relay:
@@ -37,6 +41,7 @@ class Relay:
         self.is_cut = False
         self.unread = Unread(self.attempt)
         self._deadline: asyncio.TimerHandle | None = None
+        self._end_of_event: asyncio.TimerHandle | None = None
         self._drains = False
         self._drained_bytes = 0
         self._over = False
@@ -90,6 +95,17 @@ class Relay:
         self.failure = UpstreamFailed("aborted", "the budget could not cover more", sent=True)
         self.broken = not self.tap.between_events
 
+    def kill(self) -> None:
+        """The stream's run was stopped: it ends now, or with the event that is under way if that comes soon."""
+        if self._over or self.is_cut:
+            return
+        self.is_cut = True
+        self.cover.kill(self.tap)
+        if self.tap.between_events:
+            self.response.abort()
+        else:
+            self._end_of_event = asyncio.get_running_loop().call_later(EVENT_S, self.response.abort)
+
     def _end_at(self, failure: UpstreamFailed | None) -> None:
         """The upstream has ended, cleanly or not; perhaps in the middle of an event."""
         self.failure = failure
@@ -119,8 +135,9 @@ class Relay:
     def _finish(self) -> None:
         """Nothing more is awaited of the upstream: give the place among the drains back, if this stream held one."""
         self._over = True
-        if self._deadline is not None:
-            self._deadline.cancel()
+        for timer in (self._deadline, self._end_of_event):
+            if timer is not None:
+                timer.cancel()
         if self._drains:
             self.rooms.drains -= 1
 
@@ -131,6 +148,7 @@ async def relay_stream(journey: Journey, response: UpstreamResponse, rooms: Room
     One that comes encoded, though it was asked for as it is, is passed on inflated: events are read, and may be added.
     """
     relay = Relay(journey, response, rooms)
+    enter(journey, rooms, relay.kill)
     try:
         await _relay(relay, journey, response, rooms)
     except asyncio.CancelledError:
@@ -139,6 +157,7 @@ async def relay_stream(journey: Journey, response: UpstreamResponse, rooms: Room
         raise
     finally:
         relay.unread.stop()
+        leave(journey, rooms, relay.kill)
 
 
 async def _relay(relay: Relay, journey: Journey, response: UpstreamResponse, rooms: Rooms) -> None:

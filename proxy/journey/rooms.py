@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from proxy.budget import BudgetCatalog, BudgetSettings, Ledger, Unit
 from proxy.core.clock import Clock
@@ -84,6 +84,10 @@ class Counters(Protocol):
         ...
 
 
+RunKey: TypeAlias = tuple[str, str, str]
+"""A run: its org, its key's id and its name."""
+
+
 class Due(NamedTuple):
     """What is still to be settled of an operation: its cost, and what it used of units other than dollars."""
 
@@ -110,5 +114,9 @@ class Rooms:
     """Operations recorded while the ledger was away, with what they took: to be settled when it is back."""
     drains: int = 0
     throttled: int = 0
+    running: dict[RunKey, set[Callable[[], None]]] = field(default_factory=dict)
+    """What ends each open stream of a run."""
+    killed: set[RunKey] = field(default_factory=set)
+    kills_seen_ns: int = 0
     ledger_away: bool = False
     """Whether the ledger has failed a call and not answered since."""
