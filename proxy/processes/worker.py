@@ -19,6 +19,7 @@ from proxy.app.worker import WorkerParts
 from proxy.budget import LedgerUnavailable
 from proxy.config import BadConfig, Config, load_config
 from proxy.core.clock import SystemClock
+from proxy.journey.running import end_killed
 from proxy.processes.duty import repeated
 from proxy.processes.folder import StateFolder
 from proxy.processes.metrics import WorkerCounters
@@ -29,6 +30,7 @@ STATE_POLL_S: Final = 0.25
 SEAL_POLL_S: Final = 0.25
 REPORT_S: Final = 1.0
 SETTLE_LATE_S: Final = 1.0
+KILLS_S: Final = 0.5
 KNOCK_S: Final = 1.0
 LAST_CALLS_S: Final = 3.0
 log = logging.getLogger("flyball.worker")
@@ -90,6 +92,7 @@ class Worker:
             (self._seal, SEAL_POLL_S),
             (self._report, REPORT_S),
             (self._settle_now, SETTLE_LATE_S),
+            (self._end_killed, KILLS_S),
         ]
 
     async def _watch_state(self) -> None:
@@ -129,6 +132,11 @@ class Worker:
                 return
             del rooms.unsettled[operation]
             rooms.spool.settled(operation)
+
+    async def _end_killed(self) -> None:
+        """End the streams of runs that were killed, here or elsewhere; while the ledger is away nobody can kill."""
+        with contextlib.suppress(LedgerUnavailable):
+            await end_killed(self._parts.rooms)
 
     async def _report(self) -> None:
         self._write_counters()
