@@ -6,7 +6,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
-from proxy.budget import Granted, Ledger
+from proxy.budget import Granted, HoldLine, HoldRequest, Ledger
 from proxy.core.ids import new_id
 from proxy.core.money import Nano
 from proxy.state import StateFile
@@ -60,3 +60,63 @@ def lock_for(path: Path, seconds: float, locked: Connection) -> None:
     time.sleep(seconds)
     connection.execute("ROLLBACK")
     connection.close()
+
+
+def hold_all(kind: str, folder: Path, asked: list[HoldRequest], start: Barrier, report: Connection) -> None:
+    """Ask for all these holds at once; report the operations that were granted."""
+
+    async def run() -> list[str]:
+        async with opened(kind, folder) as ledger:
+            start.wait(30)
+            verdicts = await asyncio.gather(*[ledger.hold(each) for each in asked])
+        pairs = zip(asked, verdicts, strict=True)
+        return [each.operation for each, verdict in pairs if isinstance(verdict, Granted)]
+
+    report.send(asyncio.run(run()))
+
+
+def take_turns(kind: str, folder: Path, place: HoldLine, seconds: float, start: Barrier, report: Connection) -> None:
+    """Eight callers that take a place, keep it for a moment and give it back; report from when to when each had one.
+
+    The instants are of the clock that all processes of a machine share; what is reported lies within what was had.
+    """
+    stays: list[tuple[float, float]] = []
+
+    async def caller(ledger: Ledger, until: float) -> None:
+        while time.monotonic() < until:
+            operation = new_id("op")
+            if not isinstance(await ledger.hold(request(operation, 0, place)), Granted):
+                await asyncio.sleep(0.001)
+                continue
+            came = time.monotonic()
+            await asyncio.sleep(0.002)
+            stays.append((came, time.monotonic()))
+            if len(stays) % 2:
+                await ledger.release(operation)
+            else:
+                await ledger.settle(operation, Nano(0), 1)
+
+    async def run() -> None:
+        async with opened(kind, folder) as ledger, asyncio.TaskGroup() as tasks:
+            start.wait(30)
+            until = time.monotonic() + seconds
+            for _ in range(8):
+                tasks.create_task(caller(ledger, until))
+
+    asyncio.run(run())
+    report.send(stays)
+
+
+def hold_until_killed(kind: str, folder: Path, place: HoldLine, calls: int, report: Connection) -> None:
+    """Take places, half of them for calls that are under way; report how many, then wait for the end."""
+
+    async def run() -> None:
+        async with opened(kind, folder) as ledger:
+            asked = [request(new_id("op"), 0, place, worker="wrk_doomed") for _ in range(calls)]
+            for at, each in enumerate(asked):
+                each.dispatched = at % 2 == 1
+            verdicts = await asyncio.gather(*[ledger.hold(each) for each in asked])
+            report.send(sum(isinstance(verdict, Granted) for verdict in verdicts))
+            await asyncio.sleep(60)
+
+    asyncio.run(run())
