@@ -113,7 +113,10 @@ async def _settle(journey: Journey, rooms: Rooms) -> None:
     operation = journey.call.operation
     try:
         if journey.dispatched:
-            await rooms.ledger.settle(operation, journey.cost or ZERO, rooms.clock.now_ns(), used=used(journey))
+            cost, now_ns = journey.cost or ZERO, rooms.clock.now_ns()
+            settled = await rooms.ledger.settle(operation, cost, now_ns, used=used(journey))
+            if settled.by:  # another host took this worker for dead, and has the call's row
+                rooms.spool.withdraw(operation)
         elif journey.granted is not None:
             await rooms.ledger.release(operation)
     except LedgerUnavailable as error:
@@ -136,6 +139,8 @@ def _settle_later(journey: Journey, rooms: Rooms) -> None:
 def _note_refusal(journey: Journey, refused: Refused) -> None:
     journey.code = refused.why.code
     journey.status = refused.status
+    if refused.by:
+        journey.measured.refused_by = refused.by
     journey.error = journey.error or ("" if refused.why.callers_fault else refused.why.code)
     if journey.outcome is Outcome.LOST:
         dispatched_and_failed = bool(journey.attempts)

@@ -17,7 +17,7 @@ from proxy.budget import Granted, LedgerUnavailable, LineKind, Short, Unit
 from proxy.core.refusal import JsonValue, Refusal
 from proxy.core.tenant import run_scope
 from proxy.journey.estimate import output_bound, worst_price
-from proxy.journey.observe import WHY
+from proxy.journey.observe import WHY, named
 from proxy.journey.refusals import noun, standing
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt, Journey
@@ -144,6 +144,7 @@ class Cover:
             why = "its run was stopped"
         elif self.short is not None and not self.away:
             why = f"the {noun(self.short.line)} {self.short.line.name!r} could not cover more"
+            journey.measured.refused_by = named(self.short.line)
         else:
             why = "the ledger could not be asked for more"
         told = f" after {self._made} output tokens" if self._units else ""

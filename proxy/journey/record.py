@@ -97,7 +97,7 @@ def _note_claims(row: OperationRow, claims: Claims) -> None:
 
 def _note_measures(row: OperationRow, measures: Measures) -> None:
     row.ladder, row.clamped_to = measures.ladder, measures.clamped_to
-    row.would_code, row.would_by = measures.would_code, measures.would_by
+    row.would_code, row.would_by, row.refused_by = measures.would_code, measures.would_by, measures.refused_by
 
 
 def attempt_row(journey: Journey, attempt: Attempt, number: int, rooms: Rooms) -> AttemptRow:

@@ -72,7 +72,7 @@ class Measures:
     """What was done to a call short of refusing it, or would have been; few calls have any.
 
     `climbed` are the rungs dealt with, by the ledger's name of their line; `ladder` those that changed something, as
-    `downgrade:acme-month`. `would_by` is scope and name of what would have refused.
+    `downgrade:acme-month`. `would_by` is scope and name of what would have refused, `refused_by` of what did.
     """
 
     climbed: dict[str, set[Rung]] = field(default_factory=dict)
@@ -83,6 +83,7 @@ class Measures:
     """The call as it was before a clamp was tried: its body, facts, estimate and reason."""
     would_code: str = ""
     would_by: str = ""
+    refused_by: str = ""
 
 
 @dataclass(slots=True)

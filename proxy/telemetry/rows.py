@@ -62,6 +62,7 @@ class OperationRow(_Tokens, kw_only=True):
     route: str = ""
     outcome: str = ""
     code: str = ""
+    refused_by: str = ""
     would_code: str = ""
     would_by: str = ""
     ladder: list[str] = []

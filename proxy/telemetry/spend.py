@@ -42,6 +42,9 @@ ONLY_RAW: Final[Mapping[str, str]] = {
 }
 """Names that only the operations themselves know; so does `tag:<name>`."""
 
+COMPUTED: Final[Mapping[str, str]] = {"refused_by": "splitByChar('/', t.refused_by)[-1]"}
+"""Names that stand for a part of a column: of what refused, the name alone, which no two budgets or limits share."""
+
 TAG: Final = "tag:"
 _QUARTER_S: Final = 900
 _MOST_ROWS: Final = 50_000
@@ -189,8 +192,10 @@ def _column(name: str, parameters: dict[str, Any]) -> str:
     column = ROLLED_UP.get(name) or ONLY_RAW.get(name)
     if column is not None:
         return f"t.{column}"
+    if name in COMPUTED:
+        return COMPUTED[name]
     if not name.startswith(TAG):
-        known = ", ".join(sorted([*ROLLED_UP, *ONLY_RAW]))
+        known = ", ".join(sorted([*ROLLED_UP, *ONLY_RAW, *COMPUTED]))
         raise Refused(Refusal.INVALID_REQUEST, f"{name!r} is none of {known}, {TAG}<name>", param="group_by")
     place = f"tag{sum(key.startswith('tag') for key in parameters)}"
     parameters[place] = name[len(TAG) :]

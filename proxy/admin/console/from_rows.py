@@ -14,7 +14,8 @@ from proxy.telemetry import AttemptRow, OperationRow
 BUCKETS: Final = tuple(bucket.value for bucket in (*INPUT_BUCKETS, *OUTPUT_BUCKETS))
 # Columns that are shown as they are, where they are not empty.
 _FACTS: Final = (
-    "code", "would_code", "reason", "error", "finish_reason", "route", "decision", "policy_revision", "price_version",
+    "code", "refused_by", "would_code", "would_by",
+    "reason", "error", "finish_reason", "route", "decision", "policy_revision", "price_version",
     "price_source", "provider_request_id", "worker", "agent", "run", "run_source", "parent_run", "step", "end_user",
     "cost_center", "owner", "client", "usage_source", "service_tier", "config_generation", "dialect",
 )  # fmt: skip

@@ -22,6 +22,7 @@ class OperationQuery(TenantPageQuery, frozen=True, kw_only=True):
     run: Word | None = None
     end_user: Word | None = None
     agent: Word | None = None
+    refused_by: Annotated[Word | None, Meta(description="Refused by the budget or limit of this name.")] = None
 
 
 class Operation(Shape, frozen=True, kw_only=True):
@@ -48,6 +49,7 @@ class Operation(Shape, frozen=True, kw_only=True):
     route: str
     outcome: str
     code: str
+    refused_by: str
     status: int
     finish_reason: str
     usage_source: str

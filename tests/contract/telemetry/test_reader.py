@@ -51,6 +51,7 @@ def seeded(collector: CollectorProcess) -> list[OperationRow]:
                 outcome=chance.choice(["ok", "refused"]),
                 end_user=chance.choice(["u1", "u2"]),
                 tags={"feature": chance.choice(TEAMS)},
+                refused_by=("", "user:spend/a/b/user-day", "org:spend/day")[number % 3],
                 cost_usd=cost,
                 list_usd=cost,
                 input_tokens=chance.randrange(10**6),
@@ -70,6 +71,12 @@ async def reader(collector: CollectorProcess) -> AsyncIterator[Reader]:
     reader = Reader(collector.address)
     yield reader
     await reader.close()
+
+
+async def test_what_refused_is_found_by_its_name_alone(reader: Reader, seeded: list[OperationRow]) -> None:
+    found = await reader.recent(org="spend", filters={"refused_by": ["user-day"]}, limit=1000)
+    wanted = {row.operation_id for row in seeded if row.refused_by == "user:spend/a/b/user-day"}
+    assert {row.operation_id for row in found} <= wanted and len(found) == min(1000, len(wanted))
 
 
 def at(row: OperationRow) -> datetime:

@@ -148,6 +148,7 @@ async def test_a_stream_ends_with_its_money(poor: tuple[OneWorker, Watched]) -> 
     assert (facts["operation"], facts["code"], facts["budget"]) == (row["operation_id"], "budget_exceeded", "own")
     assert (facts["scope"], facts["limit_usd"]) == ("key:acme/support/bot", "0.04")
     assert (row["outcome"], row["code"], row["status"]) == ("truncated", "budget_exceeded", 200)
+    assert row["refused_by"].endswith("/own")
     assert row["finish_reason"] == "length"
     assert "'own'" in row["reason"]
     assert row["usage_source"] == "estimated"

@@ -52,6 +52,7 @@ async def served(worker: OneWorker, client: Client) -> dict[str, Any]:
 async def test_the_output_that_is_said_to_fit_does_fit_and_one_token_more_does_not(tmp_path: Path) -> None:
     async with house(tmp_path, config(budget="limit_usd: 0.0042")) as worker:
         error = await refusal(worker, Client(chat()), 402, "budget_exceeded")
+        assert worker.rows()[-1]["refused_by"] == "key:acme/support/bot/own"
         fits = error["flyball"]["fits"]["max_tokens"]
         assert 0 < fits < 50
         await refusal(worker, Client(chat(max_tokens=fits + 1)), 402, "budget_exceeded")
