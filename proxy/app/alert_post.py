@@ -1,6 +1,6 @@
 """Posts alerts: checked addresses only, no redirects, a bounded answer."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import aiohttp
@@ -14,7 +14,9 @@ _MOST_READ: Final = 200
 class AlertPost:
     """Posts over connections that are closed after each answer; made cheap, opened by the first alert."""
 
-    def __init__(self) -> None:
+    def __init__(self, look_up: Callable[[str, int], Awaitable[list[str]]] | None = None) -> None:
+        """`look_up` gives the addresses of a name; by default the operating system's."""
+        self._look_up = look_up
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     async def __call__(
@@ -47,7 +49,7 @@ class AlertPost:
 
     def _session(self, *, allow_private: bool) -> aiohttp.ClientSession:
         if allow_private not in self._sessions:
-            resolver = GuardedResolver(allow_private=allow_private)
+            resolver = GuardedResolver(allow_private=allow_private, look_up=self._look_up)
             self._sessions[allow_private] = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(resolver=resolver, force_close=True),
                 cookie_jar=aiohttp.DummyCookieJar(),

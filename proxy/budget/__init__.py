@@ -94,9 +94,10 @@ from proxy.budget.windows import WindowKind as WindowKind
 if TYPE_CHECKING:
     from proxy.budget.redis.book import RedisCounterBook as RedisCounterBook
     from proxy.budget.redis.fitness import examined as examined
+    from proxy.budget.redis.lead import RedisLead as RedisLead
     from proxy.budget.redis.ledger import RedisLedger as RedisLedger
 else:
-    _IN_REDIS = {"RedisCounterBook": "book", "RedisLedger": "ledger", "examined": "fitness"}
+    _IN_REDIS = {"RedisCounterBook": "book", "RedisLead": "lead", "RedisLedger": "ledger", "examined": "fitness"}
 
     def __getattr__(name: str) -> object:
         """What works with Redis, when it is first asked for: `redis` is an optional dependency."""

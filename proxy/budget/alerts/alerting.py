@@ -64,6 +64,7 @@ class Alerting:
     def use(self, settings: AlertSettings, receivers: Sequence[Receiver]) -> None:
         """Take what flyball.yaml says; what waits for a receiver that it no longer names is given up."""
         self._sender.settings = settings
+        self.outbox.kept = settings.kept
         self.receivers = tuple(receivers)
 
     async def run(self) -> None:

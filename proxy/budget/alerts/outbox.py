@@ -90,7 +90,7 @@ class Outbox:
 
     def __init__(self, state: StateFile, *, kept: int = 10_000) -> None:
         self._state = state
-        self._kept = kept
+        self.kept = kept
         self.figures = OutboxFigures()
         connection = state.connect()
         try:
@@ -187,7 +187,7 @@ class Outbox:
 
     def _prune(self, connection: sqlite3.Connection, now_ns: int) -> None:
         """Keep the newest alerts only, and no claims that have lapsed."""
-        last = connection.execute("SELECT max(number) FROM alerts").fetchone()[0] - self._kept
+        last = connection.execute("SELECT max(number) FROM alerts").fetchone()[0] - self.kept
         unsent = connection.execute(
             "SELECT count(*) FROM alert_deliveries JOIN alerts ON id = alert WHERE number <= ? AND state = 'pending'",
             (last,),
