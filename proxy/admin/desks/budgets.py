@@ -1,42 +1,54 @@
 """Budgets and how they stand now."""
 
-import threading
-from dataclasses import fields
+from dataclasses import replace
 from decimal import Decimal
-from hashlib import sha256
 from typing import Final
 
 import anyio.to_thread
 import msgspec
 
-from proxy.admin.binding import Binding, owner_of
 from proxy.admin.call import Answer, Call
 from proxy.admin.checking import refused
-from proxy.admin.faults import Fault, Problem, Refusal
-from proxy.admin.paging import listing, place_of
-from proxy.admin.shapes.budgets import BudgetBody, BudgetOfQuery, BudgetQuery, EachQuery, show_budget
-from proxy.admin.shapes.common import Deleted, Listing
+from proxy.admin.desks.metered import (
+    Desk,
+    asked_state,
+    delete,
+    each_of,
+    end_raise_of,
+    history_of,
+    listed,
+    put,
+    raise_it,
+    raises_of,
+    tag_of,
+)
+from proxy.admin.faults import Problem
+from proxy.admin.shapes.budgets import Budget, BudgetBody, show_budget
 from proxy.admin.shapes.forecasts import show_forecast
-from proxy.budget import BadBudget, BudgetSpec, BudgetState, Limit, Unit, family_of, length_read, limit_of
+from proxy.admin.shapes.metered import rung_entries
+from proxy.budget import (
+    BadBudget,
+    BudgetSpec,
+    BudgetState,
+    Limit,
+    LineKind,
+    Oversold,
+    Rung,
+    Unit,
+    length_read,
+    limit_of,
+    rungs_of,
+)
 from proxy.budget import Budget as StoredBudget
 from proxy.core.money import Nano, NotMoney, exact_usd
 
-_CHANGING: Final = threading.Lock()
-"""Held from looking to writing: the store knows no versions, and one process serves the admin port."""
+_DESK: Final = Desk(LineKind.BUDGET, "budget", show_budget)
 
 
 def list_budgets(call: Call) -> Answer:
     """The budgets that the token reaches, by name."""
-    asked = call.query(BudgetQuery)
-    within = Binding(*call.binding.narrowed(asked.org, asked.team))
-    (after,) = place_of(asked.page, 1)
-    seen = [
-        each
-        for each in call.rooms.budget_store.list(within.org)
-        if each.name > after and within.rules(*owner_of(each.scope))
-    ]
-    page = call.rooms.budget_store.states(seen[: asked.limit + 1])
-    return Answer(listing(page, asked.limit, show_budget, lambda each: (each.budget.name,)))
+    oversold = Oversold(call.rooms.budget_store.list(call.binding.org), call.now_ns())
+    return listed(_DESK._replace(show=lambda each: show_budget(each, oversold.warnings(each.budget))), call)
 
 
 async def get_budget(call: Call) -> Answer:
@@ -45,86 +57,59 @@ async def get_budget(call: Call) -> Answer:
     One for `*` stands as its fullest scope does, or as the scope that is asked for.
     """
     state = await anyio.to_thread.run_sync(state_asked, call)
-    shown, found = show_budget(state), await call.rooms.forecasts.of(state)
-    forecast = show_forecast(found, state.budget.unit)
-    return Answer(msgspec.structs.replace(shown, forecast=forecast), tag=_tag(state.budget))
+    warnings = await anyio.to_thread.run_sync(_warnings, call, state.budget)
+    forecast = show_forecast(await call.rooms.forecasts.of(state), state.budget.unit)
+    shown = msgspec.structs.replace(show_budget(state, warnings), forecast=forecast)
+    return Answer(shown, tag=tag_of(state.budget))
 
 
 def state_asked(call: Call) -> BudgetState:
     """How the budget that the path names stands; of one for `*` the fullest scope, or the one that is asked for."""
-    budget, scope = _seen(call), call.query(BudgetOfQuery).scope
-    if scope is None or scope == budget.scope:
-        return _state(call, budget)
-    if not budget.is_pattern or family_of(scope) != family_of(budget.scope):
-        raise Refusal(Fault.NOT_FOUND, f"The budget {budget.name} is not for {scope}.", param="scope")
-    return call.rooms.budget_store.state_for(budget, scope)
+    return asked_state(_DESK, call)
 
 
 def list_each(call: Call) -> Answer:
     """Every counter of a budget: of one for `*`, those that have counted in this window, the fullest first."""
-    budget, limit = _seen(call), call.query(EachQuery).limit
-    store = call.rooms.budget_store
-    states = store.states_of_each(budget, limit + 1) if budget.is_pattern else store.states([budget])
-    shown = tuple(show_budget(state) for state in states[:limit])
-    return Answer(Listing(data=shown, has_more=len(states) > limit, next_page=None))
+    return each_of(_DESK, call)
 
 
 def put_budget(call: Call) -> Answer:
     """Make a budget or replace what is said of it; what it has spent stays while its scope and unit do."""
-    name, spec = call.path["budget"], _spec(call)
-    call.binding.require_rule(*owner_of(spec.scope))
-    with _CHANGING:
-        old = call.rooms.budget_store.get(name)
-        if old is not None and not call.binding.rules(*owner_of(old.scope)):
-            raise Refusal(Fault.ALREADY_EXISTS, f"The name {name} is taken; choose another one.", param="name")
-        _check_condition(call, old)
-        before = None if old is None else show_budget(_state(call, old))
-        after = _state(call, call.rooms.budget_store.put(spec))
-    org, team = owner_of(spec.scope)
-    call.audit("budget.put", f"budget:{name}", org=org, team=team, before=before, after=show_budget(after))
-    return _answer(after, created=old is None)
+    answer, made = put(_DESK, call, _spec(call)), call.rooms.budget_store.get(call.path["budget"])
+    if made is None or not isinstance(answer.shape, Budget):
+        return answer
+    return replace(answer, shape=msgspec.structs.replace(answer.shape, warnings=_warnings(call, made)))
 
 
 def delete_budget(call: Call) -> Answer:
     """Delete a budget and what it has counted."""
-    name = call.path["budget"]
-    with _CHANGING:
-        old = _seen(call)
-        _check_condition(call, old)
-        before = show_budget(_state(call, old))
-        call.rooms.budget_store.delete(name)
-    org, team = owner_of(old.scope)
-    call.audit("budget.delete", f"budget:{name}", org=org, team=team, before=before)
-    return Answer(Deleted(id=name, object="budget"))
+    return delete(_DESK, call)
 
 
-def _seen(call: Call) -> StoredBudget:
-    """The budget that the path names; one outside the token's binding is not there."""
-    name = call.path["budget"]
-    found = call.rooms.budget_store.get(name)
-    if found is None or not call.binding.rules(*owner_of(found.scope)):
-        raise Refusal(Fault.NOT_FOUND, f"There is no budget {name}.")
-    return found
+def raise_budget(call: Call) -> Answer:
+    """Raise a budget's limit for a while, be it one of flyball.yaml."""
+    return raise_it(_DESK, call)
 
 
-def _state(call: Call, budget: StoredBudget) -> BudgetState:
-    (state,) = call.rooms.budget_store.states([budget])
-    return state
+def list_budget_raises(call: Call) -> Answer:
+    """The raises of a budget that hold."""
+    return raises_of(_DESK, call)
 
 
-def _check_condition(call: Call, old: StoredBudget | None) -> None:
-    if not call.condition.met_by(None if old is None else _tag(old)):
-        raise Refusal(Fault.PRECONDITION_FAILED, "The budget is not as the request expects it; read it again.")
+def end_budget_raise(call: Call) -> Answer:
+    """End a raise of a budget before its time."""
+    return end_raise_of(_DESK, call)
 
 
-def _answer(state: BudgetState, *, created: bool = False) -> Answer:
-    return Answer(show_budget(state), status=201 if created else 200, tag=_tag(state.budget))
+def list_budget_history(call: Call) -> Answer:
+    """What people changed of a budget, newest first; of one that was deleted too."""
+    return history_of(_DESK, call)
 
 
-def _tag(budget: StoredBudget) -> str:
-    """A text that changes when what is said of the budget does; not when it spends."""
-    stated = [getattr(budget, each.name) for each in fields(budget)]
-    return sha256(msgspec.json.encode(stated)).hexdigest()[:16]
+def _warnings(call: Call, budget: StoredBudget) -> tuple[str, ...]:
+    if not budget.scope.startswith(("org:", "team:")):
+        return ()
+    return Oversold(call.rooms.budget_store.list(budget.org, LineKind.BUDGET), call.now_ns()).warnings(budget)
 
 
 def _spec(call: Call) -> BudgetSpec:
@@ -132,6 +117,7 @@ def _spec(call: Call) -> BudgetSpec:
     problems: list[Problem] = []
     limit = _limit(body, problems)
     opening = _nano("opening_spent_usd", body.opening_spent_usd, problems)
+    ladder = _ladder(body, problems)
     try:
         spec = BudgetSpec(
             name=call.path["budget"],
@@ -144,6 +130,9 @@ def _spec(call: Call) -> BudgetSpec:
             hard=body.hard,
             opening_spent=opening,
             models=body.models,
+            ladder=ladder,
+            clamp=body.clamp,
+            enforcement=body.enforcement,
         )
     except BadBudget as error:
         problems.append(Problem(error.field, str(error)))
@@ -158,6 +147,14 @@ def _limit(body: BudgetBody, problems: list[Problem]) -> Limit:
     except BadBudget as error:
         problems.append(Problem(error.field, str(error)))
         return Limit(Unit.USD, Nano(0))
+
+
+def _ladder(body: BudgetBody, problems: list[Problem]) -> tuple[Rung, ...]:
+    try:
+        return rungs_of(rung_entries(body.ladder))
+    except BadBudget as error:
+        problems.append(Problem(error.field, str(error)))
+        return ()
 
 
 def _nano(param: str, dollars: Decimal, problems: list[Problem]) -> Nano:

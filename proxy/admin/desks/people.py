@@ -94,7 +94,7 @@ def list_audit(call: Call) -> Answer:
         filters=filters,
         limit=asked.limit + 1,
     )
-    return Answer(listing(found, asked.limit, lambda each: _record(*each), lambda each: (str(each[0]),)))
+    return Answer(listing(found, asked.limit, lambda each: show_change(*each), lambda each: (str(each[0]),)))
 
 
 def open_console(call: Call) -> Answer:
@@ -121,7 +121,8 @@ def _audit(call: Call, action: str, before: Token | None, after: Token | None) -
         call.audit(action, subject, org=token.org, team=token.team, before=before, after=after)
 
 
-def _record(number: int, change: Change) -> AuditRecord:
+def show_change(number: int, change: Change) -> AuditRecord:
+    """A change as it is shown."""
     return AuditRecord(
         id=number,
         at=moment(change.at_ns),

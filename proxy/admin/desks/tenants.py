@@ -27,8 +27,9 @@ def put_org(call: Call) -> Answer:
     name = call.path["org"]
     call.binding.require_rule(name)
     before = _org_before(call, name)
+    said = call.body(OrgBody)
     record = call.rooms.key_store.put_org(
-        name, cost_center=call.body(OrgBody).cost_center, expect=call.condition.version
+        name, cost_center=said.cost_center, enforcement=said.enforcement, expect=call.condition.version
     )
     after = show_org(record)
     call.audit("org.put", f"org:{name}", org=name, before=before, after=after)

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from proxy.admin.shapes.common import CostCenter, ManagedBy, Moment, Name, Secret, Shape, maybe_moment, moment
+from proxy.budget import Enforcement
 from proxy.identity import KeyStore
 
 Pattern: TypeAlias = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -27,6 +28,9 @@ class OrgBody(Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What can be said of an org."""
 
     cost_center: CostCenter = ""
+    enforcement: Annotated[
+        Enforcement, Meta(description="`observe` refuses none of its calls; rows say what would have been.")
+    ] = "enforce"
 
 
 class TeamBody(Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,6 +77,7 @@ class Org(Shape, frozen=True, kw_only=True):
 
     org: str
     cost_center: str
+    enforcement: Enforcement
     managed_by: ManagedBy
     created_at: datetime
     version: int
@@ -137,6 +142,7 @@ def show_org(record: KeyStore.Org) -> Org:
     return Org(
         org=record.org,
         cost_center=record.cost_center,
+        enforcement=record.enforcement,
         managed_by=record.managed_by,
         created_at=moment(record.created_ns),
         version=record.version,

@@ -82,7 +82,7 @@ class Port:
         return self.client(issued.secret.reveal())
 
     def tenants(self, *orgs: str) -> None:
-        """Orgs with the teams support and sales in each, one key `bot` in either, one budget per team and org."""
+        """Orgs with the teams support and sales in each, one key `bot` in either, a budget per team and org."""
         with self.as_owner() as owner:
             for org in orgs:
                 made = [owner.put(f"/admin/v1/orgs/{org}", json={})]
@@ -92,6 +92,7 @@ class Port:
                     budget = {"scope": f"team:{org}/{team}", "limit_usd": 5}
                     made.append(owner.put(f"/admin/v1/budgets/{org}-{team}", json=budget))
                 made.append(owner.put(f"/admin/v1/budgets/{org}", json={"scope": f"org:{org}", "limit_usd": "9"}))
+                made.append(owner.put(f"/admin/v1/limits/{org}-rpm", json={"scope": f"org:{org}", "limit_requests": 9}))
                 assert [each.status_code for each in made] == [201] * len(made)
 
 

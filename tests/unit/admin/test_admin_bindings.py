@@ -13,6 +13,7 @@ from tests.unit.admin.admin_port import Port
 from tests.unit.admin.telemetry_rows import operation, spend
 
 OTHERS = {"org": "beta", "team": "support", "key": "bot", "budget": "beta-support", "token": "of-beta"}
+OTHERS |= {"limit": "beta-rpm", "raise_id": "rai_none"}
 OPERATION = "op_019a9f3c8e007b4c8000000000000009"
 
 
@@ -31,6 +32,11 @@ def others(port: Port) -> dict[str, str]:
     return OTHERS | {"key_id": key.key_id, "operation": OPERATION}
 
 
+TAKEN = {
+    "put_budget": {"scope": "team:acme/support", "limit_usd": "1"},
+    "put_limit": {"scope": "team:acme/support", "limit_requests": 1},
+}
+"""A budget or limit of ours under the name of one of theirs."""
 NAMED = [route for route in ROUTES if "{" in route.path]
 UNNAMED = [route for route in ROUTES if "{" not in route.path]
 
@@ -42,14 +48,14 @@ def test_a_named_thing_of_another_org_is_out_of_reach(two_orgs: Port, route: Rou
     bound = two_orgs.person("eve", "owner", "acme", team)
     path = "/admin/v1" + route.path.format(**others(two_orgs))
     body = route.example.body
-    if route.name == "put_budget":
-        body = {"scope": "team:acme/support", "limit_usd": "1"}  # a budget of ours under the name of one of theirs
+    if route.name in TAKEN:
+        body = TAKEN[route.name]
     before = generation()
     response = bound.request(route.method, path, json=body) if body is not None else bound.request(route.method, path)
     assert response.status_code in (403, 404, 409), response.text
     assert generation() == before
     # It is answered the same way when there is no such thing; a budget's name alone is known to be taken.
-    if route.name != "put_budget":
+    if route.name not in TAKEN:
         nothing = "/admin/v1" + route.path.format(**{name: "gamma" for name in others(two_orgs)})
         assert bound.request(route.method, nothing, json=body).status_code in (400, response.status_code)
 
@@ -66,11 +72,19 @@ def _answer(client: httpx.Client, path: str, **query: str) -> tuple[int, str]:
         ("/teams", ["sales", "support"], ["support"]),
         ("/keys", ["sales", "support"], ["support"]),
         ("/budgets", ["org:acme", "team:acme/sales", "team:acme/support"], ["team:acme/support"]),
+        ("/limits", ["org:acme"], []),
         ("/tokens", ["eve", "of-acme"], ["eve"]),
     ],
 )
 def test_lists_hold_only_what_is_in_reach(two_orgs: Port, path: str, of_org: list[str], of_team: list[str]) -> None:
-    word = {"/orgs": "org", "/teams": "team", "/keys": "team", "/budgets": "scope", "/tokens": "name"}[path]
+    word = {
+        "/orgs": "org",
+        "/teams": "team",
+        "/keys": "team",
+        "/budgets": "scope",
+        "/limits": "scope",
+        "/tokens": "name",
+    }[path]
     for team, wanted in ((None, of_org), ("support", of_team)):
         bound = two_orgs.person("eve", "owner", "acme", team)
         status, text = _answer(bound, path)
@@ -157,6 +171,7 @@ def test_these_endpoints_have_been_thought_of() -> None:
         "GET /keys",
         "POST /keys",
         "GET /budgets",
+        "GET /limits",
         "GET /spend",
         "GET /operations",
         "GET /tokens",

@@ -45,6 +45,8 @@ def test_a_budget_shows_what_a_refusal_shows(port: Port, owner: httpx.Client) ->
     assert {name: shown[name] for name in shown if name.endswith(("_usd", "_nano"))} == {
         "limit_usd": "500.00",
         "limit_nano": 500_000_000_000,
+        "base_limit_usd": "500.00",
+        "base_limit_nano": 500_000_000_000,
         "spent_usd": "14.500000001",
         "spent_nano": 14_500_000_001,
         "held_usd": "0.25",
@@ -93,7 +95,13 @@ def test_conditions_hold_for_what_is_said_not_for_what_is_spent(port: Port, owne
         ({"window": "decade", "timezone": 5}, ["window", "timezone"]),
         ({"timezone": "Mars/Olympus"}, ["timezone"]),
         ({"limit_usd": "0.0000000001", "timezone": "Mars/Olympus"}, ["limit_usd", "timezone"]),
-        ({"ladder": []}, ["ladder"]),
+        ({"ladders": []}, ["ladders"]),
+        ({"ladder": [{"at": 0.8}]}, ["ladder[0]"]),
+        ({"ladder": [{"at": "0.8000001", "do": "alert"}], "limit_usd": "-1"}, ["ladder[0].at", "limit_usd"]),
+        ({"ladder": [{"at": 0.8, "do": "block"}, {"at": 0.7, "do": "alert"}]}, ["ladder[1].at"]),
+        ({"ladder": [{"at": 0.8, "do": "throttle"}]}, ["ladder[0].delay_ms"]),
+        ({"enforcement": "watch"}, ["enforcement"]),
+        ({"limit_concurrent": 5}, ["limit_concurrent"]),
         ({"window": "rolling"}, ["length"]),
         ({"length": "24h"}, ["length"]),
         ({"window": "rolling", "length": "59s"}, ["length"]),
@@ -130,6 +138,7 @@ def test_a_budget_shows_the_amounts_of_what_it_counts(owner: httpx.Client) -> No
     shown = owner.put("/admin/v1/budgets/out", json=body).json()
     assert {name: shown[name] for name in shown if name.endswith(("_usd", "_nano", "_tokens", "_requests"))} == {
         "limit_tokens": 1000,
+        "base_limit_tokens": 1000,
         "spent_tokens": 0,
         "held_tokens": 0,
         "overrun_tokens": 0,
@@ -189,3 +198,42 @@ def test_numbers_that_cannot_be_had_are_a_503(port: Port, owner: httpx.Client) -
         assert (response.status_code, response.json()["error"]["code"]) == (503, "dependency_unavailable")
         assert response.headers["retry-after"] == "1"
         assert "ledger" in response.json()["error"]["message"]
+
+
+def test_a_ladder_shows_which_of_its_steps_are_reached(port: Port, owner: httpx.Client) -> None:
+    ladder = [
+        {"at": 0.02, "do": "alert"},
+        {"at": "0.029", "do": "downgrade", "to": {"gpt-*": "fast"}},
+        {"at": 0.95, "do": "throttle", "delay_ms": 250},
+        {"at": 0.975, "do": "block"},
+    ]
+    made = owner.put(MONTH, json=BODY | {"limit_usd": 80, "ladder": ladder, "hard": False, "clamp": True}).json()
+    assert (made["limit_usd"], made["blocks_at_usd"], made["clamp"], made["hard"]) == ("80.00", "78.00", True, False)
+    asyncio.run(_spend_and_hold(port))
+    shown = owner.get(MONTH).json()
+    assert [(each["at"], each["do"]) for each in shown["rungs_reached"]] == [("0.02", "alert")]
+    assert shown["ladder"][1:3] == [
+        {"at": "0.029", "do": "downgrade", "to": {"gpt-*": "fast"}},
+        {"at": "0.95", "do": "throttle", "delay_ms": 250},
+    ]
+    assert (shown["fraction"], shown["remaining_usd"]) == ("0.0281", "75.749999999")
+    stated = {"scope": "org:acme", "limit_usd": 0, "enforcement": "observe"}
+    nothing = owner.put("/admin/v1/budgets/none", json=stated).json()
+    assert (nothing["fraction"], nothing["enforcement"], nothing["exceeded"]) == (None, "observe", False)
+
+
+def test_budgets_that_promise_too_much_say_so(port: Port, owner: httpx.Client) -> None:
+    port.tenants("acme")
+    (warning,) = owner.get("/admin/v1/budgets/acme").json()["warnings"]
+    assert "2 teams" in warning and "10.00 USD" in warning and "9.00 USD" in warning
+    listed = owner.get("/admin/v1/budgets").json()["data"]
+    assert {each["name"]: len(each["warnings"]) for each in listed} == {"acme": 1, "acme-sales": 0, "acme-support": 0}
+    assert owner.put("/admin/v1/budgets/acme", json={"scope": "org:acme", "limit_usd": 10}).json()["warnings"] == []
+    assert owner.put("/admin/v1/budgets/acme", json={"scope": "org:acme", "limit_usd": 8}).json()["warnings"] != []
+
+
+def test_an_org_is_observed_through_the_api(port: Port, owner: httpx.Client) -> None:
+    made = owner.put("/admin/v1/orgs/acme", json={"enforcement": "observe"}).json()
+    assert made["enforcement"] == "observe" == owner.get("/admin/v1/orgs/acme").json()["enforcement"]
+    assert port.rooms.key_store.observing() == {"acme"}
+    assert owner.put("/admin/v1/orgs/acme", json={}).json()["enforcement"] == "enforce"

@@ -12,7 +12,7 @@ import pytest
 
 from proxy.admin.openapi import openapi_document
 from proxy.admin.route import ROOT, Route
-from proxy.admin.routes import EXAMPLE_OPERATION, MADE_KEY, ROUTES
+from proxy.admin.routes import EXAMPLE_OPERATION, MADE_KEY, MADE_RAISE, ROUTES
 from tests.unit.admin.admin_port import Port
 from tests.unit.admin.reference import render
 from tests.unit.admin.telemetry_rows import operation, spend
@@ -26,13 +26,16 @@ def answers(port: Port, owner: httpx.Client) -> list[tuple[Route, httpx.Response
     """What a running server answers to every example, in the order of the table."""
     port.reader.operations = [operation(EXAMPLE_OPERATION)]
     port.reader.rows = [replace(spend("gpt-5", 12_500_000), group={"model": "gpt-5", "tag:env": "prod"})]
-    given, made = [], ""
+    given: list[tuple[Route, httpx.Response]] = []
+    made: dict[str, str] = {}
     for route in ALL:
-        path = {name: made if value == MADE_KEY else value for name, value in route.example.path.items()}
+        path = {name: made.get(value, value) for name, value in route.example.path.items()}
         target = ROOT + route.path.format(**path) + (f"?{route.example.query}" if route.example.query else "")
         response = owner.request(route.method, target, json=route.example.body, headers=dict(route.example.headers))
         if route.name == "create_key":
-            made = response.json()["key"]["id"]
+            made[MADE_KEY] = response.json()["key"]["id"]
+        if route.name in ("raise_budget", "raise_limit"):
+            made[MADE_RAISE] = response.json()["id"]
         given.append((route, response))
     return given
 
