@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
-from proxy.budget import LedgerUnavailable, figures
+from proxy.budget import Balance, LedgerUnavailable, LineKind, figures
 from proxy.core.clock import utc
 from proxy.core.ids import born_ms
 from proxy.core.refusal import Refusal, Refused
@@ -11,6 +11,7 @@ from proxy.core.tenant import Principal
 from proxy.journey.hold import ledger_refusal
 from proxy.journey.resolve import usable_models
 from proxy.journey.rooms import Rooms
+from proxy.runs import Claims
 from proxy.telemetry import TelemetryUnavailable
 
 FindOperation: TypeAlias = Callable[[str, Principal], Awaitable[dict[str, Any] | None]]
@@ -22,15 +23,17 @@ def model_object(name: str) -> dict[str, Any]:
 
 
 async def key_facts(rooms: Rooms, principal: Principal, now_ns: int) -> dict[str, Any]:
-    """The key's own name, models and budgets; budgets of wider scopes are not told.
+    """The key's own name, models, budgets and limits; budgets of wider scopes are not told.
+
+    Rate limits of its team and org are: a client that is to keep to a rate must know it, and answers tell it too.
 
     Raises:
         Refused: DEPENDENCY_UNAVAILABLE while the ledger cannot be asked.
     """
-    lines = rooms.snapshot().budgets.lines_for(principal.scopes, now_ns)
-    own = tuple(line for line in lines if line.scope.startswith("key:"))
+    lines = rooms.snapshot().budgets.lines_for(principal.scopes, now_ns, key=principal.key_id)
+    told = tuple(line for line in lines if line.kind is LineKind.RATE or line.scope.startswith("key:"))
     try:
-        balances = await rooms.ledger.balances(own)
+        balances = await rooms.ledger.balances(told)
     except LedgerUnavailable as error:
         raise ledger_refusal(error) from error
     return {
@@ -41,22 +44,40 @@ async def key_facts(rooms: Rooms, principal: Principal, now_ns: int) -> dict[str
         "team": principal.team,
         "models": usable_models(rooms.snapshot(), principal),
         "agents": list(principal.agents),
-        "budgets": [
-            {
-                "name": balance.line.name,
-                "scope": balance.line.scope,
-                "window": balance.line.window,
-                **figures(
-                    balance.line,
-                    spent=balance.spent,
-                    held=balance.held,
-                    remaining=max(0, balance.line.limit - balance.spent - balance.held),
-                ),
-                "resets_at": None if balance.line.resets_at_ns is None else utc(balance.line.resets_at_ns).isoformat(),
-            }
-            for balance in balances
-        ],
+        "budgets": [_standing(balance) for balance in balances if balance.line.kind is LineKind.BUDGET],
+        "limits": [_standing(balance) for balance in balances if balance.line.kind is LineKind.RATE],
+        "runs": _run_limits(rooms, principal),
     }
+
+
+def _standing(balance: Balance) -> dict[str, Any]:
+    """A budget or limit with the numbers that a refusal shows."""
+    line, spent, held = balance
+    return {
+        "name": line.name,
+        "scope": line.scope,
+        "window": line.window,
+        **figures(line, spent=spent, held=held, remaining=max(0, line.limit - spent - held)),
+        "enforcement": "observe" if line.observed else "enforce" if line.hard else "soft",
+        "resets_at": None if line.resets_at_ns is None else utc(line.resets_at_ns).isoformat(),
+    }
+
+
+def _run_limits(rooms: Rooms, principal: Principal) -> dict[str, Any]:
+    """What each run of the key may use; nothing where runs are not limited."""
+    any_run = Claims(run="(any)", agent=principal.key_name)
+    runs = rooms.snapshot().runs
+    ticket = runs.ticket(principal, any_run)
+    limits: dict[str, Any] = {}
+    for line in runs.lines(principal, any_run, rooms.clock.now_ns()):
+        limits |= figures(line)
+    if ticket is not None:
+        limits |= {
+            name: value
+            for name, value in (("limit_seconds", ticket.max_s), ("limit_depth", ticket.max_depth))
+            if value is not None
+        }
+    return limits
 
 
 async def own_operation(find: FindOperation, operation: str, principal: Principal) -> dict[str, Any]:
