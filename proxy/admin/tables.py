@@ -1,9 +1,8 @@
 """The admin port's own tables in the state file; writing them makes nobody reload anything."""
 
 import sqlite3
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Final
 
 from proxy.state import StateFile, migrate
@@ -42,31 +41,25 @@ STEPS: Final = (
 
 
 class Tables:
-    """One connection for short reads and writes, from any thread."""
+    """Short reads and writes, from any thread; where hosts share the admin state, of all of them."""
 
     def __init__(self, state: StateFile) -> None:
-        self._lock = threading.Lock()
-        self._connection = state.connect()
-        migrate(self._connection, "admin", STEPS)
+        self._state = state
+        with closing(state.connect()) as connection:
+            migrate(connection, "admin", STEPS)
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """One transaction; waits up to 2 s for its turn.
 
         Raises:
-            sqlite3.OperationalError: others kept the file locked.
+            StateBusy: others kept the file locked, or what hosts share cannot be reached.
         """
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
+        with self._state.change(reloads=False) as connection:
+            yield connection
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """The connection, to be read from with single statements."""
-        with self._lock:
-            yield self._connection
+        with self._state.read() as connection:
+            yield connection

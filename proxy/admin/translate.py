@@ -10,7 +10,7 @@ from proxy.admin.faults import Fault, Refusal
 from proxy.budget import BudgetConflict, LedgerUnavailable
 from proxy.core import refusal as core
 from proxy.identity import IdentityError
-from proxy.state import StateBusy
+from proxy.state import StateAway, StateBusy
 
 LOG: Final = logging.getLogger("flyball.admin")
 
@@ -42,6 +42,10 @@ def refusal_of(error: Exception) -> Refusal:
     if isinstance(error, LedgerUnavailable):
         LOG.warning("%s", error)
         message = f"The {error.dependency} cannot be reached, so nothing was read or changed; try again."
+        return Refusal(Fault.DEPENDENCY_UNAVAILABLE, message, headers=_RETRY)
+    if isinstance(error, StateAway):
+        LOG.warning("%s", error)
+        message = "The state that all hosts share cannot be reached, so nothing was changed; try again."
         return Refusal(Fault.DEPENDENCY_UNAVAILABLE, message, headers=_RETRY)
     if isinstance(error, StateBusy | sqlite3.Error):
         LOG.warning("state file unavailable: %s", type(error).__name__)

@@ -14,10 +14,10 @@ from proxy.admin.console import (
     build_console,
 )
 from proxy.app.following_reader import FollowingReader
-from proxy.app.stores import Stores
+from proxy.app.stores import Stores, hash_key_of
 from proxy.config import Config
 from proxy.core.clock import SystemClock
-from proxy.identity import AdminIdentity, AdminTokens, IdentityError, load_or_make_hash_key
+from proxy.identity import AdminIdentity, AdminTokens, IdentityError
 
 
 class AdminParts:
@@ -27,7 +27,7 @@ class AdminParts:
         self, config: Config, stores: Stores, reader: FollowingReader, metrics: Callable[[], str], first_call: FirstCall
     ) -> None:
         clock = SystemClock()
-        hash_key = load_or_make_hash_key(config.home)
+        hash_key = hash_key_of(config)
         bootstrap = AdminTokens.bootstrap_token(config.home)
         self.tokens = AdminTokens(stores.state, hash_key, bootstrap=bootstrap, clock=clock)
         self.sessions = ConsoleSessions(clock)

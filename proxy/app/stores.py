@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from proxy.app.ledgers import counter_book, shared_state
 from proxy.budget import BudgetStore
 from proxy.config import Config
 from proxy.core.clock import Clock
@@ -20,13 +21,18 @@ class Stores:
     budgets: BudgetStore
 
     @classmethod
-    def open(cls, home: Path, ledger_path: Path, clock: Clock) -> "Stores":
-        """Open the state file and the stores in it."""
-        state = StateFile(ledger_path)
-        keys = KeyStore(state, load_or_make_hash_key(home), clock=clock)
-        return cls(state=state, keys=keys, budgets=BudgetStore(state))
+    def open(cls, config: Config, ledger_path: Path, clock: Clock) -> "Stores":
+        """Open the state file and the stores in it; where hosts share one, what stands in it is looked at later."""
+        state = StateFile(ledger_path, shared=shared_state(config))
+        keys = KeyStore(state, hash_key_of(config), clock=clock)
+        return cls(state=state, keys=keys, budgets=BudgetStore(state, clock=clock, book=counter_book(config, state)))
 
     def follow_file(self, config: Config, environment: Mapping[str, str]) -> None:
         """Make the file-managed objects what flyball.yaml says."""
         self.keys.sync_from_file(config.settings.tenants, environment)
         self.budgets.sync_from_file(config.settings.budgets, config.settings.rate_limits)
+
+
+def hash_key_of(config: Config) -> bytes:
+    """What keys are hashed with: as it is set, else the state folder's own."""
+    return load_or_make_hash_key(config.home, config.settings.server.hash_key)

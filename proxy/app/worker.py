@@ -7,8 +7,8 @@ import msgspec
 
 from proxy.app.configuration import Configured
 from proxy.app.following_reader import FollowingReader
+from proxy.app.ledgers import open_ledger
 from proxy.app.stores import Stores
-from proxy.budget import SqliteLedger
 from proxy.config import Config
 from proxy.core.clock import SystemClock
 from proxy.core.tenant import Principal
@@ -36,7 +36,7 @@ class WorkerParts:
         clock = SystemClock()
         self.configured = Configured(config, stores)
         self.stores = stores
-        self.ledger = SqliteLedger(stores.state, clock=clock, settings=settings.holds)
+        self.ledger = open_ledger(config, stores.state, clock)
         self.transport = AiohttpTransport(settings.upstream)
         self.spool = Spool(spool_folder, worker, settings=settings.telemetry, clock=clock)
         self.counter = TokenCounter(settings.metering)

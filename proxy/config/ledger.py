@@ -29,7 +29,8 @@ class LedgerSettings(RedisSettings):
         default=False, metadata={"doc": "Whether a Redis without `appendonly yes` is refused, rather than warned of."}
     )
     start_wait_s: int = field(
-        default=60, metadata={"doc": "Seconds for which a start waits for a Redis that does not answer, before it ends."}
+        default=60,
+        metadata={"doc": "Seconds for which a start waits for a Redis that does not answer, before it ends."},
     )
     on_failure: Literal["closed", "open"] = field(
         default="closed",

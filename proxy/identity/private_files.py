@@ -18,19 +18,23 @@ OWNER_ONLY: Final = 0o600
 _HASH_KEY_BYTES: Final = 32
 
 
-def load_or_make_hash_key(folder: Path) -> bytes:
-    """The 32 bytes of `hash-key` in the state folder; made with mode 0600 on first start.
+def load_or_make_hash_key(folder: Path, given: Secret | None = None) -> bytes:
+    """The 32 bytes that are given, else of `hash-key` in the state folder; made with mode 0600 on first start.
 
     Raises:
-        IdentityError: the file is damaged, or others than its owner may read it.
+        IdentityError: it is damaged, or others than the file's owner may read it.
     """
-    text = load_or_make(folder / HASH_KEY_FILE, lambda: secrets.token_hex(_HASH_KEY_BYTES))
+    if given is None:
+        text = load_or_make(folder / HASH_KEY_FILE, lambda: secrets.token_hex(_HASH_KEY_BYTES))
+    else:
+        text = given.reveal()
     try:
         key = bytes.fromhex(text)
     except ValueError:
         key = b""
     if len(key) != _HASH_KEY_BYTES:
-        raise IdentityError("invalid", f"{folder / HASH_KEY_FILE} does not hold 64 hexadecimal digits")
+        where = folder / HASH_KEY_FILE if given is None else "server.hash_key"
+        raise IdentityError("invalid", f"{where} does not hold 64 hexadecimal digits")
     return key
 
 

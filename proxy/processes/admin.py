@@ -31,7 +31,7 @@ class AdminProcess:
     def __init__(self, config: Config, sim_url: str, parent: Parent) -> None:
         self._parent = parent
         self._folder = StateFolder(config.home)
-        stores = Stores.open(config.home, self._folder.ledger, SystemClock())
+        stores = Stores.open(config, self._folder.ledger, SystemClock())
         reader = FollowingReader(config.settings.telemetry, config.home, self._folder.clickhouse)
         first_call = FirstCall(
             base_url=f"http://{config.settings.server.listen}/v1",

@@ -42,6 +42,18 @@ class StateFolder:
         """The text of flyball.yaml as the supervisor last found it valid; its children read no other."""
         return self.run / "taken.yaml"
 
+    def note_living(self, name: str) -> None:
+        """Note that holds may be made in this name: should it die with all of us, they are known to be its."""
+        (self.run / f"living-{name}").touch(mode=0o600)
+
+    def forget_living(self, name: str) -> None:
+        """All its holds have been ended."""
+        (self.run / f"living-{name}").unlink(missing_ok=True)
+
+    def noted_living(self) -> list[str]:
+        """The names that were noted and not forgotten."""
+        return sorted(path.name.removeprefix("living-") for path in self.run.glob("living-*"))
+
     def make(self) -> bool:
         """Make the folder, for its owner only; whether it is new."""
         new = not self.ledger.exists()

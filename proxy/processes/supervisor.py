@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from proxy.app.configuration import environment
+from proxy.app.ledgers import open_ledger
 from proxy.app.stores import Stores
-from proxy.budget import BudgetConflict, LedgerUnavailable, SqliteLedger
+from proxy.budget import BudgetConflict, Ledger, LedgerUnavailable
 from proxy.config import BadConfig, Config, load_config
 from proxy.core.clock import SystemClock
 from proxy.core.ids import new_id
@@ -21,16 +22,20 @@ from proxy.identity import IdentityError, load_or_make_admin_token
 from proxy.processes.child import Child
 from proxy.processes.duty import repeated
 from proxy.processes.folder import StateFolder
+from proxy.processes.joining import join
 from proxy.processes.locks import only_one
 from proxy.processes.reload import FileWatch
 from proxy.processes.sockets import open_listeners, shown
 from proxy.processes.sweep import Sweeper
 from proxy.processes.usable import NotReady, usable
+from proxy.state import StateBusy, StateForeign
 from proxy.telemetry import Spool
 
 TICK_S: Final = 0.5
 CHECKPOINT_S: Final = 1.0
 SWEEP_S: Final = 2.0
+FOLLOW_S: Final = 0.4
+COMPLAIN_S: Final = 30.0
 READY_S: Final = 60.0
 GRACE_S: Final = 5
 log = logging.getLogger("flyball.supervisor")
@@ -55,6 +60,7 @@ class Supervisor:
         self._listeners: list[socket.socket] = []
         self._unswept: set[str] = set()
         self._is_new = False
+        self._complained = float("-inf")
 
     async def run(self) -> int:
         """Serve until SIGTERM or SIGINT; 0 when everything ended in order.
@@ -69,17 +75,26 @@ class Supervisor:
         orphans_s = max(server.shutdown_s, telemetry.flush_timeout_s) + 2 * GRACE_S
         async with only_one(self._folder, self._roles, orphans_s) as self._locks:
             with usable(self._folder):
-                stores = Stores.open(self._config.home, self._folder.ledger, self._clock)
+                stores = Stores.open(self._config, self._folder.ledger, self._clock)
+                await join(self._config, stores)
                 stores.follow_file(self._config, environment())
                 first_key = stores.keys.first_key(self._config.home)
                 load_or_make_admin_token(self._config.home)
                 holds = self._config.settings.holds
-                ledger = SqliteLedger(stores.state, clock=self._clock, settings=holds)
-                spool = Spool(self._folder.spool, new_id("wrk"), settings=self._config.settings.telemetry)
-                sweeper = Sweeper(ledger, self._folder.spool, spool, self._clock, lease_s=holds.lease_s)
+                ledger = open_ledger(self._config, stores.state, self._clock)
+                name = new_id("sup")
+                spool = Spool(self._folder.spool, name, settings=self._config.settings.telemetry)
+                sweeper = Sweeper(
+                    ledger,
+                    self._folder.spool,
+                    spool,
+                    self._clock,
+                    lease_s=holds.lease_s,
+                    name=name,
+                    shared=stores.state.shared is not None,
+                )
                 if "worker" in self._roles:
-                    await sweeper.sweep_all()
-                    _forget_counters(self._folder)
+                    await self._sweep_the_dead(sweeper)
                 self._folder.take_config(self._config.text)
             with contextlib.ExitStack() as sockets:
                 self._make_children(sockets, sweeper)
@@ -90,7 +105,7 @@ class Supervisor:
         stores: Stores,
         sweeper: Sweeper,
         spool: Spool,
-        ledger: SqliteLedger,
+        ledger: Ledger,
         *,
         new: bool,
         first_key: Path | None,
@@ -104,6 +119,8 @@ class Supervisor:
             loop.create_task(self._watch_file(stores)),
             loop.create_task(repeated(lambda: self._checkpoint(stores), CHECKPOINT_S)),
         ]
+        if stores.state.shared is not None:
+            duties.append(loop.create_task(repeated(lambda: self._follow_others(stores), FOLLOW_S)))
         if self._workers:
             # Whoever does not run the workers cannot tell a dead one from a slow one.
             duties.append(loop.create_task(repeated(lambda: self._sweep(sweeper, spool), SWEEP_S)))
@@ -150,10 +167,29 @@ class Supervisor:
             given += [f"--config={self._config.path}"] if self._config.path else []
             return given + [f"--socket-fd={descriptor}" for descriptor in descriptors]
 
+        named = self._new_name if role == "worker" else lambda: new_id("wrk")
         inherited = [*descriptors, self._locks[role]]
-        child = Child(role=role, arguments=arguments, new_name=lambda: new_id("wrk"), inherited=inherited, **hooks)
+        child = Child(role=role, arguments=arguments, new_name=named, inherited=inherited, **hooks)
         self._children.append(child)
         return child
+
+    def _new_name(self) -> str:
+        name = new_id("wrk")
+        self._folder.note_living(name)
+        return name
+
+    async def _sweep_the_dead(self, sweeper: Sweeper) -> None:
+        """End the holds that an earlier flyball left here."""
+        noted = self._folder.noted_living()
+        try:
+            await sweeper.sweep_all(noted)
+        except LedgerUnavailable as error:
+            if self._config.settings.ledger.redis is None:
+                raise
+            raise NotReady(f"ledger.url: {error}") from error
+        for name in noted:
+            self._folder.forget_living(name)
+        _forget_counters(self._folder)
 
     def _add_sim(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -245,10 +281,21 @@ class Supervisor:
     async def _checkpoint(self, stores: Stores) -> None:
         await asyncio.to_thread(stores.state.checkpoint)
 
+    async def _follow_others(self, stores: Stores) -> None:
+        """Take in what other hosts' people have changed; workers see it as if it had been changed here."""
+        try:
+            await asyncio.to_thread(stores.state.follow)
+        except (StateBusy, StateForeign) as error:
+            now = asyncio.get_running_loop().time()
+            if now - self._complained >= COMPLAIN_S:
+                self._complained = now
+                log.error("changes of other hosts are not taken in", extra={"error": str(error)})
+
     def _swept_by(self, sweeper: Sweeper) -> Callable[[str], Awaitable[None]]:
         async def sweep(name: str) -> None:
             try:
                 await sweeper.sweep_worker(name)
+                self._folder.forget_living(name)
             except (LedgerUnavailable, OSError) as error:
                 log.error("a dead worker's calls are settled later", extra={"incarnation": name, "error": str(error)})
                 self._unswept.add(name)
@@ -260,6 +307,7 @@ class Supervisor:
         for name in list(self._unswept):
             await sweeper.sweep_worker(name)
             self._unswept.discard(name)
+            self._folder.forget_living(name)
         living = {worker.name: worker for worker in self._workers}
         for name in await sweeper.hanging():
             if name in living:

@@ -4,7 +4,7 @@ A lost call is booked at its hold, in one row of its own (DESIGN §6): it was se
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -20,59 +20,104 @@ from proxy.telemetry import AttemptRow, SalvagedRows, Spool, Table, abandoned, s
 EVER: Final = 1 << 62
 NS: Final = 1_000_000_000
 OUR_LEASE: Final = "supervisor"
+SUPERVISORS: Final = "sup_"
+"""How the names begin that supervisors write lost calls in."""
+OTHERS_PATIENCE_NS: Final = 5 * NS
 log = logging.getLogger("flyball.sweep")
 
 
 class Sweeper:
-    """Ends holds that nobody else will end; lives in the supervisor of the workers, and nowhere else."""
+    """Ends holds that nobody else will end; lives in the supervisor of the workers, and nowhere else.
 
-    def __init__(self, ledger: Ledger, spool_folder: Path, own_spool: Spool, clock: Clock, *, lease_s: int) -> None:
-        """`lease_s`: how long leases last; workers renew theirs every third of it."""
+    With a ledger that hosts share (`shared`) the holds of all of them are seen. Those of this host's dead are ended at
+    once, as ever; those of others when their leases have ended. Several hosts may find the same call lost: all write
+    its row and settle, the ledger tells them who was the first, and the others take theirs back before it is shipped.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        folder: Path,
+        own_spool: Spool,
+        clock: Clock,
+        *,
+        lease_s: int,
+        name: str = OUR_LEASE,
+        shared: bool = False,
+    ) -> None:
+        """`lease_s`: how long leases last; workers renew theirs every third of it. `name`: of `own_spool`."""
         self._ledger = ledger
         self._lease_ns = lease_s * NS
-        self._folder = spool_folder
+        self._patience_ns = min(self._lease_ns // 2, OTHERS_PATIENCE_NS) if shared else self._lease_ns // 2
+        self._folder = folder
         self._spool = own_spool
         self._clock = clock
+        self._name = name
+        self._shared = shared
         self._lost: set[str] = set()
         self._silent: dict[str, int] = {}
 
     async def sweep_worker(self, worker: str) -> None:
         """End every hold of a worker that is certainly dead, then let its rows be shipped. May be done again."""
         salvaged = salvage(self._folder, worker)
+        taken = await self._settle_recorded(worker, salvaged.costs)
         while holds := await self._ledger.holds_of(worker):
             for lapsed in holds:
                 await self._end(lapsed, salvaged.costs)
-        _seal(worker, salvaged)
+        _seal(worker, salvaged, taken)
 
-    async def sweep_all(self) -> None:
-        """At start, before any worker lives: end every hold there is.
+    async def sweep_all(self, noted: Iterable[str] = ()) -> None:
+        """At start, before any worker lives: end every hold there is; of a shared ledger only those of this host.
 
         All rows that were left are looked at first: the row of a lost call lies with an earlier supervisor's, its
-        hold with a worker's.
+        hold with a worker's. `noted` are the names that this host's dead made holds in.
         """
         left = {worker: salvage(self._folder, worker) for worker in abandoned(self._folder, ())}
         costs = {operation: cost for salvaged in left.values() for operation, cost in salvaged.costs.items()}
-        while holds := await self._ledger.lapsed(EVER):
-            for lapsed in holds:
-                await self._end(lapsed, costs)
+        taken = {worker: await self._settle_recorded(worker, salvaged.costs) for worker, salvaged in left.items()}
+        if self._shared:
+            for worker in {*noted, *left}:
+                while holds := await self._ledger.holds_of(worker):
+                    for lapsed in holds:
+                        await self._end(lapsed, costs)
+        else:
+            while holds := await self._ledger.lapsed(EVER):
+                for lapsed in holds:
+                    await self._end(lapsed, costs)
         for worker, salvaged in left.items():
-            _seal(worker, salvaged)
+            _seal(worker, salvaged, taken[worker])
 
     async def hanging(self) -> set[str]:
         """Workers that do not renew their leases though they could: they must be killed before they are swept.
 
         While nobody can write to the ledger, or the machine sleeps, everybody's leases run out. So a worker is only
-        taken to hang when half a lease has passed in which we could renew one and it did not.
+        taken to hang when half a lease has passed in which we could renew one and it did not. On a shared ledger five
+        seconds are enough: a worker that was cut off from it asks every second.
         """
         try:
-            await self._ledger.renew(OUR_LEASE, self._clock.now_ns() + self._lease_ns)
+            await self._ledger.renew(self._name if self._shared else OUR_LEASE, self._clock.now_ns() + self._lease_ns)
         except LedgerUnavailable:
             self._silent.clear()
             return set()
         now = self._clock.monotonic_ns()
         silent = {lapsed.worker for lapsed in await self._ledger.lapsed(self._clock.now_ns())}
         self._silent = {worker: self._silent.get(worker, now) for worker in silent}
-        return {worker for worker, since in self._silent.items() if now - since >= self._lease_ns // 2}
+        return {worker for worker, since in self._silent.items() if now - since >= self._patience_ns}
+
+    async def _settle_recorded(self, worker: str, costs: Mapping[str, Nano | None]) -> set[str]:
+        """Settle what a dead one recorded; the operations that another host settled in its place, and wrote down.
+
+        Alone there is no other host: then a hold that is left is settled when it is met.
+        """
+        taken: set[str] = set()
+        if not self._shared:
+            return taken
+        by = worker if worker.startswith(SUPERVISORS) else ""
+        for operation, cost in costs.items():
+            settled = await self._ledger.settle(operation, cost or ZERO, self._clock.now_ns(), by=by)
+            if settled.already and not settled.unknown and settled.by != by:
+                taken.add(operation)
+        return taken
 
     async def _end(self, lapsed: Lapsed, recorded: Mapping[str, Nano | None]) -> None:
         now, operation = self._clock.now_ns(), lapsed.operation
@@ -85,8 +130,12 @@ class Sweeper:
                 # Remembered until it is settled: a ledger that is away now must not make a second row of it later.
                 self._lost.add(operation)
                 self._record_lost(lapsed, now)
-            await self._ledger.settle(operation, lapsed.amount, now)
-            self._spool.settled(operation)
+            by = self._name if self._shared else ""
+            settled = await self._ledger.settle(operation, lapsed.amount, now, by=by)
+            if settled.already and not settled.unknown and settled.by != by:
+                self._spool.withdraw(operation)
+            else:
+                self._spool.settled(operation)
             self._lost.discard(operation)
 
     def _record_lost(self, lapsed: Lapsed, now_ns: int) -> None:
@@ -120,7 +169,9 @@ class Sweeper:
         log.warning("a call was lost with its worker", extra={"operation": row.operation_id, "worker": row.worker})
 
 
-def _seal(worker: str, salvaged: SalvagedRows) -> None:
-    salvaged.seal()
+def _seal(worker: str, salvaged: SalvagedRows, taken: set[str]) -> None:
+    salvaged.seal(taken)
+    if taken:
+        log.warning("another host had settled calls of a dead worker", extra={"worker": worker, "calls": len(taken)})
     if salvaged.torn_lines:
         log.warning("a dead worker left a torn row", extra={"worker": worker, "torn": salvaged.torn_lines})

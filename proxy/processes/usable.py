@@ -7,7 +7,7 @@ from typing import Final
 
 from proxy.budget import LedgerUnavailable
 from proxy.processes.folder import StateFolder
-from proxy.state import StateBusy, StateTooNew, is_busy
+from proxy.state import StateAway, StateBusy, StateTooNew, is_busy
 
 LOCKED: Final = "is locked by another program: end that program and start again"
 BROKEN: Final = (
@@ -33,6 +33,8 @@ def usable(folder: StateFolder) -> Iterator[None]:
     """
     try:
         yield
+    except StateAway as error:
+        raise NotReady(f"ledger.url: {error}") from error
     except (StateBusy, LedgerUnavailable) as error:
         raise StateUnusable(f"{folder.ledger} {LOCKED}") from error
     except StateTooNew as error:

@@ -54,7 +54,7 @@ class Worker:
         self._taking = asyncio.Lock()
         self._reloading: asyncio.Task[None] | None = None
         config = with_sim(config, sim_url)
-        stores = Stores.open(config.home, self._folder.ledger, SystemClock())
+        stores = Stores.open(config, self._folder.ledger, SystemClock())
         reader = FollowingReader(config.settings.telemetry, config.home, self._folder.clickhouse)
         self._parts = WorkerParts(config, stores, self._folder.spool, name, self._counters, reader)
         self._configured: Configured = self._parts.configured
@@ -127,9 +127,11 @@ class Worker:
         rooms = self._parts.rooms
         for operation, due in list(rooms.unsettled.items()):
             try:
-                await rooms.ledger.settle(operation, due.cost, rooms.clock.now_ns(), used=due.used)
+                settled = await rooms.ledger.settle(operation, due.cost, rooms.clock.now_ns(), used=due.used)
             except LedgerUnavailable:
                 return
+            if settled.by:
+                rooms.spool.withdraw(operation)
             del rooms.unsettled[operation]
             rooms.spool.settled(operation)
 

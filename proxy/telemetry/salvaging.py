@@ -9,7 +9,7 @@ import msgspec
 
 from proxy.core.money import Nano, NotMoney, exact_usd
 from proxy.telemetry.rows import Table
-from proxy.telemetry.segments import OPEN, SEALED, segments_in
+from proxy.telemetry.segments import OPEN, SEALED, segments_in, without
 
 
 class _Cost(msgspec.Struct):
@@ -35,9 +35,14 @@ class SalvagedRows:
     unreadable_lines: int
     segments: tuple[Path, ...]
 
-    def seal(self) -> None:
-        """Hand the segments to the collector; call it once every operation in `costs` is settled."""
+    def seal(self, without_rows: Collection[str] = ()) -> None:
+        """Hand the segments to the collector; call it once every operation in `costs` is settled.
+
+        `without_rows`: operations whose rows another host has written, since it settled them as lost.
+        """
         for segment in self.segments:
+            if without_rows:
+                without(segment, without_rows)
             sealed = segment.parent.parent / SEALED
             sealed.mkdir(exist_ok=True)
             if segment.stat().st_size == 0:

@@ -6,10 +6,12 @@ ClickHouse has its rows. Names sort by age: `<time of the first row>.<worker>.<n
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
+
+import msgspec
 
 from proxy.telemetry.rows import Table
 
@@ -20,6 +22,15 @@ REJECTED: Final = "rejected"
 _NAME: Final = re.compile(r"(?P<first>\d{19})\.(?P<worker>[\w-]+)\.(?P<number>\d{8})\.(?P<table>\w+)\.jsonl")
 _TABLES: Final = frozenset(table.value for table in Table)
 _WORKER: Final = re.compile(r"[\w-]{1,64}")
+
+
+class _Row(msgspec.Struct):
+    """The column that every table's rows have."""
+
+    operation_id: str
+
+
+_DECODER: Final = msgspec.json.Decoder(_Row)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +81,22 @@ def segments_in(folder: Path) -> Iterator[tuple[SegmentName, os.DirEntry[str]]]:
             name = SegmentName.parse(entry.name)
             if name is not None:
                 yield name, entry
+
+
+def without(segment: Path, operations: Collection[str]) -> None:
+    """Take the rows of some operations out of a segment that nobody writes to; whole or not at all."""
+    kept = [line for line in segment.read_bytes().splitlines(keepends=True) if _operation_of(line) not in operations]
+    draft = segment.with_suffix(".draft")
+    draft.touch(mode=0o600)
+    draft.write_bytes(b"".join(kept))
+    os.replace(draft, segment)
+
+
+def _operation_of(line: bytes) -> str:
+    try:
+        return _DECODER.decode(line).operation_id
+    except msgspec.DecodeError:
+        return ""
 
 
 def bytes_in(folder: Path) -> int:

@@ -18,7 +18,7 @@ from typing import Final, Literal
 
 from proxy.core.clock import Clock, SystemClock
 from proxy.telemetry.rows import AttemptRow, OperationRow, Table, encode
-from proxy.telemetry.segments import OPEN, SEALED, SegmentName, bytes_in, checked_worker
+from proxy.telemetry.segments import OPEN, SEALED, SegmentName, bytes_in, checked_worker, without
 from proxy.telemetry.settings import TelemetrySettings
 
 _LOG: Final = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ class _Segment:
     size: int = 0
     rows: int = 0
     unsettled: set[str] = field(default_factory=set)
+    withdrawn: set[str] = field(default_factory=set)
 
 
 class Spool:
@@ -104,6 +105,12 @@ class Spool:
             if not waiting.unsettled:
                 self._waiting.remove(waiting)
                 self._seal(waiting)
+
+    def withdraw(self, operation: str) -> None:
+        """Another host has written the rows of this operation, since it settled it as lost: ours go no further."""
+        for segment in (*self._waiting, *self._open.values()):
+            segment.withdrawn.add(operation)
+        self.settled(operation)
 
     def seal_due(self) -> None:
         """Close the segments that are old enough; called by a timer of the worker, a few times a second."""
@@ -181,6 +188,9 @@ class Spool:
         os.close(segment.fd)
         source = self._folder / OPEN / str(segment.name)
         try:
+            if segment.withdrawn:
+                without(source, segment.withdrawn)
+                segment.rows = source.stat().st_size
             if segment.rows:
                 source.rename(self._folder / SEALED / str(segment.name))
             else:

@@ -26,12 +26,10 @@ def examined(remote: Remote, *, require_aof: bool) -> Examined:
         LedgerUnavailable: it does not answer, or not to us.
     """
     try:
-        said = b"\n".join(
-            remote.ask_all([("INFO", part) for part in ("server", "memory", "persistence", "replication")])
-        )
+        parts = remote.ask_all([("INFO", part) for part in ("server", "memory", "persistence", "replication")])
     except RedisAway as away:
         raise LedgerUnavailable(str(away)) from away
-    facts = dict(line.split(":", 1) for line in said.decode("utf-8", "replace").splitlines() if ":" in line)
+    facts = {name: str(value) for part in parts for name, value in part.items()}
     version = facts.get("redis_version", "")
     unfit: list[str] = []
     warnings: list[str] = []

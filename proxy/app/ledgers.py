@@ -1,0 +1,98 @@
+"""Which ledger calls are held by, and what of the state is shared with other hosts."""
+
+import hashlib
+import sqlite3
+from typing import Final
+
+from proxy.budget import (
+    CounterBook,
+    Lead,
+    Ledger,
+    RedisSettings,
+    SqliteCounterBook,
+    SqliteLedger,
+)
+from proxy.config import Config
+from proxy.core.clock import Clock
+from proxy.core.ids import new_id
+from proxy.core.secret import Secret
+from proxy.state import Shared, StateFile
+
+LOCAL: Final = frozenset({"counters", "holds", "leases", "settled"})
+"""Tables of the state file that are the SQLite ledger's: with a ledger in Redis nobody looks at them."""
+_MADE_HERE: Final = (
+    "SELECT 1 FROM keys WHERE managed_by = 'api' LIMIT 1",
+    "SELECT 1 FROM budgets WHERE managed_by = 'api' AND retired = 0 LIMIT 1",
+    "SELECT 1 FROM admin_tokens LIMIT 1",
+)
+
+
+def open_ledger(config: Config, state: StateFile, clock: Clock) -> Ledger:
+    """The ledger that is configured; one in Redis connects with its first step."""
+    settings = config.settings
+    if settings.ledger.redis is None:
+        return SqliteLedger(state, clock=clock, settings=settings.holds)
+    from proxy.budget import RedisLedger  # noqa: PLC0415 - `redis` is an optional dependency, and slow to import
+
+    return RedisLedger(
+        settings.ledger.redis.reveal(), clock=clock, settings=settings.holds, redis=_redis(settings.ledger)
+    )
+
+
+def counter_book(config: Config, state: StateFile) -> CounterBook:
+    """The counters of that ledger, as people read and set them."""
+    url = config.settings.ledger.redis
+    if url is None:
+        return SqliteCounterBook(state)
+    from proxy.budget import RedisCounterBook  # noqa: PLC0415 - as above
+    from proxy.state import Remote  # noqa: PLC0415 - as above
+
+    return RedisCounterBook(Remote(url), config.settings.ledger.name)
+
+
+def shared_state(config: Config) -> Shared | None:
+    """What this host's state file shares with others: all that people set, where the ledger is shared."""
+    url = config.settings.ledger.redis
+    if url is None:
+        return None
+    from proxy.state import RedisJournal, Remote  # noqa: PLC0415 - as above
+
+    journal = RedisJournal(Remote(url), config.settings.ledger.name)
+    return Shared(journal=journal, local=LOCAL, has_own=_has_own)
+
+
+def alert_lead(config: Config) -> Lead | None:
+    """Which of the hosts that share a ledger raises and sends alerts; None where there is one host."""
+    settings = config.settings.ledger
+    if settings.redis is None:
+        return None
+    from proxy.budget import RedisLead  # noqa: PLC0415 - as above
+    from proxy.state import Remote  # noqa: PLC0415 - as above
+
+    return RedisLead(Remote(settings.redis), settings.name, "alerts", new_id("wrk"))
+
+
+def same_hash_key(url: Secret, name: str, hash_key: bytes) -> bool:
+    """Whether this host hashes keys as those do that share its ledger; the first one to come decides."""
+    from proxy.state import RedisJournal, Remote  # noqa: PLC0415 - as above
+
+    fingerprint = hashlib.sha256(b"flyball hash-key " + hash_key).hexdigest()[:16]
+    remote = Remote(url)
+    try:
+        return RedisJournal(remote, name).pin("hash-key", fingerprint) == fingerprint
+    finally:
+        remote.close()
+
+
+def _has_own(connection: sqlite3.Connection) -> bool:
+    return any(connection.execute(question).fetchone() is not None for question in _MADE_HERE)
+
+
+def _redis(settings: RedisSettings) -> RedisSettings:
+    return RedisSettings(
+        name=settings.name,
+        deadline_ms=settings.deadline_ms,
+        patience_ms=settings.patience_ms,
+        failures=settings.failures,
+        pause_ms=settings.pause_ms,
+    )
