@@ -28,7 +28,7 @@ def is_scope(text: str) -> bool:
 
 def is_pattern(scope: str) -> bool:
     """Whether a scope stands for every one of a kind, each with a counter of its own."""
-    return not scope.startswith("org:") and scope == family_of(scope) + "*"
+    return scope.endswith("*") and not scope.startswith("org:") and scope == family_of(scope) + "*"
 
 
 def kind_of(scope: str) -> str:
