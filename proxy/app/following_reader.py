@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from proxy.telemetry import (
+    Observed,
+    ObservedQuery,
     OperationDetail,
     OperationRow,
     Reader,
@@ -46,6 +48,10 @@ class FollowingReader:
         """As Reader.recent."""
         reader = await self._at_its_place()
         return await reader.recent(org=org, filters=filters, limit=limit, before=before)
+
+    async def observed(self, asked: ObservedQuery) -> Observed:
+        """As Reader.observed."""
+        return await (await self._at_its_place()).observed(asked)
 
     async def runs(self, asked: RunsQuery) -> list[RunTotals]:
         """As Reader.runs."""

@@ -3,6 +3,9 @@
 `__all__` is what one starts with; the other names are the types those give and take.
 """
 
+from proxy.telemetry.observed import Observed as Observed
+from proxy.telemetry.observed import ObservedQuery as ObservedQuery
+from proxy.telemetry.observed import WouldRefuse as WouldRefuse
 from proxy.telemetry.reader import OperationDetail as OperationDetail
 from proxy.telemetry.reader import Reader
 from proxy.telemetry.reader import cursor as cursor

@@ -12,6 +12,7 @@ from clickhouse_connect.driver.query import QueryResult
 
 from proxy.core.money import to_usd_text
 from proxy.core.refusal import Refusal, Refused
+from proxy.telemetry.observed import Observed, ObservedQuery, read_observed, select_observed
 from proxy.telemetry.rows import AttemptRow, OperationRow
 from proxy.telemetry.runs import RunsQuery, RunTotals, read_runs, select_runs
 from proxy.telemetry.settings import TelemetrySettings
@@ -93,6 +94,17 @@ class Reader:
         )
         answer = await self._ask(Select(sql=sql, parameters=parameters))
         return [_row(OperationRow, each) for each in answer.named_results()]
+
+    async def observed(self, asked: ObservedQuery) -> Observed:
+        """What would have been refused where enforcement is `observe`, by whom and by what, most calls first.
+
+        Raises:
+            Refused: the question is wrong, or its answer too large (INVALID_REQUEST).
+            TelemetryUnavailable: ClickHouse cannot answer now.
+        """
+        sums, groups = select_observed(asked)
+        found = await self._ask(sums), await self._ask(groups)
+        return read_observed(found[0].named_results(), found[1].named_results())
 
     async def runs(self, asked: RunsQuery) -> list[RunTotals]:
         """What runs did, the latest first.
