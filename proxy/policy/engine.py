@@ -1,0 +1,46 @@
+"""The door every policy engine stands behind."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from proxy.policy.decision import Decision
+from proxy.policy.point import Point
+from proxy.policy.reading import Reads
+
+
+class PolicyEngine(Protocol):
+    """Decides at the points of a call's journey, by one revision of the rules."""
+
+    @property
+    def revision(self) -> str:
+        """Which rules decide."""
+        ...
+
+    def is_live(self, point: Point) -> bool:
+        """Whether any rule beyond the grant is loaded at this point; where there is none, the engine need not be asked:
+        a known principal is granted every point."""
+        ...
+
+    def has_shadow(self, point: Point) -> bool:
+        """Whether a shadow package is loaded for this point."""
+        ...
+
+    def reads(self, point: Point) -> Reads:
+        """What the point's rules read of the input."""
+        ...
+
+    async def decide(self, point: Point, facts: Mapping[str, Any]) -> Decision:
+        """The decision on one fully populated input (policies/contract.json).
+
+        Raises:
+            PolicyUnavailable: no decision was had: nothing may pass.
+        """
+        ...
+
+    async def shadow(self, point: Point, facts: Mapping[str, Any]) -> Decision:
+        """What the shadow package would have decided; never enforced. Raises PolicyUnavailable."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what is open."""
+        ...

@@ -1,0 +1,158 @@
+"""What a policy may ask for beside yes and no, and what several of them come to together (DESIGN §7)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Final, TypeAlias, TypeVar
+
+from msgspec import Meta, Struct, field
+
+from proxy.policy.point import Point
+
+Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=256)]
+Count: TypeAlias = Annotated[int, Meta(ge=1)]
+
+
+class Obligation(Struct, frozen=True, kw_only=True, tag_field="type", forbid_unknown_fields=True):
+    """One thing a policy obliges us to do; `type` tells which."""
+
+
+class CapTokens(Obligation, frozen=True, kw_only=True, tag="cap_tokens"):
+    """No more output than so many tokens."""
+
+    max: Count
+
+
+class ForceModel(Obligation, frozen=True, kw_only=True, tag="force_model"):
+    """Serve with this model, whatever was asked for."""
+
+    model: Name
+
+
+class Downgrade(Obligation, frozen=True, kw_only=True, tag="downgrade"):
+    """Serve with a cheaper model: the first pattern of `to` that matches the one asked for names it."""
+
+    to: dict[str, Name]
+
+
+class StripTool(Obligation, frozen=True, kw_only=True, tag="strip_tool"):
+    """Take this tool out of the request before it is sent."""
+
+    name: Name
+
+
+class Redact(Obligation, frozen=True, kw_only=True, tag="redact"):
+    """Replace findings of these kinds in the messages before they are sent."""
+
+    kinds: list[Name]
+
+
+class NoCache(Obligation, frozen=True, kw_only=True, tag="no_cache"):
+    """Neither answer from a cache nor keep the answer in one."""
+
+
+class RequireApproval(Obligation, frozen=True, kw_only=True, tag="require_approval"):
+    """A person must say yes first."""
+
+    reason: str = ""
+    expires_s: Count = 3600
+
+
+class Tag(Obligation, frozen=True, kw_only=True, tag="tag"):
+    """Put a trusted tag on the call's row."""
+
+    key: Name
+    value: str
+
+
+class Alert(Obligation, frozen=True, kw_only=True, tag="alert"):
+    """Tell the people who get alerts."""
+
+    msg: str
+
+
+AnyObligation: TypeAlias = (
+    CapTokens | ForceModel | Downgrade | StripTool | Redact | NoCache | RequireApproval | Tag | Alert
+)
+
+VALID_AT: Final[Mapping[type[Obligation], frozenset[Point]]] = {
+    CapTokens: frozenset({Point.REQUEST, Point.ROUTE}),
+    ForceModel: frozenset({Point.REQUEST}),
+    Downgrade: frozenset({Point.REQUEST}),
+    StripTool: frozenset({Point.REQUEST, Point.ROUTE}),
+    Redact: frozenset({Point.REQUEST, Point.ROUTE}),
+    NoCache: frozenset({Point.REQUEST, Point.ROUTE, Point.RESPONSE}),
+    RequireApproval: frozenset({Point.REQUEST, Point.TOOL_CALL}),
+    Tag: frozenset(Point),
+    Alert: frozenset(Point),
+}
+"""At which points each obligation means something; elsewhere it is an error of the policy."""
+
+
+_Wanted = TypeVar("_Wanted")
+
+
+class Conflict(ValueError):
+    """Two obligations that cannot both be met; the call is denied."""
+
+
+class Duties(Struct, frozen=True, kw_only=True):
+    """All obligations of one decision together: caps at their least, strips, redactions and tags as a union."""
+
+    cap_tokens: int | None = None
+    force_model: str | None = None
+    downgrade: tuple[tuple[str, str], ...] = ()
+    strip_tools: frozenset[str] = frozenset()
+    redact: frozenset[str] = frozenset()
+    no_cache: bool = False
+    require_approval: RequireApproval | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    alerts: tuple[str, ...] = ()
+
+
+NO_DUTIES: Final = Duties()
+
+
+def combined(obligations: Sequence[AnyObligation]) -> Duties:
+    """What a decision's obligations come to, whatever their order.
+
+    Raises:
+        Conflict: two models forced, two downgrades that differ, or one tag with two values.
+    """
+    if not obligations:
+        return NO_DUTIES
+    caps = [each.max for each in obligations if isinstance(each, CapTokens)]
+    approvals = [each for each in obligations if isinstance(each, RequireApproval)]
+    return Duties(
+        cap_tokens=min(caps, default=None),
+        force_model=_only({each.model for each in obligations if isinstance(each, ForceModel)}, "force_model"),
+        downgrade=_only({tuple(each.to.items()) for each in obligations if isinstance(each, Downgrade)}, "downgrade")
+        or (),
+        strip_tools=frozenset(each.name for each in obligations if isinstance(each, StripTool)),
+        redact=frozenset(kind for each in obligations if isinstance(each, Redact) for kind in each.kinds),
+        no_cache=any(isinstance(each, NoCache) for each in obligations),
+        # The one that waits the shortest holds for all.
+        require_approval=min(approvals, key=lambda each: (each.expires_s, each.reason), default=None),
+        tags=_tags(obligations),
+        alerts=tuple(sorted({each.msg for each in obligations if isinstance(each, Alert)})),
+    )
+
+
+def misplaced(obligations: Sequence[AnyObligation], point: Point) -> str | None:
+    """The first obligation's type that means nothing at this point; None when all of them do."""
+    for each in obligations:
+        if point not in VALID_AT[type(each)]:
+            return str(each.__struct_config__.tag)
+    return None
+
+
+def _tags(obligations: Sequence[AnyObligation]) -> dict[str, str]:
+    tags: dict[str, str] = {}
+    for each in obligations:
+        if isinstance(each, Tag) and tags.setdefault(each.key, each.value) != each.value:
+            raise Conflict(f"the tag {each.key!r} is to be {tags[each.key]!r} and {each.value!r}")
+    return tags
+
+
+def _only(wanted: set[_Wanted], what: str) -> _Wanted | None:
+    if len(wanted) > 1:
+        raise Conflict(f"{what} is asked for in {len(wanted)} ways that differ")
+    return next(iter(wanted), None)

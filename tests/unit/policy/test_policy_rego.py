@@ -1,0 +1,150 @@
+"""The embedded engine: real Rego, decided, remembered and refused."""
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from proxy.policy.bundle import Bundle, read_bundle
+from proxy.policy.decision import Decision
+from proxy.policy.errors import BadPolicy, PolicyUnavailable
+from proxy.policy.memo import Memo
+from proxy.policy.point import Point
+from proxy.policy.reading import Reads
+from proxy.policy.rego import EmbeddedRego
+
+GRANT = 'package flyball\nrequest.allow if input.org != ""\n'
+KNOWN = {"org": "acme", "team": "support", "key": "bot"}
+
+
+def engine(rules: str = "", *, data: dict[str, Any] | None = None, **more: str) -> EmbeddedRego:
+    modules = {"flyball/base.rego": GRANT, **{f"{name}.rego": text for name, text in more.items()}}
+    if rules:
+        modules["rules.rego"] = "package flyball.request\n" + rules
+    return EmbeddedRego(Bundle.of(modules, data or {}))
+
+
+async def test_the_starter_library_grants_to_known_principals_only() -> None:
+    starter = EmbeddedRego(read_bundle(None))
+    for point in Point:
+        assert not starter.is_live(point) and not starter.has_shadow(point)
+        assert (await starter.decide(point, KNOWN)).allow
+        assert not (await starter.decide(point, {**KNOWN, "org": ""})).allow
+
+
+async def test_a_rule_denies_by_input_and_data() -> None:
+    rules = """deny contains {"code": "model", "msg": sprintf("not %s", [input.model])} if {
+	not input.model in data.settings.models
+}"""
+    found = engine(rules, data={"settings": {"models": ["a"]}})
+    assert found.is_live(Point.REQUEST) and not found.is_live(Point.ROUTE)
+    assert (await found.decide(Point.REQUEST, {**KNOWN, "model": "a"})).allow
+    denied = await found.decide(Point.REQUEST, {**KNOWN, "model": "b"})
+    assert (denied.allow, denied.code, denied.message) == (False, "model", "not b")
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ("allow if {", "rules.rego:2"),
+        ('allow if crypto.sha256("a") == "b"', "rules.rego:2:23: could not find function crypto.sha256"),
+        ("allow { true }", "rules.rego:2:7: `if` keyword is required"),
+        ("allow if nosuch(input)", "could not find function nosuch"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_named_with_file_and_line(rules: str, said: str) -> None:
+    with pytest.raises(BadPolicy) as bad:
+        engine(rules)
+    assert said in str(bad.value) and "backtrace" not in str(bad.value)
+
+
+async def test_what_fails_only_when_asked_gives_no_decision_and_the_next_call_one() -> None:
+    found = engine('allow := 1 if input.model == "two"\nallow := 2 if input.model == "two"')
+    with pytest.raises(PolicyUnavailable):
+        await found.decide(Point.REQUEST, {**KNOWN, "model": "two"})
+    assert (await found.decide(Point.REQUEST, {**KNOWN, "model": "one"})).allow
+
+
+def test_each_thread_has_an_engine_of_its_own() -> None:
+    found = engine('deny contains {"code": "x", "msg": "y"} if input.model == "b"')
+    seen: list[bool] = []
+
+    def ask(model: str) -> None:
+        async def main() -> None:
+            seen.extend([(await found.decide(Point.REQUEST, {**KNOWN, "model": model})).allow for _ in range(50)])
+
+        asyncio.run(main())
+
+    threads = [threading.Thread(target=ask, args=("a",)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [True] * 200
+
+
+RULES = """
+deny contains {"code": "model", "msg": "m"} if input.model in data.blocked
+deny contains {"code": "env", "msg": "m"} if input.tags.env == "prod"
+deny contains {"code": "tools", "msg": "m"} if { some tool in input.tools; tool.name == input.params.banned }
+obligations contains {"type": "cap_tokens", "max": 10} if input[data.which] == "x"
+"""
+NAMES = st.sampled_from(["a", "b", "x", "prod"])
+INPUTS = st.fixed_dictionaries(
+    {"org": NAMES, "team": NAMES, "key": NAMES, "model": NAMES, "user": NAMES},
+    optional={
+        "tags": st.dictionaries(st.sampled_from(["env", "k"]), NAMES),
+        "tools": st.lists(st.fixed_dictionaries({"name": NAMES})),
+        "params": st.dictionaries(st.just("banned"), NAMES | st.lists(NAMES)),
+    },
+)
+MEMO = engine(RULES, data={"blocked": ["b"], "which": "user"})
+FIXED = engine(RULES.replace("input[data.which]", "input.user"), data={"blocked": ["b"]})
+
+
+@settings(max_examples=300)
+@given(st.lists(INPUTS, max_size=8))
+def test_a_remembered_decision_is_the_one_that_would_be_made(inputs: list[dict[str, Any]]) -> None:
+    async def ask(found: EmbeddedRego, facts: dict[str, Any]) -> Decision:
+        return await found.decide(Point.REQUEST, facts)
+
+    for facts in inputs:
+        fresh = Memo(Reads(live=True, volatile=True, paths=frozenset()), 1)
+        unremembered = EmbeddedRego.__new__(EmbeddedRego)
+        unremembered.__dict__.update(FIXED.__dict__, _memos={point: fresh for point in Point})
+        for each in (MEMO, FIXED):
+            found, wanted = asyncio.run(ask(each, facts)), asyncio.run(ask(unremembered, facts))
+            assert (found.allow, found.denials, found.duties) == (wanted.allow, wanted.denials, wanted.duties)
+
+
+def test_what_rules_read_is_found_through_aliases_helpers_and_brackets() -> None:
+    rules = """import input.tags as t
+deny contains {"code": "x", "msg": input["model"]} if {
+	t.env == "a"
+	input.tools[_].name == data.lib.name
+	data.lib.f(input.team)
+}
+"""
+    lib = "package lib\nname := input.user\nf(x) if x == input.claims[input.step]"
+    reads = engine(rules, lib=lib).reads(Point.REQUEST)
+    assert reads.paths == {("org",), ("tags",), ("model",), ("tools",), ("team",), ("user",), ("claims",), ("step",)}
+    assert reads.live and not reads.volatile
+    assert engine('deny contains {"code": "x", "msg": ""} if input[data.k] == 1').reads(Point.REQUEST).paths == {
+        (),
+        ("org",),
+    }
+    assert engine('deny contains {"code": "x", "msg": ""} if time.now_ns() < 0').reads(Point.REQUEST).volatile
+
+
+def test_a_shadow_package_is_told_from_the_one_that_decides() -> None:
+    found = engine(shadow='package flyball.shadow.request\nallow := true\ndeny contains {"code": "new", "msg": ""}')
+    assert found.has_shadow(Point.REQUEST) and not found.is_live(Point.REQUEST)
+
+    async def ask() -> tuple[Decision, Decision]:
+        return await found.decide(Point.REQUEST, KNOWN), await found.shadow(Point.REQUEST, KNOWN)
+
+    decided, shadow = asyncio.run(ask())
+    assert decided.allow and shadow.code == "new"
