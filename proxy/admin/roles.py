@@ -22,17 +22,25 @@ class Permission(StrEnum):
     READ_TOKENS = "read tokens"
     CHANGE_TOKENS = "change tokens"
     READ_AUDIT = "read audit"
+    READ_RUNS = "read runs"
+    STOP_RUNS = "stop runs"
 
 
 _EVERYONE: Final = frozenset(
-    {Permission.KNOW_ONESELF, Permission.READ_TENANTS, Permission.READ_BUDGETS, Permission.READ_OPERATIONS}
+    {
+        Permission.KNOW_ONESELF,
+        Permission.READ_TENANTS,
+        Permission.READ_BUDGETS,
+        Permission.READ_OPERATIONS,
+        Permission.READ_RUNS,
+    }
 )
 
 PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.OWNER: frozenset(Permission),
-    Role.BILLING: _EVERYONE | {Permission.READ_SPEND, Permission.CHANGE_BUDGETS},
-    Role.POLICY_ADMIN: _EVERYONE,
-    Role.APPROVER: _EVERYONE,
+    Role.BILLING: _EVERYONE | {Permission.READ_SPEND, Permission.CHANGE_BUDGETS, Permission.STOP_RUNS},
+    Role.POLICY_ADMIN: _EVERYONE | {Permission.STOP_RUNS},
+    Role.APPROVER: _EVERYONE | {Permission.STOP_RUNS},
     Role.AUDITOR: _EVERYONE | {Permission.READ_SPEND, Permission.READ_TOKENS, Permission.READ_AUDIT},
     Role.VIEWER: _EVERYONE | {Permission.READ_SPEND},
 }

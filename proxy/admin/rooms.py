@@ -8,12 +8,13 @@ from typing import Protocol
 from starlette.types import ASGIApp
 
 from proxy.admin.forecasts import Forecasts
-from proxy.budget import BudgetStore
+from proxy.budget import Balance, BudgetStore, HoldLine, RunState
 from proxy.core.clock import Clock
 from proxy.core.secret import Secret
 from proxy.identity import AdminIdentity, AdminTokens, KeyStore
+from proxy.journey.run_book import RunBook
 from proxy.state import StateFile
-from proxy.telemetry import OperationDetail, OperationRow, Reader, SpendQuery, SpendRow
+from proxy.telemetry import OperationDetail, OperationRow, Reader, RunsQuery, RunTotals, SpendQuery, SpendRow
 
 
 class SpendReader(Protocol):
@@ -36,6 +37,30 @@ class SpendReader(Protocol):
         before: str | None = None,
     ) -> list[OperationRow]:
         """The latest operations, newest first; `before` is the cursor of the last row one has."""
+        ...
+
+    async def runs(self, asked: RunsQuery) -> list[RunTotals]:
+        """What runs did, the latest first."""
+        ...
+
+
+class RunLedger(Protocol):
+    """Who counts what runs use and lets them take no more: the budget room's Ledger. Each raises LedgerUnavailable."""
+
+    async def runs(self, org: str | None = None, limit: int = 100, before_ns: int | None = None) -> list[RunState]:
+        """Runs that are remembered, those with the latest calls first."""
+        ...
+
+    async def killed_runs(self, since_ns: int) -> frozenset[tuple[str, str, str]]:
+        """Org, key id and name of the runs that were killed since."""
+        ...
+
+    async def kill_run(self, org: str, key_id: str, name: str, at_ns: int) -> bool:
+        """Let a run take no more calls; whether it was not killed before."""
+        ...
+
+    async def balances(self, lines: Sequence[HoldLine]) -> tuple[Balance, ...]:
+        """Where lines stand now."""
         ...
 
 
@@ -84,6 +109,8 @@ class AdminRooms:
     tokens: AdminTokens
     budget_store: BudgetStore
     reader: SpendReader
+    runs: RunLedger
+    run_book: Callable[[], RunBook] = RunBook
     clock: Clock
     metrics: Callable[[], str] = str
     metrics_token: Secret | None = None

@@ -61,6 +61,7 @@ from proxy.admin.desks.tenants import (
 )
 from proxy.admin.roles import Permission as May
 from proxy.admin.route import Example, Route
+from proxy.admin.run_routes import RUN_ROUTES
 from proxy.admin.shapes.budgets import Budget, BudgetBody
 from proxy.admin.shapes.common import Deleted, Listing, PageQuery, TenantPageQuery
 from proxy.admin.shapes.forecasts import Course
@@ -463,6 +464,7 @@ ROUTES: Final = (
         answer=Explained,
         example=Example(path=_OPERATION),
     ),
+    *RUN_ROUTES,
     Route(
         method="POST",
         path="/tokens",

@@ -11,13 +11,13 @@ import httpx
 import uvicorn
 
 from proxy.admin import AdminRooms, build_admin
-from proxy.budget import BudgetStore
+from proxy.budget import BudgetStore, SqliteLedger
 from proxy.core.clock import SetClock
 from proxy.core.refusal import Refused
 from proxy.core.secret import Secret
 from proxy.identity import AdminTokens, KeyStore
 from proxy.state import StateFile
-from proxy.telemetry import OperationDetail, OperationRow, SpendQuery, SpendRow
+from proxy.telemetry import OperationDetail, OperationRow, RunsQuery, RunTotals, SpendQuery, SpendRow
 
 HASH_KEY = bytes(range(32))
 BOOTSTRAP = "fba-bootstrap-token-of-the-tests"
@@ -32,6 +32,8 @@ class ScriptedReader:
     fails: Refused | Exception | None = None
     asked: list[SpendQuery] = field(default_factory=list)
     recently: list[dict[str, Any]] = field(default_factory=list)
+    run_totals: list[RunTotals] = field(default_factory=list)
+    runs_asked: list[RunsQuery] = field(default_factory=list)
 
     async def spend(self, asked: SpendQuery) -> list[SpendRow]:
         self.asked.append(asked)
@@ -55,6 +57,26 @@ class ScriptedReader:
     ) -> list[OperationRow]:
         self.recently.append({"org": org, "filters": filters, "limit": limit, "before": before})
         return [each.operation for each in self.operations if org in (None, each.operation.org)][:limit]
+
+    async def runs(self, asked: RunsQuery) -> list[RunTotals]:
+        self.runs_asked.append(asked)
+        if self.fails is not None:
+            raise self.fails
+        return [each for each in self.run_totals if _is_meant(each, asked)][: asked.limit]
+
+
+def _is_meant(run: RunTotals, asked: RunsQuery) -> bool:
+    return (
+        asked.org in (None, run.identity.org)
+        and asked.team in (None, run.team)
+        and asked.key in (None, run.key_name)
+        and asked.run in (None, run.identity.run)
+        and asked.digest in (None, run.identity.digest)
+        and asked.end in (None, "stopped" if run.last_code == "run_stopped" else "open")
+        and (asked.agent is None or asked.agent in run.agents)
+        and (asked.only is None or run.identity in asked.only)
+        and run.identity not in asked.but
+    )
 
 
 @dataclass
@@ -109,6 +131,7 @@ def serving(folder: Path, clock: SetClock, **more: Any) -> Iterator[Port]:
         tokens=AdminTokens(state, HASH_KEY, bootstrap=Secret(BOOTSTRAP), clock=clock),
         budget_store=BudgetStore(state, clock=clock),
         reader=reader,
+        runs=SqliteLedger(state, clock=clock),
         clock=clock,
         signed_out=signed_out.append,
         **more,

@@ -1,10 +1,11 @@
 """Rows as the reader would find them."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from proxy.core.money import Nano
 from proxy.core.usage import Bucket
-from proxy.telemetry import AttemptRow, OperationDetail, OperationRow, SpendRow
+from proxy.telemetry import AttemptRow, OperationDetail, OperationRow, RunIdentity, RunTotals, SpendRow
 
 
 def operation(operation_id: str, org: str = "acme", team: str = "support") -> OperationDetail:
@@ -63,3 +64,26 @@ def spend(name: str, nano: int) -> SpendRow:
         list_cost=Nano(2 * nano),
         tokens={Bucket.INPUT: 10, Bucket.OUTPUT: 0},
     )
+
+
+def run(name: str, org: str = "acme", key_id: str = "key_1", **changes: Any) -> RunTotals:
+    """A run of three calls of the agent triage that cost 0.0125 dollars."""
+    values: dict[str, Any] = {
+        "team": "support",
+        "key_name": "bot",
+        "source": "header",
+        "parent": "",
+        "depth": 1,
+        "agents": ("triage",),
+        "calls": 3,
+        "refused": 0,
+        "unpriced": 0,
+        "tool_calls": 2,
+        "cost": Nano(12_500_000),
+        "tokens": {Bucket.INPUT: 3000, Bucket.OUTPUT: 21, Bucket.REASONING: 0},
+        "outcomes": {"ok": 3},
+        "last_code": "",
+        "began_at": "2026-11-20 11:00:00.000",
+        "last_at": "2026-11-20 11:02:03.250",
+    }
+    return RunTotals(identity=RunIdentity(org, key_id, name), **{**values, **changes})
