@@ -107,7 +107,7 @@ async def test_anything_but_http_is_passed_over() -> None:
 class Lines:
     """Budget lines for nobody."""
 
-    def lines_for(self, scopes: object, at_ns: int) -> tuple[()]:
+    def lines_for(self, scopes: object, at_ns: int, *, key: str) -> tuple[()]:
         return ()
 
 

@@ -90,14 +90,14 @@ async def test_without_limits_nothing_is_told(tmp_path: Path) -> None:
 
 
 async def test_tokens_are_told_as_they_were_used(tmp_path: Path) -> None:
-    async with house(tmp_path, limited("limit_tokens: 1000")) as worker:
+    async with house(tmp_path, limited("limit_tokens: 1000, window: day")) as worker:
         client = await ask(worker)
         assert client.answered[b"ratelimit"].startswith(b'"rate";r=990;t=')
         assert (await balances(worker))["rate"].spent == 10
 
 
 async def test_a_call_that_can_never_fit_is_not_to_be_repeated(tmp_path: Path) -> None:
-    async with house(tmp_path, limited("limit_tokens: 40")) as worker:
+    async with house(tmp_path, limited("limit_tokens: 40, window: day")) as worker:
         client = await ask(worker)
     assert client.status == 429
     assert client.answered[b"x-should-retry"] == b"false"
@@ -155,7 +155,7 @@ async def test_a_runs_dollars_left_are_told(tmp_path: Path) -> None:
 
 async def test_what_was_used_is_kept_while_the_ledger_is_away(tmp_path: Path) -> None:
     """Tokens were once booked as they were held."""
-    async with house(tmp_path, limited("limit_tokens: 1000")) as worker:
+    async with house(tmp_path, limited("limit_tokens: 1000, window: day")) as worker:
         ledger, real = worker.rooms.ledger, worker.rooms.ledger.settle
 
         async def away(*given: Any, **named: Any) -> Any:
