@@ -14,10 +14,12 @@ from proxy.admin.console import (
     build_console,
 )
 from proxy.app.following_reader import FollowingReader
+from proxy.app.ledgers import open_ledger
 from proxy.app.stores import Stores, hash_key_of
 from proxy.config import Config
 from proxy.core.clock import SystemClock
 from proxy.identity import AdminIdentity, AdminTokens, IdentityError
+from proxy.journey.run_book import RunBook
 
 
 class AdminParts:
@@ -32,6 +34,8 @@ class AdminParts:
         self.tokens = AdminTokens(stores.state, hash_key, bootstrap=bootstrap, clock=clock)
         self.sessions = ConsoleSessions(clock)
         self.reader = reader
+        self.ledger = open_ledger(config, stores.state, clock)
+        self.run_book = RunBook.of(config.settings.runs)
         console = build_console(
             ConsoleRooms(
                 sessions=self.sessions,
@@ -50,6 +54,8 @@ class AdminParts:
                 tokens=self.tokens,
                 budget_store=stores.budgets,
                 reader=reader,
+                runs=self.ledger,
+                run_book=lambda: self.run_book,
                 clock=clock,
                 metrics=metrics,
                 console=console,
@@ -64,6 +70,7 @@ class AdminParts:
     async def close(self) -> None:
         """Let go of what is open."""
         await self.reader.close()
+        await self.ledger.close()
 
     async def _authenticate(self, token: str) -> AdminIdentity | None:
         now_ns = SystemClock().now_ns()

@@ -10,7 +10,7 @@ from proxy.admin.route import Route
 from proxy.admin.routes import ROUTES
 from proxy.identity import AdminTokens
 from tests.unit.admin.admin_port import Port
-from tests.unit.admin.telemetry_rows import operation, spend
+from tests.unit.admin.telemetry_rows import operation, run, spend
 
 OTHERS = {"org": "beta", "team": "support", "key": "bot", "budget": "beta-support", "token": "of-beta"}
 OTHERS |= {"limit": "beta-rpm", "raise_id": "rai_none"}
@@ -24,12 +24,13 @@ def two_orgs(port: Port) -> Port:
     port.rooms.tokens.create("of-acme", AdminTokens.Role.VIEWER, org="acme")
     port.rooms.tokens.create("of-all", AdminTokens.Role.VIEWER)
     port.reader.operations = [operation(OPERATION, org="beta")]
+    port.reader.run_totals = [run("of-beta", "beta")]
     return port
 
 
 def others(port: Port) -> dict[str, str]:
     key = port.rooms.key_store.named_key("beta", "support", "bot")
-    return OTHERS | {"key_id": key.key_id, "operation": OPERATION}
+    return OTHERS | {"key_id": key.key_id, "operation": OPERATION, "run": "of-beta"}
 
 
 TAKEN = {
@@ -120,6 +121,14 @@ def test_operations_are_asked_within_reach_only(two_orgs: Port) -> None:
     assert _answer(bound, f"/operations/{OPERATION}")[0] == 200
 
 
+def test_runs_are_asked_within_reach_only(two_orgs: Port) -> None:
+    bound = two_orgs.person("eve", "owner", "acme", "support")
+    assert _answer(bound, "/runs")[0] == 200
+    assert (two_orgs.reader.runs_asked[-1].org, two_orgs.reader.runs_asked[-1].team) == ("acme", "support")
+    assert _answer(bound, "/runs", org="beta")[0] == 403
+    assert _answer(bound, "/runs", team="sales")[0] == 403
+
+
 def test_the_trail_is_read_within_reach_only(two_orgs: Port) -> None:
     with two_orgs.as_owner() as owner:
         assert "org:beta" in owner.get("/admin/v1/audit").text
@@ -174,6 +183,7 @@ def test_these_endpoints_have_been_thought_of() -> None:
         "GET /limits",
         "GET /spend",
         "GET /operations",
+        "GET /runs",
         "GET /tokens",
         "POST /tokens",
         "GET /audit",
