@@ -41,10 +41,11 @@ class Oversold:
         total, limit = sum(limits.values()), budget.limit_at(self._now_ns)
         if total <= limit:
             return ()
-        many = f"{len(limits)} {part}s" if len(limits) > 1 else f"one {part}"
+        of_one = f"The hard budget of one {part} for the same window is"
+        of_many = f"The hard budgets of {len(limits)} {part}s for the same window add up to"
         return (
-            f"The hard budgets of {many} for the same window add up to {spoken(Unit.USD, total)}, more than the "
-            f"{spoken(Unit.USD, limit)} of this one: not all of them can be used up.",
+            f"{of_many if len(limits) > 1 else of_one} {spoken(Unit.USD, total)}, more than the "
+            f"{spoken(Unit.USD, limit)} of this one: they cannot be used up.",
         )
 
 
