@@ -8,13 +8,23 @@ from typing import Protocol
 from starlette.types import ASGIApp
 
 from proxy.admin.forecasts import Forecasts
-from proxy.budget import Balance, BudgetStore, HoldLine, RunState
+from proxy.budget import Alerting, Balance, BudgetStore, HoldLine, RunState
 from proxy.core.clock import Clock
 from proxy.core.secret import Secret
 from proxy.identity import AdminIdentity, AdminTokens, KeyStore
 from proxy.journey.run_book import RunBook
 from proxy.state import StateFile
-from proxy.telemetry import OperationDetail, OperationRow, Reader, RunsQuery, RunTotals, SpendQuery, SpendRow
+from proxy.telemetry import (
+    Observed,
+    ObservedQuery,
+    OperationDetail,
+    OperationRow,
+    Reader,
+    RunsQuery,
+    RunTotals,
+    SpendQuery,
+    SpendRow,
+)
 
 
 class SpendReader(Protocol):
@@ -37,6 +47,10 @@ class SpendReader(Protocol):
         before: str | None = None,
     ) -> list[OperationRow]:
         """The latest operations, newest first; `before` is the cursor of the last row one has."""
+        ...
+
+    async def observed(self, asked: ObservedQuery) -> Observed:
+        """What would have been refused where it is only observed, most calls first."""
         ...
 
     async def runs(self, asked: RunsQuery) -> list[RunTotals]:
@@ -100,7 +114,7 @@ class AdminRooms:
     `allowed_hosts` are Host names it answers to beside the loopback ones (`*` is any). `metrics` gives the
     Prometheus text, behind `metrics_token` when that is set. `console_link` makes a one-time path into the console
     for a person, `signed_out` is told when a person's token is gone;
-    both are called on the event loop.
+    both are called on the event loop. `observes_all` tells whether everyone's enforcement is `observe`.
     """
 
     state: StateFile
@@ -111,6 +125,8 @@ class AdminRooms:
     reader: SpendReader
     runs: RunLedger
     run_book: Callable[[], RunBook] = RunBook
+    alerts: Alerting | None = None
+    observes_all: Callable[[], bool] = bool
     clock: Clock
     metrics: Callable[[], str] = str
     metrics_token: Secret | None = None

@@ -5,6 +5,7 @@ The examples stand in the order in which they work on a fresh server that knows 
 
 from typing import Final
 
+from proxy.admin.alert_routes import ALERT_ROUTES
 from proxy.admin.desks.budgets import (
     delete_budget,
     end_budget_raise,
@@ -464,6 +465,7 @@ ROUTES: Final = (
         answer=Explained,
         example=Example(path=_OPERATION),
     ),
+    *ALERT_ROUTES,
     *RUN_ROUTES,
     Route(
         method="POST",

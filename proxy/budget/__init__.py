@@ -9,6 +9,7 @@ from proxy.budget.alerts import AlertSettings as AlertSettings
 from proxy.budget.alerts import AlertState as AlertState
 from proxy.budget.alerts import Answered as Answered
 from proxy.budget.alerts import BadReceiver as BadReceiver
+from proxy.budget.alerts import Claim as Claim
 from proxy.budget.alerts import Delivery as Delivery
 from proxy.budget.alerts import Kept as Kept
 from proxy.budget.alerts import Lead as Lead

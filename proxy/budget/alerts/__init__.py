@@ -6,6 +6,7 @@
 
 from proxy.budget.alerts.alert import Alert as Alert
 from proxy.budget.alerts.alert import AlertKind as AlertKind
+from proxy.budget.alerts.alert import Claim as Claim
 from proxy.budget.alerts.alerting import Alerting
 from proxy.budget.alerts.alerting import Lead as Lead
 from proxy.budget.alerts.messages import amounts_of as amounts_of

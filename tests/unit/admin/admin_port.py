@@ -11,13 +11,33 @@ import httpx
 import uvicorn
 
 from proxy.admin import AdminRooms, build_admin
-from proxy.budget import BudgetStore, SqliteLedger
+from proxy.budget import (
+    Alerting,
+    Answered,
+    BudgetStore,
+    NotPosted,
+    Outbox,
+    Receiver,
+    Sender,
+    SqliteLedger,
+    Watcher,
+)
 from proxy.core.clock import SetClock
+from proxy.core.money import ZERO
 from proxy.core.refusal import Refused
 from proxy.core.secret import Secret
 from proxy.identity import AdminTokens, KeyStore
 from proxy.state import StateFile
-from proxy.telemetry import OperationDetail, OperationRow, RunsQuery, RunTotals, SpendQuery, SpendRow
+from proxy.telemetry import (
+    Observed,
+    ObservedQuery,
+    OperationDetail,
+    OperationRow,
+    RunsQuery,
+    RunTotals,
+    SpendQuery,
+    SpendRow,
+)
 
 HASH_KEY = bytes(range(32))
 BOOTSTRAP = "fba-bootstrap-token-of-the-tests"
@@ -34,6 +54,8 @@ class ScriptedReader:
     recently: list[dict[str, Any]] = field(default_factory=list)
     run_totals: list[RunTotals] = field(default_factory=list)
     runs_asked: list[RunsQuery] = field(default_factory=list)
+    observations: Observed = field(default_factory=lambda: Observed(0, 0, ZERO, ()))
+    observed_asked: list[ObservedQuery] = field(default_factory=list)
 
     async def spend(self, asked: SpendQuery) -> list[SpendRow]:
         self.asked.append(asked)
@@ -58,6 +80,10 @@ class ScriptedReader:
         self.recently.append({"org": org, "filters": filters, "limit": limit, "before": before})
         return [each.operation for each in self.operations if org in (None, each.operation.org)][:limit]
 
+    async def observed(self, asked: ObservedQuery) -> Observed:
+        self.observed_asked.append(asked)
+        return self.observations
+
     async def runs(self, asked: RunsQuery) -> list[RunTotals]:
         self.runs_asked.append(asked)
         if self.fails is not None:
@@ -80,6 +106,22 @@ def _is_meant(run: RunTotals, asked: RunsQuery) -> bool:
 
 
 @dataclass
+class ScriptedPost:
+    """Who posts alerts; it answers what it was told to, and remembers whom it was to tell."""
+
+    answers: Answered | NotPosted = field(default_factory=lambda: Answered(200, "ok"))
+    told: list[str] = field(default_factory=list)
+
+    async def __call__(
+        self, receiver: Receiver, headers: Sequence[tuple[str, str]], body: bytes, timeout_s: float
+    ) -> Answered:
+        self.told.append(receiver.name)
+        if isinstance(self.answers, NotPosted):
+            raise self.answers
+        return self.answers
+
+
+@dataclass
 class Port:
     """An admin port and all that stands behind it."""
 
@@ -88,6 +130,14 @@ class Port:
     reader: ScriptedReader
     clock: SetClock
     signed_out: list[str]
+    post: ScriptedPost
+    watcher: Watcher
+
+    @property
+    def alerting(self) -> Alerting:
+        """What raises and sends alerts."""
+        assert self.rooms.alerts is not None
+        return self.rooms.alerts
 
     def as_owner(self) -> httpx.Client:
         """A client with the bootstrap token."""
@@ -123,15 +173,20 @@ def serving(folder: Path, clock: SetClock, **more: Any) -> Iterator[Port]:
     """An admin port on a free port of the loopback, until the block ends."""
     state = StateFile(folder / "ledger.sqlite")
     reader = ScriptedReader()
+    budget_store = BudgetStore(state, clock=clock)
+    outbox = Outbox(state)
+    post = ScriptedPost()
+    watcher = Watcher(budget_store, state, outbox, clock)
     signed_out: list[str] = []
     rooms = AdminRooms(
         state=state,
         hash_key=HASH_KEY,
         key_store=KeyStore(state, HASH_KEY, clock=clock),
         tokens=AdminTokens(state, HASH_KEY, bootstrap=Secret(BOOTSTRAP), clock=clock),
-        budget_store=BudgetStore(state, clock=clock),
+        budget_store=budget_store,
         reader=reader,
         runs=SqliteLedger(state, clock=clock),
+        alerts=Alerting(watcher, Sender(outbox, post, clock), outbox, clock),
         clock=clock,
         signed_out=signed_out.append,
         **more,
@@ -144,7 +199,7 @@ def serving(folder: Path, clock: SetClock, **more: Any) -> Iterator[Port]:
         assert thread.is_alive()
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        yield Port(f"http://127.0.0.1:{port}", rooms, reader, clock, signed_out)
+        yield Port(f"http://127.0.0.1:{port}", rooms, reader, clock, signed_out, post, watcher)
     finally:
         server.should_exit = True
         thread.join(10)

@@ -5,7 +5,16 @@ from typing import Any
 
 from proxy.core.money import Nano
 from proxy.core.usage import Bucket
-from proxy.telemetry import AttemptRow, OperationDetail, OperationRow, RunIdentity, RunTotals, SpendRow
+from proxy.telemetry import (
+    AttemptRow,
+    Observed,
+    OperationDetail,
+    OperationRow,
+    RunIdentity,
+    RunTotals,
+    SpendRow,
+    WouldRefuse,
+)
 
 
 def operation(operation_id: str, org: str = "acme", team: str = "support") -> OperationDetail:
@@ -87,3 +96,20 @@ def run(name: str, org: str = "acme", key_id: str = "key_1", **changes: Any) -> 
         "last_at": "2026-11-20 11:02:03.250",
     }
     return RunTotals(identity=RunIdentity(org, key_id, name), **{**values, **changes})
+
+
+def would_refuse() -> Observed:
+    """Twelve of 3,400 calls that acme's month would have refused."""
+    each = WouldRefuse(
+        org="acme",
+        team="support",
+        key="bot",
+        agent="triage",
+        code="budget_exceeded",
+        by="org:acme/acme-month",
+        calls=12,
+        cost=Nano(150_000_000),
+        first=datetime(2026, 11, 19, 9, 30, tzinfo=UTC),
+        last=datetime(2026, 11, 19, 17, 45, tzinfo=UTC),
+    )
+    return Observed(3400, 12, each.cost, (each,))

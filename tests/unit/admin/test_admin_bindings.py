@@ -33,7 +33,7 @@ def others(port: Port) -> dict[str, str]:
     return OTHERS | {"key_id": key.key_id, "operation": OPERATION, "run": "of-beta"}
 
 
-TAKEN = {
+TAKEN: dict[str, dict[str, object]] = {
     "put_budget": {"scope": "team:acme/support", "limit_usd": "1"},
     "put_limit": {"scope": "team:acme/support", "limit_requests": 1},
 }
@@ -184,6 +184,9 @@ def test_these_endpoints_have_been_thought_of() -> None:
         "GET /spend",
         "GET /operations",
         "GET /runs",
+        "GET /alerts",  # these three in test_admin_alerts.py
+        "POST /alerts/test",
+        "GET /observe",
         "GET /tokens",
         "POST /tokens",
         "GET /audit",

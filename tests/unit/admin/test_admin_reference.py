@@ -15,8 +15,9 @@ from proxy.admin.route import ROOT, Route
 from proxy.admin.routes import EXAMPLE_OPERATION, MADE_KEY, MADE_RAISE, ROUTES
 from proxy.admin.run_routes import EXAMPLE_RUN
 from tests.unit.admin.admin_port import Port
+from tests.unit.admin.alert_rows import raised
 from tests.unit.admin.reference import render
-from tests.unit.admin.telemetry_rows import operation, run, spend
+from tests.unit.admin.telemetry_rows import operation, run, spend, would_refuse
 
 PAGE = Path(__file__).parents[3] / "docs" / "admin-api.md"
 ALL = (*ROUTES, openapi_document(ROUTES, ""))
@@ -26,6 +27,8 @@ ALL = (*ROUTES, openapi_document(ROUTES, ""))
 def answers(port: Port, owner: httpx.Client) -> list[tuple[Route, httpx.Response]]:
     """What a running server answers to every example, in the order of the table."""
     port.reader.operations = [operation(EXAMPLE_OPERATION)]
+    port.reader.observations = would_refuse()
+    raised(port.alerting)
     port.reader.run_totals = [run(EXAMPLE_RUN)]
     port.reader.rows = [replace(spend("gpt-5", 12_500_000), group={"model": "gpt-5", "tag:env": "prod"})]
     given: list[tuple[Route, httpx.Response]] = []
