@@ -31,8 +31,6 @@ class Snapshot:
     prices: PriceBook
     deny_unpriced: bool = False
     runs: RunBook = field(default_factory=RunBook)
-    killed: frozenset[tuple[str, str, str]] = frozenset()
-    """Runs that were stopped by a person: org, key id and name."""
     row_beginnings: dict[str, OperationRow] = field(default_factory=dict)
     """Per key, the columns that all its rows of this generation share; filled as keys are seen."""
 

@@ -85,8 +85,6 @@ async def kill_run(call: Call) -> Answer:
     identity = found.identity
     call.binding.require_rule(identity.org, found.team or None)
     await call.rooms.runs.kill_run(*identity, call.now_ns())
-    # Workers look for it when the generation moves; also if somebody killed it before and did not come to that.
-    await asyncio.to_thread(_tell_workers, call)
     killed = RunKilled(
         id=found.id,
         name=identity.run,
@@ -154,11 +152,6 @@ async def _without_rows(call: Call, asked: RunQuery, killed: frozenset[RunIdenti
     seen = {each.identity for each in known}
     found = await found_runs(call, (), [each for each in latest if identity_of(each) not in seen], killed)
     return [each for each in found if _is_asked_for(each, asked)]
-
-
-def _tell_workers(call: Call) -> None:
-    with call.rooms.state.change():
-        pass
 
 
 def _is_asked_for(found: FoundRun, asked: RunQuery) -> bool:

@@ -148,10 +148,8 @@ def test_a_run_whose_first_call_goes_on_is_listed_first(port: Port, owner: httpx
 def test_a_killed_run_is_said_to_be_and_audited(port: Port, owner: httpx.Client) -> None:
     who = use(port, "loop", cost=1, tools=0)
     port.reader.run_totals = [run("loop", key_id=who.key_id), run("other", key_id=who.key_id)]
-    generation = port.rooms.state.generation()
     killed = owner.post(f"{RUNS}/loop/kill", json={"reason": "it loops"}).json()
     assert (killed["name"], killed["key_id"], killed["reason"]) == ("loop", who.key_id, "it loops")
-    assert port.rooms.state.generation() == generation + 1, "workers look for kills when it moves"
     assert {each["name"]: each["state"] for each in owner.get(RUNS).json()["data"]} == {
         "loop": "killed",
         "other": "open",
