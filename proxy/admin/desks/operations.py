@@ -12,7 +12,7 @@ from proxy.core.money import exact_usd
 from proxy.telemetry import AttemptRow, OperationDetail, OperationRow, cursor
 
 _FILTERS: Final = {"end_user": "user"} | {
-    name: name for name in ("key", "model", "provider", "outcome", "code", "run", "agent", "refused_by")
+    name: name for name in ("key", "model", "provider", "outcome", "code", "run", "agent", "refused_by", "would_code")
 }
 """Parameters, and what the store calls them."""
 _TOKENS: Final = "_tokens"

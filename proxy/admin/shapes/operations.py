@@ -23,6 +23,9 @@ class OperationQuery(TenantPageQuery, frozen=True, kw_only=True):
     end_user: Word | None = None
     agent: Word | None = None
     refused_by: Annotated[Word | None, Meta(description="Refused by the budget or limit of this name.")] = None
+    would_code: Annotated[
+        Word | None, Meta(description="Would have been refused with it, had it not been observed.")
+    ] = None
 
 
 class Operation(Shape, frozen=True, kw_only=True):
@@ -40,6 +43,9 @@ class Operation(Shape, frozen=True, kw_only=True):
     end_user: str
     agent: str
     run: str
+    run_source: str
+    parent_run: str
+    run_depth: int
     tags: dict[str, str]
     endpoint: str
     streamed: bool
@@ -50,6 +56,10 @@ class Operation(Shape, frozen=True, kw_only=True):
     outcome: str
     code: str
     refused_by: str
+    would_code: Annotated[str, Meta(description="What it would have been refused with, had it not been observed.")]
+    would_by: Annotated[str, Meta(description="By which budget or limit.")]
+    ladder: Annotated[list[str], Meta(description="What ladders did to it, such as downgrade:acme-month.")]
+    clamped_to: Annotated[int, Meta(description="The output tokens that a clamp left it; 0: none did.")]
     status: int
     finish_reason: str
     usage_source: str

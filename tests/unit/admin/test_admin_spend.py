@@ -114,3 +114,17 @@ def test_an_unknown_price_is_null(port: Port, owner: httpx.Client) -> None:
     port.reader.operations = [found]
     shown = owner.get(f"/admin/v1/operations/{OPERATION}").json()["operation"]
     assert (shown["cost_usd"], shown["cost_nano"]) == (None, None)
+
+
+def test_an_operation_says_what_was_done_to_it_and_what_was_only_observed(port: Port, owner: httpx.Client) -> None:
+    found = operation(OPERATION)
+    found.operation.would_code, found.operation.would_by = "budget_exceeded", "org:acme/acme-month"
+    found.operation.ladder, found.operation.clamped_to = ["downgrade:acme-month"], 807
+    found.operation.run_source, found.operation.run_depth = "header", 2
+    port.reader.operations = [found]
+    shown = owner.get(f"/admin/v1/operations/{OPERATION}").json()["operation"]
+    assert (shown["would_code"], shown["would_by"]) == ("budget_exceeded", "org:acme/acme-month")
+    assert (shown["ladder"], shown["clamped_to"]) == (["downgrade:acme-month"], 807)
+    assert (shown["run_source"], shown["run_depth"], shown["parent_run"]) == ("header", 2, "")
+    owner.get("/admin/v1/operations?would_code=budget_exceeded")
+    assert port.reader.recently[-1]["filters"] == {"would_code": ("budget_exceeded",)}
