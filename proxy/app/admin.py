@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from proxy import __version__
 from proxy.admin import AdminRooms, build_admin
@@ -13,6 +14,7 @@ from proxy.admin.console import (
     StoreReadings,
     build_console,
 )
+from proxy.admin.inside import Inside
 from proxy.app.following_reader import FollowingReader
 from proxy.app.ledgers import open_ledger
 from proxy.app.stores import Stores, hash_key_of
@@ -36,36 +38,39 @@ class AdminParts:
         self.reader = reader
         self.ledger = open_ledger(config, stores.state, clock)
         self.run_book = RunBook.of(config.settings.runs)
+        rooms = AdminRooms(
+            state=stores.state,
+            hash_key=hash_key,
+            key_store=stores.keys,
+            tokens=self.tokens,
+            budget_store=stores.budgets,
+            reader=reader,
+            runs=self.ledger,
+            run_book=lambda: self.run_book,
+            clock=clock,
+            metrics=metrics,
+            console_link=self._console_link,
+            signed_out=self.sessions.close_all_of,
+            version=__version__,
+            allowed_hosts=frozenset(config.settings.server.admin_allowed_hosts),
+            metrics_token=config.settings.server.metrics_token,
+        )
         console = build_console(
             ConsoleRooms(
                 sessions=self.sessions,
                 authenticate=self._authenticate,
                 spend=StoreReadings(reader),
                 budgets=StoreBudgets(stores.budgets),
+                api=Inside(rooms),
                 clock=clock,
                 first_call=first_call,
             )
         )
-        self.port = build_admin(
-            AdminRooms(
-                state=stores.state,
-                hash_key=hash_key,
-                key_store=stores.keys,
-                tokens=self.tokens,
-                budget_store=stores.budgets,
-                reader=reader,
-                runs=self.ledger,
-                run_book=lambda: self.run_book,
-                clock=clock,
-                metrics=metrics,
-                console=console,
-                console_link=self._console_link,
-                signed_out=self.sessions.close_all_of,
-                version=__version__,
-                allowed_hosts=frozenset(config.settings.server.admin_allowed_hosts),
-                metrics_token=config.settings.server.metrics_token,
-            )
-        )
+        self.port = build_admin(replace(rooms, console=console))
+
+    def follow(self, config: Config) -> None:
+        """Show runs against the limits of a new file."""
+        self.run_book = RunBook.of(config.settings.runs)
 
     async def close(self) -> None:
         """Let go of what is open."""

@@ -1,5 +1,6 @@
 """The console over a real store with known rows in it, served by a real server on a port of its own."""
 
+import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -8,11 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from proxy.admin import AdminRooms
 from proxy.admin.console import (
     ConsoleIdentity,
     ConsoleRooms,
@@ -21,15 +24,21 @@ from proxy.admin.console import (
     StoreReadings,
     build_console,
 )
-from proxy.budget import BudgetSpec, BudgetStore
+from proxy.admin.inside import Inside
+from proxy.admin.inside import Person as Asker
+from proxy.budget import BudgetSpec, BudgetStore, SqliteLedger
 from proxy.core.clock import SetClock
 from proxy.core.money import Nano
+from proxy.identity import AdminTokens, KeyStore
 from proxy.state import StateFile
 from proxy.telemetry import AttemptRow, OperationRow, Reader, StoreAddress, Table
 from proxy.telemetry.spool import Spool
+from tests.browser.seeded_budgets import seed_budgets
 from tests.contract.telemetry.collecting import CollectorProcess
 
 NOW = datetime(2026, 11, 20, 11, 7, 30, tzinfo=UTC)
+HASH_KEY = bytes(range(32))
+OWNER = Asker("ada", "owner", None, None)
 HOSTILE = "<img src=x onerror=window.pwned=1>'\"\\"
 MODELS = ("gpt-5", "gpt-5-mini", "claude-opus-5", "gemini-3-pro", "mistral-large", "deepseek-chat", "grok-4",
           "llama3.1:8b", "o4-mini", HOSTILE)  # fmt: skip
@@ -55,6 +64,7 @@ PEOPLE = {
     "globex-token": Person("grace", "viewer", "globex"),
     "team-token": Person("linus", "viewer", "acme", "research"),
     "nobody-token": Person("empty", "viewer", "nobody"),
+    "auditor-token": Person("eve", "auditor"),
 }
 
 
@@ -89,7 +99,8 @@ def _operation(number: int, at: datetime) -> OperationRow:
         agent=("triage", "", HOSTILE)[number % 3], model=MODELS[number % 10 * number % 10],
         provider=("openai", "anthropic")[number % 2], requested_model="fast",
         outcome=outcome, status={"refused": 402, "upstream_error": 502}.get(outcome, 200), endpoint="chat.completions",
-        code="budget_exceeded" if outcome == "refused" else "", streamed=number % 2 == 0, finish_reason="stop",
+        code="budget_exceeded" if outcome == "refused" else "",
+        refused_by="org:acme/acme-cap" if outcome == "refused" else "", streamed=number % 2 == 0, finish_reason="stop",
         cost_usd=cost, list_usd=cost, held_usd="0.10", input_tokens=1200 + number, cache_read_tokens=number * 3,
         output_tokens=812, usage_source="provider", duration_ms=3000.0, ttft_ms=612.0 if number % 2 == 0 else None,
         overhead_ms=1.25, stages_ms={"identity": 0.125, "read": 0.25, "hold": 0.5, "upstream": 2998.5},
@@ -110,6 +121,13 @@ class Site:
     rows: list[OperationRow]
     sessions: ConsoleSessions
     store: StoreAddress
+    inside: Inside
+    loop: asyncio.AbstractEventLoop
+
+    def ask(self, path: str, **query: str) -> Any:
+        """What the admin API answers to the owner, asked on the loop that serves."""
+        asking = self.inside.ask(OWNER, "GET", path, query=query)
+        return asyncio.run_coroutine_threadsafe(asking, self.loop).result(30).shape
 
 
 @contextmanager
@@ -142,15 +160,33 @@ def _ship(collector: CollectorProcess, rows: list[OperationRow]) -> None:
 def _served(folder: Path, store: StoreAddress, rows: list[OperationRow]) -> Iterator[Site]:
     clock = SetClock(NOW)
     sessions = ConsoleSessions(clock)
-    budgets = BudgetStore(StateFile(folder / "state.sqlite"), clock=clock)
+    state = StateFile(folder / "state.sqlite")
+    budgets = BudgetStore(state, clock=clock)
     budgets.put(_budget("acme-month", "org:acme", limit=20, spent=12))
     budgets.put(_budget("research-month", "team:acme/research", limit=10, spent=9))
     budgets.put(_budget("globex-month", "org:globex", limit=5, spent=5))
 
+    seed_budgets(budgets, state, clock, rows)
+
     reader = Reader(store)
+    inside = Inside(
+        AdminRooms(
+            state=state,
+            hash_key=HASH_KEY,
+            key_store=KeyStore(state, HASH_KEY, clock=clock),
+            tokens=AdminTokens(state, HASH_KEY, clock=clock),
+            budget_store=budgets,
+            reader=reader,
+            runs=SqliteLedger(state, clock=clock),
+            clock=clock,
+        )
+    )
+
+    loops: list[asyncio.AbstractEventLoop] = []
 
     @asynccontextmanager
     async def closing(app: Starlette) -> AsyncIterator[None]:
+        loops.append(asyncio.get_running_loop())
         yield
         await reader.close()
 
@@ -162,6 +198,7 @@ def _served(folder: Path, store: StoreAddress, rows: list[OperationRow]) -> Iter
         authenticate=authenticate,
         spend=StoreReadings(reader),
         budgets=StoreBudgets(budgets),
+        api=inside,
         clock=clock,
     )
     app = Starlette(routes=[Mount("/console", build_console(rooms))], lifespan=closing)
@@ -172,7 +209,7 @@ def _served(folder: Path, store: StoreAddress, rows: list[OperationRow]) -> Iter
         time.sleep(0.005)
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        yield Site(f"http://127.0.0.1:{port}", rows, sessions, store)
+        yield Site(f"http://127.0.0.1:{port}", rows, sessions, store, inside, loops[0])
     finally:
         server.should_exit = True
         thread.join()

@@ -27,6 +27,8 @@ from proxy.admin.console.gate import (
     with_cookie,
     without_cookie,
 )
+from proxy.admin.console.governed import GovernedDesk, as_page_error
+from proxy.admin.console.governor import Governor
 from proxy.admin.console.login_page import login_page, opened_page, spent_link_page
 from proxy.admin.console.markup import el
 from proxy.admin.console.operation_page import operation_page
@@ -44,6 +46,7 @@ from proxy.admin.console.sessions import ConsoleIdentity, ConsoleSessions, Sessi
 from proxy.admin.console.shell import message
 from proxy.admin.console.span import span_named, window
 from proxy.admin.console.spend_page import SpendFacts, spend_page
+from proxy.admin.faults import Refusal
 from proxy.core.clock import Clock, utc
 from proxy.core.outcome import Outcome
 from proxy.core.refusal import Refused
@@ -62,13 +65,14 @@ class ConsoleRooms:
     authenticate: Authenticate
     spend: SpendReader
     budgets: BudgetReader
+    api: Governor
     clock: Clock
     first_call: FirstCall = field(default_factory=FirstCall)
 
 
 def build_console(rooms: ConsoleRooms) -> ASGIApp:
     """The console, to be mounted under any path; it finds out which from `root_path`."""
-    desk = _Desk(rooms)
+    desk, governed = _Desk(rooms), GovernedDesk(rooms.api, rooms.sessions, rooms.clock)
     return Starlette(
         routes=[
             Route("/", desk.index),
@@ -79,9 +83,10 @@ def build_console(rooms: ConsoleRooms) -> ASGIApp:
             Route("/spend", desk.spend),
             Route("/operations", desk.recent),
             Route("/operations/{operation_id}", desk.operation),
+            *governed.routes(),
             Route("/static/{digest}/{name}", _asset),
         ],
-        exception_handlers={HTTPException: _say_http, Refused: _say_refused},
+        exception_handlers={HTTPException: _say_http, Refused: _say_refused, Refusal: _say_refusal},
     )
 
 
@@ -193,6 +198,11 @@ async def _say_http(request: Request, failure: Exception) -> Response:
     assert isinstance(failure, HTTPException)
     words = failure.detail if failure.status_code != 404 or failure.detail != "Not Found" else "There is no such page."
     return _say(request, failure.status_code, HTTPStatus(failure.status_code).phrase, words)
+
+
+async def _say_refusal(request: Request, failure: Exception) -> Response:
+    assert isinstance(failure, Refusal)
+    return await _say_http(request, as_page_error(failure))
 
 
 async def _say_refused(request: Request, failure: Exception) -> Response:

@@ -82,10 +82,11 @@ def _told(one: BudgetSeen, amount: Nano) -> str:
 def _resets(one: BudgetSeen, now: datetime) -> Html:
     if one.resets_at is None:
         return el("span", "never resets")
-    return el("span", f"resets in {_distance(now, one.resets_at)}, ", moment(one.resets_at, seconds=False), " UTC")
+    return el("span", f"resets in {distance(now, one.resets_at)}, ", moment(one.resets_at, seconds=False), " UTC")
 
 
-def _distance(now: datetime, then: datetime) -> str:
+def distance(now: datetime, then: datetime) -> str:
+    """How long it is until then, in the largest unit that fits."""
     seconds = max(0, int((then - now).total_seconds()))
     for unit, word in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
         if seconds >= unit:

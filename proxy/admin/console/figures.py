@@ -76,6 +76,9 @@ def duration(millis: float | None) -> str:
     """Milliseconds in the unit that reads best; a dash when nothing was measured."""
     if millis is None:
         return "–"
+    if millis >= 3_600_000:
+        hours = int(millis // 3_600_000)
+        return f"{hours // 24} d {hours % 24} h" if hours >= 48 else f"{hours} h {int(millis // 60_000) % 60:02d} min"
     if millis >= 60_000:
         minutes, rest = divmod(round(millis / 1000), 60)
         return f"{minutes} min {rest:02d} s"

@@ -64,8 +64,8 @@ def test_shares_never_hide_that_there_is_something() -> None:
 
 
 def test_durations_and_counts_take_the_unit_that_reads_best() -> None:
-    told = [duration(value) for value in (0.034, 12.6, 3480.4, 125_000, None)]
-    assert told == ["0.03 ms", "13 ms", "3.48 s", "2 min 05 s", "–"]
+    told = [duration(value) for value in (0.034, 12.6, 3480.4, 125_000, 5_400_000, 200_000_000, None)]
+    assert told == ["0.03 ms", "13 ms", "3.48 s", "2 min 05 s", "1 h 30 min", "2 d 7 h", "–"]
     assert [count_short(number) for number in (9_999, 12_345, 65_800_000, 3_100_000_000)] == [
         "9,999",
         "12.3k",

@@ -23,6 +23,11 @@ from proxy.admin.console.readings import (
     SpendSeen,
     Sum,
 )
+from proxy.admin.faults import Fault
+from proxy.admin.faults import Refusal as AdminRefusal
+from proxy.admin.inside import Person as Asker
+from proxy.admin.inside import Told as Answered
+from proxy.admin.roles import Permission
 from proxy.core.clock import SetClock
 from proxy.core.money import ZERO, Nano
 from proxy.core.refusal import Refusal, Refused
@@ -98,6 +103,16 @@ class Told:
         return self.budgets
 
 
+class Nobody:
+    """An admin API that lets nobody do anything."""
+
+    def may(self, person: Asker, permission: Permission) -> bool:
+        return False
+
+    async def ask(self, person: Asker, method: str, path: str, **_: object) -> Answered:
+        raise AdminRefusal(Fault.PERMISSION_DENIED, "Nobody may.")
+
+
 @dataclass
 class Desk:
     """A served console: the browser's side and the operator's side."""
@@ -128,7 +143,9 @@ async def desk() -> AsyncIterator[Desk]:
     async def authenticate(token: str) -> ConsoleIdentity | None:
         return people.get(token)
 
-    rooms = ConsoleRooms(sessions=sessions, authenticate=authenticate, spend=told, budgets=told, clock=clock)
+    rooms = ConsoleRooms(
+        sessions=sessions, authenticate=authenticate, spend=told, budgets=told, api=Nobody(), clock=clock
+    )
     app = Starlette(routes=[Mount("/console", build_console(rooms))])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://admin.test") as browser:
         yield Desk(told, sessions, clock, browser, people)
@@ -157,7 +174,7 @@ def a_day() -> SpendSeen:
 
 
 async def test_without_a_session_every_page_leads_to_the_sign_in_form(desk: Desk) -> None:
-    for path in ("", "spend", "operations", "operations/op_1"):
+    for path in ("", "spend", "operations", "operations/op_1", "budgets", "budgets/b", "limits/l", "runs", "runs/r"):
         answer = await desk.browser.get(f"/console/{path}")
         assert (answer.status_code, answer.headers["location"]) == (303, "/console/login"), path
     assert desk.told.asked == []
