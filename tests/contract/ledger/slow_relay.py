@@ -18,8 +18,13 @@ class SlowRelay:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
-        from_server, to_server = await asyncio.open_connection("127.0.0.1", self._port)
-        self._writers += (writer, to_server)
+        self._writers.append(writer)
+        try:
+            from_server, to_server = await asyncio.open_connection("127.0.0.1", self._port)
+        except OSError:
+            writer.close()
+            return
+        self._writers.append(to_server)
         back = self._keep(self._answers(from_server, writer))
         with contextlib.suppress(OSError):
             while chunk := await reader.read(65536):

@@ -17,7 +17,7 @@ from proxy.budget.redis.keys import Keys
 from proxy.budget.redis.questions import Balances, Ended, Look, Owned
 from proxy.budget.redis.runs import KilledRuns, KillRun, Runs
 from proxy.budget.redis.steps import Dispatch, Extend, Hold, Release, Renew, Settle, Step
-from proxy.core.clock import SetClock, SystemClock
+from proxy.core.clock import Clock, SetClock, SystemClock
 from proxy.core.ids import new_id
 from proxy.core.money import Nano
 from tests.contract.ledger.kinds import line, request
@@ -150,6 +150,24 @@ async def test_workers_whose_clocks_differ_do_not_sweep_each_other(ahead_s: int)
     await there.close()
 
 
+async def test_a_runs_seconds_are_counted_by_one_clock() -> None:
+    mine = replace(PATIENT, name=new_id("org"))
+    clocks: tuple[Clock, ...] = (SystemClock(), skewed(3600), skewed(-3600))
+    ledgers = [RedisLedger(shared_url(), clock=clock, redis=mine) for clock in clocks]
+    for at, ledger in enumerate(ledgers):
+        asked = request(f"op_{at}", 1, line(limit=100))
+        asked.run = replace(RUN, max_s=600)
+        assert isinstance(await ledger.hold(asked), Granted)
+    (run,) = await ledgers[1].runs()
+    assert abs(run.started_ns - time.time_ns()) < 60 * 10**9
+    # A kill is told by the time that it had where it was asked for, too.
+    await ledgers[1].kill_run("acme", "key_1", "r", clocks[1].now_ns())
+    for clock, ledger in zip(clocks, ledgers, strict=True):
+        assert await ledger.killed_runs(clock.now_ns() - 60 * 10**9) == {("acme", "key_1", "r")}
+        assert await ledger.killed_runs(clock.now_ns() + 60 * 10**9) == frozenset()
+        await ledger.close()
+
+
 def is_up(node: RedisServer) -> bool:
     """Whether it knows of a node for every slot."""
     said = node.command("CLUSTER", "INFO")
@@ -187,6 +205,26 @@ async def test_a_ledger_is_found_on_whatever_node_of_a_cluster_it_lies(
     second.command("CLIENT", "KILL", "TYPE", "normal")
     assert (await ledger.balances((budget,)))[0][1:] == (100, 0)
     assert ledger._link.redirected == 2
+    await ledger.close()
+
+
+async def test_while_the_ledgers_slot_moves_it_is_away_and_then_found_where_it_went(
+    cluster: tuple[RedisServer, RedisServer],
+) -> None:
+    first, second = cluster
+    slot, ids = str(key_slot(b"flyball")), [node.command("CLUSTER", "MYID").split()[1].decode() for node in cluster]
+    ledger = RedisLedger(second.tcp_url, clock=SystemClock(), redis=PATIENT)
+    first.command("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[1])
+    second.command("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[0])
+    began = time.monotonic()
+    with pytest.raises(LedgerUnavailable, match=r"ASK|TRYAGAIN|Redis refused"):
+        await ledger.hold(request("op_1", 1, line(limit=5)))
+    assert time.monotonic() - began < 2
+    for node in cluster:
+        assert node.command("CLUSTER", "SETSLOT", slot, "NODE", ids[0]).startswith(b"+OK")
+    assert isinstance(await ledger.hold(request("op_2", 1, line(limit=5))), Granted)
+    assert first.command("EXISTS", "{flyball}:counters") == b":1\r\n"
+    assert ledger._link.redirected == 1
     await ledger.close()
 
 

@@ -1,6 +1,7 @@
 """The Redis ledger when its server stands still, dies, forgets, is slow or full: quick to say so, and exact after."""
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
@@ -116,6 +117,9 @@ def every_step(ledger: Ledger) -> list[Awaitable[object]]:
         ledger.lapsed(1),
         ledger.holds_of("wrk_1"),
         ledger.balances((BUDGET,)),
+        ledger.kill_run("acme", "key_1", "r", 1),
+        ledger.runs(),
+        ledger.killed_runs(0),
     ]
 
 
@@ -315,3 +319,72 @@ async def test_windows_that_nobody_asks_for_are_forgotten_unless_something_is_he
     await patient.hold(request("op_2", 5, minute(100, now + 10**12)))
     assert server.command("ZCARD", "{flyball}:windows") in (b":2\r\n", b":3\r\n")
     assert [each.held for each in await patient.balances([minute(0, 0), minute(100, 0)])] == [5, 5]
+
+
+@pytest.mark.parametrize("fault", ["stands still", "is killed", "forgets scripts", "is slow", "loses answers"])
+async def test_a_storm_of_calls_over_a_fault_balances_to_the_nano_dollar(
+    server: RedisServer, relay: SlowRelay, fault: str
+) -> None:
+    ledgers = [RedisLedger(relay.url, clock=SystemClock()) for _ in range(2)]
+    chance, booked, over = random.Random(11), list[int](), asyncio.Event()
+    endings: list[asyncio.Future[Any]] = []
+
+    async def call(ledger: Ledger, operation: str) -> None:
+        amount = chance.randrange(1, 10**6)
+        verdict = await ledger.hold(request(operation, amount, BUDGET))
+        assert isinstance(verdict, Granted)
+        try:
+            await ledger.dispatch(operation, "wrk_1")
+            await ledger.extend(operation, {Unit.USD: 5})
+        finally:
+            # As a journey does it: undisturbed, again and again until it is acknowledged.
+            booked.append(amount + 1)
+            ending = answered_again(lambda: ledger.settle(operation, Nano(amount + 1), 1))
+            endings.append(asyncio.ensure_future(ending))
+
+    async def caller(ledger: Ledger, name: int) -> None:
+        made = 0
+        while not over.is_set():
+            made += 1
+            making = asyncio.ensure_future(call(ledger, f"op_{name}_{made}"))
+            if chance.randrange(4) == 0:
+                await asyncio.sleep(chance.random() * 0.01)
+                making.cancel()
+            (outcome,) = await asyncio.gather(making, return_exceptions=True)
+            assert outcome is None or isinstance(outcome, LedgerUnavailable | asyncio.CancelledError)
+            await asyncio.sleep(0.001)
+
+    callers = [asyncio.ensure_future(caller(ledgers[name % 2], name)) for name in range(16)]
+    for _ in range(3):
+        await asyncio.sleep(0.3)
+        await strike(server, relay, fault)
+    await asyncio.sleep(0.3)
+    over.set()
+    await asyncio.gather(*callers)
+    for settled in await asyncio.gather(*endings):
+        assert not settled.unknown
+    await at_last(ledgers[1], sum(booked), 0)
+    assert await answered_again(lambda: ledgers[0].holds_of("wrk_1")) == []
+    assert len(booked) > 50
+    for ledger in ledgers:
+        await ledger.close()
+
+
+async def strike(server: RedisServer, relay: SlowRelay, fault: str) -> None:
+    """Let it happen, and be over."""
+    if fault == "stands still":
+        server.pause()
+        await asyncio.sleep(0.4)
+        server.go_on()
+    elif fault == "is killed":
+        server.stop(kill=True)
+        await asyncio.sleep(0.1)
+        await asyncio.to_thread(server.start)
+    elif fault == "forgets scripts":
+        server.command("SCRIPT", "FLUSH")
+    elif fault == "is slow":
+        relay.delay_s = 0.2
+        await asyncio.sleep(0.5)
+        relay.delay_s = 0
+    else:
+        relay.answers_to_lose = 3
