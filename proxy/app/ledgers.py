@@ -18,7 +18,7 @@ from proxy.core.ids import new_id
 from proxy.core.secret import Secret
 from proxy.state import Shared, StateFile
 
-LOCAL: Final = frozenset({"counters", "holds", "leases", "settled"})
+LOCAL: Final = frozenset({"counters", "holds", "leases", "runs", "settled"})
 """Tables of the state file that are the SQLite ledger's: with a ledger in Redis nobody looks at them."""
 _MADE_HERE: Final = (
     "SELECT 1 FROM keys WHERE managed_by = 'api' LIMIT 1",
@@ -30,12 +30,17 @@ _MADE_HERE: Final = (
 def open_ledger(config: Config, state: StateFile, clock: Clock) -> Ledger:
     """The ledger that is configured; one in Redis connects with its first step."""
     settings = config.settings
+    memory_s = settings.runs.remembered_days * 86_400
     if settings.ledger.redis is None:
-        return SqliteLedger(state, clock=clock, settings=settings.holds)
+        return SqliteLedger(state, clock=clock, settings=settings.holds, run_memory_s=memory_s)
     from proxy.budget import RedisLedger  # noqa: PLC0415 - `redis` is an optional dependency, and slow to import
 
     return RedisLedger(
-        settings.ledger.redis.reveal(), clock=clock, settings=settings.holds, redis=_redis(settings.ledger)
+        settings.ledger.redis.reveal(),
+        clock=clock,
+        settings=settings.holds,
+        redis=_redis(settings.ledger),
+        run_memory_s=memory_s,
     )
 
 

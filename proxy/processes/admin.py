@@ -2,15 +2,17 @@
 
 import argparse
 import asyncio
+import logging
 import signal
 
 import uvloop
 
 from proxy.admin.console import FirstCall
 from proxy.app.admin import AdminParts
+from proxy.app.configuration import environment
 from proxy.app.following_reader import FollowingReader
 from proxy.app.stores import Stores
-from proxy.config import Config
+from proxy.config import BadConfig, Config, load_config
 from proxy.core.clock import SystemClock
 from proxy.processes.folder import StateFolder
 from proxy.processes.metrics import render
@@ -18,6 +20,7 @@ from proxy.processes.parent import Parent
 from proxy.processes.server import adopt, http_server
 
 SHUTDOWN_S = 5
+log = logging.getLogger("flyball.admin")
 
 
 def run(config: Config, options: argparse.Namespace, parent: Parent) -> None:
@@ -30,6 +33,7 @@ class AdminProcess:
 
     def __init__(self, config: Config, sim_url: str, parent: Parent) -> None:
         self._parent = parent
+        self._config_path = config.path
         self._folder = StateFolder(config.home)
         stores = Stores.open(config, self._folder.ledger, SystemClock())
         reader = FollowingReader(config.settings.telemetry, config.home, self._folder.clickhouse)
@@ -42,10 +46,22 @@ class AdminProcess:
         self._server = http_server(self._parts.port, SHUTDOWN_S, lambda: parent.say_ready({}))
 
     async def run(self, descriptor: int) -> None:
-        """Serve on the supervisor's socket. What it shows is read anew each time, so SIGHUP needs nothing."""
+        """Serve on the supervisor's socket. What it shows is read anew each time, but for what the file says."""
         self._parent.stop_with_it()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: None)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
         try:
             await self._server.serve(sockets=[adopt(descriptor)])
         finally:
             await self._parts.close()
+
+    def _reload(self) -> None:
+        # In a thread: the whole file is checked, prices and all.
+        asyncio.get_running_loop().run_in_executor(None, self._take_file)
+
+    def _take_file(self) -> None:
+        """Take a new file; the supervisor has already found it valid, so a fault here only keeps the old one."""
+        try:
+            text = self._folder.taken_config.read_text("utf-8")
+            self._parts.follow(load_config(self._config_path, environment(), text=text))
+        except (BadConfig, OSError) as error:
+            log.error("configuration not taken by the admin port", extra={"error": str(error)})
