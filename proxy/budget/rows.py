@@ -21,7 +21,7 @@ _NAMED: Final = f"SELECT {_COLUMNS} FROM budgets WHERE name = ?"  # noqa: S608 -
 _PUT: Final = f"""INSERT OR REPLACE INTO budgets ({_COLUMNS}, opening_window, retired)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"""  # noqa: S608 - a constant
 _RAISES: Final = """SELECT budget, id, amount, until_ns, reason, made_by, made_ns FROM budget_raises
-    WHERE until_ns > ?1 AND (?2 IS NULL OR budget = ?2) ORDER BY made_ns, id"""
+    WHERE until_ns > ?1 AND (?2 IS NULL OR budget = ?2) ORDER BY made_ns, until_ns, id"""
 _PUT_RAISE: Final = """INSERT INTO budget_raises (id, budget, amount, until_ns, reason, made_by, made_ns)
     VALUES (?, ?, ?, ?, ?, ?, ?)"""
 

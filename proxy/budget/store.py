@@ -1,9 +1,9 @@
 """Budgets and limits in the state file: made by flyball.yaml or by the admin API, never by both."""
 
 import sqlite3
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import fields
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from proxy.budget.alert_schema import STEPS as ALERT_STEPS
 from proxy.budget.bad_budget import BadBudget
@@ -35,6 +35,9 @@ from proxy.state import StateFile, migrate
 _RETIRED: Final = "SELECT 1 FROM budgets WHERE name = ? AND retired = 1"
 _OPENING_WINDOW: Final = "SELECT opening_window FROM budgets WHERE id = ?"
 _SPEC_FIELDS: Final = tuple(field.name for field in fields(BudgetSpec))
+
+Allowed: TypeAlias = Callable[[Budget | None], None]
+"""Told what is there (None: nothing) before it is changed, while nobody else can change it; raises to forbid that."""
 
 
 class BudgetConflict(Exception):
@@ -73,7 +76,7 @@ class BudgetStore:
         finally:
             connection.close()
 
-    def put(self, spec: BudgetSpec) -> Budget:
+    def put(self, spec: BudgetSpec, *, allowed: Allowed | None = None) -> Budget:
         """Make or change a budget or limit on behalf of the admin API.
 
         What it has spent stays with it unless its scope or what it counts changes: that makes it another budget.
@@ -84,6 +87,8 @@ class BudgetStore:
         with self._state.change() as connection:
             known = named_budget(connection, spec.name, self._clock.now_ns())
             retired = connection.execute(_RETIRED, (spec.name,)).fetchone() is not None
+            if allowed is not None:
+                allowed(None if retired else known)
             if known is not None and retired:
                 self._erase(connection, known)
                 known = None
@@ -107,22 +112,28 @@ class BudgetStore:
                 if org in (None, budget.org) and kind in (None, budget.kind)
             )
 
-    def delete(self, name: str) -> bool:
+    def delete(self, name: str, *, allowed: Allowed | None = None) -> bool:
         """Delete a budget and what it has counted; whether there was one.
 
         Raises:
             BudgetConflict: flyball.yaml has it.
         """
-        known = self.get(name)
-        if known is None:
+        if self.get(name) is None:
             return False
         with self._state.change() as connection:
+            known = live_budget(connection, name, self._clock.now_ns())
+            if allowed is not None:
+                allowed(known)
+            if known is None:
+                return False
             if known.managed_by == "file":
                 raise BudgetConflict("managed_by_file", f"{known.title} is in flyball.yaml; remove it there")
             self._erase(connection, known)
         return True
 
-    def raise_limit(self, name: str, by: Nano, *, until_ns: int, reason: str, made_by: str) -> Raise | None:
+    def raise_limit(
+        self, name: str, by: Nano, *, until_ns: int, reason: str, made_by: str, allowed: Allowed | None = None
+    ) -> Raise | None:
         """Raise a limit for a while, be it flyball.yaml's; None when there is no such budget.
 
         Raises:
@@ -131,6 +142,8 @@ class BudgetStore:
         now_ns = self._clock.now_ns()
         with self._state.change() as connection:
             budget = live_budget(connection, name, now_ns)
+            if allowed is not None:
+                allowed(budget)
             if budget is None:
                 return None
             made = Raise(new_id("rai"), by, until_ns, reason, made_by, now_ns)
@@ -140,12 +153,16 @@ class BudgetStore:
 
     def end_raise(self, name: str, number: str) -> Raise | None:
         """End a raise before its time; None when there is no such raise that still holds."""
-        budget = self.get(name)
-        found = next((each for each in budget.raises if each.id == number), None) if budget is not None else None
-        if found is not None:
-            with self._state.change() as connection:
-                remove_raise(connection, number)
+        if self._raise_of(name, number) is None:
+            return None
+        with self._state.change() as connection:
+            found = self._raise_of(name, number)
+            remove_raise(connection, number)
         return found
+
+    def _raise_of(self, name: str, number: str) -> Raise | None:
+        budget = self.get(name)
+        return None if budget is None else next((each for each in budget.raises if each.id == number), None)
 
     def load(
         self,

@@ -1,6 +1,5 @@
 """What is done at the desks of budgets and of rate limits alike."""
 
-import threading
 from collections.abc import Callable
 from dataclasses import fields
 from hashlib import sha256
@@ -18,8 +17,6 @@ from proxy.admin.shapes.metered import EachQuery, Metered, MeteredQuery, RaiseBo
 from proxy.budget import BadBudget, BudgetSpec, BudgetState, LineKind, family_of, raised_by
 from proxy.budget import Budget as StoredBudget
 
-_CHANGING: Final = threading.Lock()
-"""Held from looking to writing: the store knows no versions, and one process serves the admin port."""
 _STATED: Final = tuple(each.name for each in fields(StoredBudget) if each.name != "raises")
 
 
@@ -76,28 +73,36 @@ def asked_state(desk: Desk, call: Call) -> BudgetState:
 def put(desk: Desk, call: Call, spec: BudgetSpec) -> Answer:
     """Make one or replace what is said of it."""
     call.binding.require_rule(*owner_of(spec.scope))
-    with _CHANGING:
-        old = call.rooms.budget_store.get(spec.name)
+    before: list[Metered] = []
+
+    def allowed(old: StoredBudget | None) -> None:
         if old is not None and (old.kind is not desk.kind or not call.binding.rules(*owner_of(old.scope))):
             raise Refusal(Fault.ALREADY_EXISTS, f"The name {spec.name} is taken; choose another one.", param="name")
         _check_condition(desk, call, old)
-        before = None if old is None else desk.show(state_of(call, old))
-        after = state_of(call, call.rooms.budget_store.put(spec))
+        if old is not None:
+            before.append(desk.show(state_of(call, old)))
+
+    after = state_of(call, call.rooms.budget_store.put(spec, allowed=allowed))
     org, team = owner_of(spec.scope)
-    call.audit(f"{desk.word}.put", desk.subject(spec.name), org=org, team=team, before=before, after=desk.show(after))
-    return answer(desk, after, created=old is None)
+    was, now = before[0] if before else None, desk.show(after)
+    call.audit(f"{desk.word}.put", desk.subject(spec.name), org=org, team=team, before=was, after=now)
+    return answer(desk, after, created=not before)
 
 
 def delete(desk: Desk, call: Call) -> Answer:
     """Delete one and what it has counted."""
-    with _CHANGING:
-        old = seen(desk, call)
+    name = seen(desk, call).name
+    before: list[BudgetState] = []
+
+    def allowed(old: StoredBudget | None) -> None:
         _check_condition(desk, call, old)
-        before = desk.show(state_of(call, old))
-        call.rooms.budget_store.delete(old.name)
-    org, team = owner_of(old.scope)
-    call.audit(f"{desk.word}.delete", desk.subject(old.name), org=org, team=team, before=before)
-    return Answer(Deleted(id=old.name, object=desk.word))
+        before.append(state_of(call, _reached(desk, call, old)))
+
+    if not call.rooms.budget_store.delete(name, allowed=allowed):
+        raise _missing(desk, name)
+    org, team = owner_of(before[0].budget.scope)
+    call.audit(f"{desk.word}.delete", desk.subject(name), org=org, team=team, before=desk.show(before[0]))
+    return Answer(Deleted(id=name, object=desk.word))
 
 
 def raise_it(desk: Desk, call: Call) -> Answer:
@@ -114,7 +119,12 @@ def raise_it(desk: Desk, call: Call) -> Answer:
             concurrent=body.by_concurrent,
         )
         made = call.rooms.budget_store.raise_limit(
-            budget.name, amount, until_ns=until_ns, reason=body.reason, made_by=call.identity.name
+            budget.name,
+            amount,
+            until_ns=until_ns,
+            reason=body.reason,
+            made_by=call.identity.name,
+            allowed=lambda now: _check_same(desk, budget, now),
         )
     except BadBudget as error:
         raise Refusal(Fault.INVALID_REQUEST, f"{error.field}: {error}.", param=error.field) from None
@@ -163,11 +173,7 @@ def history_of(desk: Desk, call: Call) -> Answer:
 
 def seen(desk: Desk, call: Call) -> StoredBudget:
     """The one that the path names; one outside the token's binding is not there."""
-    name = call.path[desk.word]
-    found = call.rooms.budget_store.get(name)
-    if found is None or found.kind is not desk.kind or not call.binding.rules(*owner_of(found.scope)):
-        raise _missing(desk, name)
-    return found
+    return _reached(desk, call, call.rooms.budget_store.get(call.path[desk.word]))
 
 
 def state_of(call: Call, budget: StoredBudget) -> BudgetState:
@@ -191,6 +197,18 @@ def _check_condition(desk: Desk, call: Call, old: StoredBudget | None) -> None:
     if not call.condition.met_by(None if old is None else tag_of(old)):
         message = f"The {desk.title} is not as the request expects it; read it again."
         raise Refusal(Fault.PRECONDITION_FAILED, message)
+
+
+def _reached(desk: Desk, call: Call, found: StoredBudget | None) -> StoredBudget:
+    if found is None or found.kind is not desk.kind or not call.binding.rules(*owner_of(found.scope)):
+        raise _missing(desk, call.path[desk.word])
+    return found
+
+
+def _check_same(desk: Desk, looked_at: StoredBudget, now: StoredBudget | None) -> None:
+    """It was deleted, or is another budget by that name, since it was looked at."""
+    if now is None or now.id != looked_at.id:
+        raise _missing(desk, looked_at.name)
 
 
 def _missing(desk: Desk, name: str) -> Refusal:

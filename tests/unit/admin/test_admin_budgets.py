@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from proxy.budget import BudgetEntry, HoldRequest, LedgerUnavailable, SqliteCounterBook, SqliteLedger, Stretch
 from proxy.core.money import Nano
-from tests.unit.admin.admin_port import Port
+from tests.unit.admin.admin_port import Port, serving
 
 MONTH = "/admin/v1/budgets/acme-month"
 BODY = {"scope": "org:acme", "limit_usd": 500, "timezone": "Europe/Berlin"}
@@ -237,3 +238,38 @@ def test_an_org_is_observed_through_the_api(port: Port, owner: httpx.Client) -> 
     assert made["enforcement"] == "observe" == owner.get("/admin/v1/orgs/acme").json()["enforcement"]
     assert port.rooms.key_store.observing() == {"acme"}
     assert owner.put("/admin/v1/orgs/acme", json={}).json()["enforcement"] == "enforce"
+
+
+def test_of_many_changes_on_one_condition_one_is_made(port: Port, owner: httpx.Client) -> None:
+    """Through two stores on one file, as two admin processes have them."""
+    tag = owner.put(MONTH, json=BODY).headers["etag"]
+    with serving(port.rooms.state.path.parent, port.clock) as other, ThreadPoolExecutor(8) as pool:
+
+        def change(number: int) -> int:
+            with (port if number % 2 else other).as_owner() as client:
+                return client.put(MONTH, json=BODY | {"limit_usd": number}, headers={"if-match": tag}).status_code
+
+        answers = sorted(pool.map(change, range(16)))
+    assert answers == [200] + [412] * 15
+    history = owner.get(f"{MONTH}/history").json()["data"]
+    assert [each["before"]["limit_usd"] for each in history if each["before"]] == ["500.00"]
+
+
+def test_of_many_deletions_one_deletes(port: Port, owner: httpx.Client) -> None:
+    owner.put(MONTH, json=BODY)
+    with ThreadPoolExecutor(8) as pool:
+
+        def delete(_: int) -> int:
+            with port.as_owner() as client:
+                return client.delete(MONTH).status_code
+
+        assert sorted(pool.map(delete, range(8))) == [200] + [404] * 7
+
+
+def test_a_change_that_is_refused_moves_nothing(port: Port, owner: httpx.Client) -> None:
+    owner.put(MONTH, json=BODY)
+    generation = port.rooms.state.generation()
+    assert owner.put(MONTH, json=BODY, headers={"if-match": '"stale"'}).status_code == 412
+    assert owner.delete(MONTH, headers={"if-match": '"stale"'}).status_code == 412
+    assert owner.delete("/admin/v1/budgets/none").status_code == 404
+    assert port.rooms.state.generation() == generation
