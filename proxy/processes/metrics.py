@@ -11,6 +11,7 @@ from proxy.core.clock import SystemClock
 from proxy.core.money import NANO_PER_USD, Nano
 from proxy.core.outcome import Outcome
 from proxy.journey.rooms import Counters
+from proxy.processes.refusals import RefusedBy
 
 SILENT_NS: Final = 10_000_000_000
 """A worker reports every second; one that has not for so long is dead, or as good as."""
@@ -18,6 +19,7 @@ OPERATIONS: Final = "flyball_operations_total"
 COST: Final = "flyball_cost_usd_total"
 UNPRICED: Final = "flyball_unpriced_requests_total"
 UNAUTHORISED: Final = "flyball_unauthorised_total"
+GAUGES: Final = frozenset({"flyball_workers", "flyball_ledger_up", "flyball_ledger_unsettled"})
 HELP: Final = {
     OPERATIONS: "Finished client calls by endpoint, outcome and refusal code.",
     COST: "Dollars spent.",
@@ -25,6 +27,8 @@ HELP: Final = {
     UNAUTHORISED: "Calls refused for lack of a valid key.",
     "flyball_rows_dropped_total": "Telemetry rows lost, by table and reason.",
     "flyball_workers": "Worker processes that report.",
+    "flyball_ledger_up": "Whether every worker that reports reaches the ledger.",
+    "flyball_ledger_unsettled": "Calls recorded and not settled yet, for want of the ledger.",
 }
 
 
@@ -34,11 +38,18 @@ class WorkerCounters:
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
         self._nano = 0
+        self._refused_by = RefusedBy()
+        self.ledger_up = True
+        self.unsettled = 0
 
     def operation(self, org: str, endpoint: str, outcome: Outcome, code: str, cost: Nano | None) -> None:
         """Count one finished operation."""
         self._counts[f'{OPERATIONS}{{endpoint="{endpoint}",outcome="{outcome.value}",code="{code}"}}'] += 1
         self._nano += cost or 0
+
+    def refused(self, by: str, at_ns: int) -> None:
+        """Note what refused a call: its alert is raised by the admin process."""
+        self._refused_by.note(by, at_ns)
 
     def unpriced(self, model: str) -> None:
         """Count one call that was served without a price."""
@@ -51,7 +62,8 @@ class WorkerCounters:
     def write(self, path: Path, more: Mapping[str, int]) -> None:
         """Leave the numbers in a file, whole or not at all."""
         draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps({"counts": {**self._counts, **more}, "nano": self._nano}))
+        now = {"ledger_up": self.ledger_up, "unsettled": self.unsettled, "refused": self._refused_by.last_ns}
+        draft.write_text(json.dumps({"counts": {**self._counts, **more}, "nano": self._nano, **now}))
         os.replace(draft, path)
 
 
@@ -61,7 +73,8 @@ def render(folder: Path) -> str:
     A worker's file outlives it, so that totals do not fall when it is restarted.
     """
     total: Counter[str] = Counter()
-    nano = workers = 0
+    nano = workers = unsettled = 0
+    up = True
     now_ns = SystemClock().now_ns()
     for path in sorted(folder.glob("metrics-*.json")):
         try:
@@ -71,10 +84,14 @@ def render(folder: Path) -> str:
             continue
         total.update(said["counts"])
         nano += said["nano"]
-        workers += now_ns - reported_ns < SILENT_NS
+        if now_ns - reported_ns < SILENT_NS:
+            workers += 1
+            unsettled += said.get("unsettled", 0)
+            up = up and said.get("ledger_up", True)
     lines = [f"{name} {count}" for name, count in sorted(total.items())]
     lines.append(f"{COST} {nano // NANO_PER_USD}.{nano % NANO_PER_USD:09d}")
-    lines.append(f"flyball_workers {workers}")
+    lines += [f"flyball_workers {workers}", f"flyball_ledger_up {int(up and workers > 0)}"]
+    lines.append(f"flyball_ledger_unsettled {unsettled}")
     return _with_help(lines)
 
 
@@ -85,7 +102,7 @@ def _with_help(lines: list[str]) -> str:
         name = line.partition("{")[0].partition(" ")[0]
         if name not in told:
             told.add(name)
-            kind = "gauge" if name == "flyball_workers" else "counter"
+            kind = "gauge" if name in GAUGES else "counter"
             out += [f"# HELP {name} {HELP.get(name, name)}", f"# TYPE {name} {kind}"]
         out.append(line)
     return "\n".join(out) + "\n"

@@ -148,6 +148,8 @@ class Worker:
             f'flyball_rows_dropped_total{{table="{table}",reason="{reason}"}}': count
             for (table, reason), count in self._parts.spool.dropped.items()
         }
+        rooms = self._parts.rooms
+        self._counters.ledger_up, self._counters.unsettled = not rooms.ledger_away, len(rooms.unsettled)
         self._counters.write(self._folder.run / f"metrics-{self._name}.json", dropped)
 
     def _reload(self) -> None:
