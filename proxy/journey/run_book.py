@@ -41,6 +41,7 @@ class RunBook:
         self.names: Final = names or RunNames()
         self.watches: Final = bool(self.limits)
         self._remembered_days = remembered_days
+        self._bounds: dict[tuple[str, str, bool], tuple[Principal, RunBounds]] = {}
         self._runs: dict[tuple[str, str, str, str, str], _Governed] = {}
 
     @classmethod
@@ -79,10 +80,21 @@ class RunBook:
             return known
         if len(self._runs) >= _MOST_RUNS:
             self._runs.clear()
-        bounds = self.limits.bounds(principal, claims.agent, derived=claims.run_source == DERIVED)
+        bounds = self._bounds_of(principal, claims.agent, claims.run_source == DERIVED)
         ticket = ticket_of(principal, claims, bounds) if bounds else None
         made = self._runs[key] = _Governed(principal, bounds, ticket)
         return made
+
+    def _bounds_of(self, principal: Principal, agent: str, derived: bool) -> RunBounds:
+        """The same for all runs of a key and agent: finding it takes longer than all else that a new run does."""
+        known = self._bounds.get((principal.key_id, agent, derived))
+        if known is not None and known[0] is principal:
+            return known[1]
+        if len(self._bounds) >= _MOST_RUNS:
+            self._bounds.clear()
+        bounds = self.limits.bounds(principal, agent, derived=derived)
+        self._bounds[principal.key_id, agent, derived] = principal, bounds
+        return bounds
 
 
 def ticket_of(principal: Principal, claims: Claims, bounds: RunBounds) -> RunTicket:
