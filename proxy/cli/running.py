@@ -42,14 +42,27 @@ class AdminClient:
             trust_env=False,
         )
 
-    def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """One call; the parsed answer, or SystemExit with the API's own words."""
+    def ask(self, method: str, path: str, body: Any = None, *, tag: str | None = None) -> Any:
+        """One call; the parsed answer, or SystemExit with the API's own words. `tag`: an ETag that must still hold."""
+        answer = self._sent(method, path, body, {} if tag is None else {"if-match": tag})
+        return self._read(answer)
+
+    def found(self, path: str) -> tuple[Any, str | None]:
+        """What stands at a path, with its ETag; None where there is nothing, and SystemExit for any other refusal."""
+        answer = self._sent("GET", path, None, {})
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return None, None
+        return self._read(answer), answer.headers.get("etag")
+
+    def _sent(self, method: str, path: str, body: Any, headers: dict[str, str]) -> httpx.Response:
         try:
-            answer = self._client.request(method, path, json=body)
+            return self._client.request(method, path, json=body, headers=headers)
         except httpx.HTTPError as error:
             raise SystemExit(
                 f"flyball: the admin API at {self.endpoints['admin']} cannot be reached: {error}"
             ) from None
+
+    def _read(self, answer: httpx.Response) -> Any:
         if answer.is_success:
             return answer.json() if answer.content else None
         try:

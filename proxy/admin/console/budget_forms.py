@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import msgspec
+
 from proxy.admin.console.budgets_page import address
 from proxy.admin.console.figures import moment
 from proxy.admin.console.gauge import Gauge
 from proxy.admin.console.markup import Child, Html, el, join
 from proxy.admin.console.shell import Place, card, form_token
+from proxy.admin.shapes.restated import restated
 
 SPANS: Final[Mapping[str, tuple[str, timedelta]]] = {
     "1h": ("one hour", timedelta(hours=1)),
@@ -65,31 +68,9 @@ def raises_list(place: Place, gauge: Gauge, may_end: bool) -> Html | None:
     return card("Raises that hold", el("ul", items, class_="raises"), name="raises", note=f"the stated limit is {base}")
 
 
-def restated(gauge: Gauge, limit: str) -> dict[str, Any]:
+def with_limit(gauge: Gauge, limit: str | int) -> dict[str, Any]:
     """The whole of it in the words of the API's PUT, with another limit."""
-    shape = gauge.shape
-    body: dict[str, Any] = {
-        "scope": shape.scope,
-        f"limit_{gauge.word}": limit if gauge.word == "usd" else int(limit),
-        "timezone": shape.timezone,
-        "models": list(shape.models),
-        "enforcement": shape.enforcement,
-        "ladder": [_rung(rung) for rung in shape.ladder],
-    }
-    if gauge.word != "concurrent":
-        body |= {"window": str(shape.window), "length": shape.length}
-    if gauge.fact("tokens") is not None:
-        body["tokens"] = shape.tokens
-    if not gauge.is_limit:
-        body |= {"hard": shape.hard, "clamp": shape.clamp}
-        if gauge.word == "usd":
-            body["opening_spent_usd"] = shape.opening_spent_usd
-    return body
-
-
-def _rung(rung: Any) -> dict[str, Any]:
-    told = {"at": rung.at, "do": rung.do, "to": rung.to, "delay_ms": rung.delay_ms}
-    return {name: value for name, value in told.items() if isinstance(value, str | int | dict)}
+    return restated(msgspec.to_builtins(gauge.shape)) | {f"limit_{gauge.word}": limit}
 
 
 def _form(place: Place, gauge: Gauge, action: str, fields: Child, button: str, *, quiet: bool = False) -> Html | None:

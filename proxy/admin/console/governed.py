@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from proxy.admin.console.budget_forms import restated, until
+from proxy.admin.console.budget_forms import until, with_limit
 from proxy.admin.console.budget_page import BudgetFacts, budget_page
 from proxy.admin.console.budgets_page import SHOWN, BudgetsFacts, budgets_page
 from proxy.admin.console.gate import check_token, form_of, html, place_of, redirect, session_of
@@ -110,7 +110,7 @@ class GovernedDesk:
     async def change_limit(self, request: Request) -> Response:
         async def deed(person: Person, told: Told, form: Mapping[str, str]) -> str:
             gauge, limit = Gauge(told.shape), form.get("limit", "").strip()
-            body = restated(gauge, limit if gauge.word == "usd" else str(_whole(limit)))
+            body = with_limit(gauge, limit if gauge.word == "usd" else _whole(limit))
             await self._api.ask(person, "PUT", _path(request), body=body, tag=form.get("tag", ""))
             return "changed"
 
