@@ -30,6 +30,6 @@ def run(options: argparse.Namespace) -> int:
     print(f"routes:        {len(settings.routes)}")
     keys = sum(len(team.keys) for org in settings.tenants for team in org.teams)
     print(f"tenants:       {len(settings.tenants)} orgs, {keys} keys")
-    print(f"budgets:       {len(settings.budgets)}")
+    print(f"budgets:       {len(settings.budgets)}, and {len(settings.rate_limits)} rate limits")
     print("all good")
     return 0
