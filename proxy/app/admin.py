@@ -15,9 +15,11 @@ from proxy.admin.console import (
     build_console,
 )
 from proxy.admin.inside import Inside
+from proxy.app.alerts import AlertParts
 from proxy.app.following_reader import FollowingReader
 from proxy.app.ledgers import open_ledger
 from proxy.app.stores import Stores, hash_key_of
+from proxy.budget import Refusals
 from proxy.config import Config
 from proxy.core.clock import SystemClock
 from proxy.identity import AdminIdentity, AdminTokens, IdentityError
@@ -28,8 +30,15 @@ class AdminParts:
     """Everything the admin port is made of."""
 
     def __init__(
-        self, config: Config, stores: Stores, reader: FollowingReader, metrics: Callable[[], str], first_call: FirstCall
+        self,
+        config: Config,
+        stores: Stores,
+        reader: FollowingReader,
+        metrics: Callable[[], str],
+        first_call: FirstCall,
+        refused: Callable[[], Refusals],
     ) -> None:
+        """`metrics` gives the workers' part of the page, `refused` what refused their calls lately."""
         clock = SystemClock()
         hash_key = hash_key_of(config)
         bootstrap = AdminTokens.bootstrap_token(config.home)
@@ -38,6 +47,8 @@ class AdminParts:
         self.reader = reader
         self.ledger = open_ledger(config, stores.state, clock)
         self.run_book = RunBook.of(config.settings.runs)
+        self.alerts = AlertParts(config, stores, clock, refused)
+        self.observes_all = config.settings.enforcement == "observe"
         rooms = AdminRooms(
             state=stores.state,
             hash_key=hash_key,
@@ -47,8 +58,10 @@ class AdminParts:
             reader=reader,
             runs=self.ledger,
             run_book=lambda: self.run_book,
+            alerts=self.alerts.alerting,
+            observes_all=lambda: self.observes_all,
             clock=clock,
-            metrics=metrics,
+            metrics=lambda: metrics() + self.alerts.alerting.metrics(),
             console_link=self._console_link,
             signed_out=self.sessions.close_all_of,
             version=__version__,
@@ -69,11 +82,14 @@ class AdminParts:
         self.port = build_admin(replace(rooms, console=console))
 
     def follow(self, config: Config) -> None:
-        """Show runs against the limits of a new file."""
+        """Show runs against the limits of a new file, and tell its receivers of alerts."""
         self.run_book = RunBook.of(config.settings.runs)
+        self.observes_all = config.settings.enforcement == "observe"
+        self.alerts.take(config)
 
     async def close(self) -> None:
         """Let go of what is open."""
+        await self.alerts.close()
         await self.reader.close()
         await self.ledger.close()
 

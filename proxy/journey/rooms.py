@@ -73,6 +73,10 @@ class Counters(Protocol):
         """Count one finished operation."""
         ...
 
+    def refused(self, by: str, at_ns: int) -> None:
+        """Note which budget, limit or list refused a call, by scope and name: its alert is raised elsewhere."""
+        ...
+
     def unpriced(self, model: str) -> None:
         """Count one call that was served without a price."""
         ...

@@ -17,6 +17,7 @@ from proxy.core.clock import SystemClock
 from proxy.processes.folder import StateFolder
 from proxy.processes.metrics import render
 from proxy.processes.parent import Parent
+from proxy.processes.refusals import refusals
 from proxy.processes.server import adopt, http_server
 
 SHUTDOWN_S = 5
@@ -42,16 +43,20 @@ class AdminProcess:
             model="sim-small" if sim_url else "gpt-5-mini",
             key=f"$(cat {config.home / 'first-key'})",
         )
-        self._parts = AdminParts(config, stores, reader, lambda: render(self._folder.run), first_call)
+        run = self._folder.run
+        self._parts = AdminParts(config, stores, reader, lambda: render(run), first_call, lambda: refusals(run))
         self._server = http_server(self._parts.port, SHUTDOWN_S, lambda: parent.say_ready({}))
 
     async def run(self, descriptor: int) -> None:
         """Serve on the supervisor's socket. What it shows is read anew each time, but for what the file says."""
         self._parent.stop_with_it()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
+        alerting = asyncio.get_running_loop().create_task(self._parts.alerts.alerting.run())
         try:
             await self._server.serve(sockets=[adopt(descriptor)])
         finally:
+            alerting.cancel()
+            await asyncio.gather(alerting, return_exceptions=True)
             await self._parts.close()
 
     def _reload(self) -> None:

@@ -25,6 +25,7 @@ from proxy.budget.alerts.sender import Post as Post
 from proxy.budget.alerts.sender import Sender
 from proxy.budget.alerts.settings import AlertSettings
 from proxy.budget.alerts.settings import ReceiverEntry as ReceiverEntry
+from proxy.budget.alerts.watcher import Refusals as Refusals
 from proxy.budget.alerts.watcher import Watcher
 
 __all__ = ["AlertSettings", "Alerting", "Outbox", "Receiver", "Sender", "Watcher"]

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
 from proxy.budget.alerts.alert import Alert
@@ -11,7 +11,7 @@ from proxy.budget.alerts.outbox import Outbox
 from proxy.budget.alerts.receiver import Receiver
 from proxy.budget.alerts.sender import Answered, Sender
 from proxy.budget.alerts.settings import AlertSettings
-from proxy.budget.alerts.watcher import Watcher
+from proxy.budget.alerts.watcher import Refusals, Watcher
 from proxy.budget.ledger import LineKind, Unit
 from proxy.core.clock import Clock
 from proxy.core.money import ZERO
@@ -47,9 +47,9 @@ class Alerting:
         clock: Clock,
         *,
         lead: Lead | None = None,
-        refused: Callable[[], Collection[tuple[str, str]]] = frozenset,
+        refused: Callable[[], Refusals] = dict,
     ) -> None:
-        """`refused` tells by which counters and windows calls were refused lately."""
+        """`refused` tells what refused calls lately."""
         self.outbox = outbox
         self.receivers: tuple[Receiver, ...] = ()
         self._watcher = watcher

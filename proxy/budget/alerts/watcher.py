@@ -1,8 +1,8 @@
 """Looks at where all budgets stand, and raises each alert once."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Final
+from typing import Final, TypeAlias
 
 from proxy.budget.alerts.alert import Alert, Claim
 from proxy.budget.alerts.crossings import crossings, is_watched, least_watched
@@ -14,6 +14,8 @@ from proxy.budget.store import BudgetStore
 from proxy.core.clock import Clock
 from proxy.state import StateFile
 
+Refusals: TypeAlias = Mapping[tuple[str, str], int]
+"""Scopes and names by which calls were refused lately, and when last, in nanoseconds since 1970."""
 MOST_OF_EACH: Final = 10_000
 """Of the scopes that a pattern stands for, so many are looked at, the fullest first."""
 _FEW_OF_EACH: Final = 64
@@ -38,8 +40,8 @@ class Watcher:
         self._patterns: tuple[Budget, ...] = ()
         self._held: dict[str, Claim] = {}
 
-    def look(self, receivers: Sequence[Receiver] = (), refused: Collection[tuple[str, str]] = ()) -> list[Alert]:
-        """Look once; the alerts raised. `refused` are the counters and windows by which calls were refused lately.
+    def look(self, receivers: Sequence[Receiver] = (), refused: Refusals | None = None) -> list[Alert]:
+        """Look once; the alerts raised.
 
         Raises:
             LedgerUnavailable: the counters cannot be read.
@@ -47,7 +49,7 @@ class Watcher:
         """
         self._follow()
         now_ns = self._clock.now_ns()
-        found = list(islice(self._new(refused, now_ns), _MOST_RAISED))
+        found = list(islice(self._new(refused or {}, now_ns), _MOST_RAISED))
         if not found:
             return []
         told = [(alert, claim, [each.name for each in receivers if each.wants(alert)]) for alert, claim in found]
@@ -65,21 +67,19 @@ class Watcher:
         self._patterns = tuple(budget for budget in watched if budget.is_pattern)
         self._generation = generation
 
-    def _new(self, refused: Collection[tuple[str, str]], now_ns: int) -> Iterator[tuple[Alert, Claim]]:
+    def _new(self, refused: Refusals, now_ns: int) -> Iterator[tuple[Alert, Claim]]:
         """Alerts that, by what is known here, nobody has raised."""
         if len(self._held) > _MOST_REMEMBERED:
             self._held.clear()
-        for states in self._standing():
+        for states in self._standing(refused):
             found = [
-                each
-                for state in states
-                for each in crossings(state, now_ns, refuses=(_counter(state), state.window) in refused)
+                each for state in states for each in crossings(state, now_ns, refuses=_has_refused(state, refused))
             ]
             unknown = [claim.key for _, claim in found if claim.key not in self._held]
             self._held |= self._outbox.claims(unknown) if unknown else {}
             yield from (each for each in found if _is_free(self._held.get(each[1].key), each[1], now_ns))
 
-    def _standing(self) -> Iterator[Sequence[BudgetState]]:
+    def _standing(self, refused: Refusals) -> Iterator[Sequence[BudgetState]]:
         for first in range(0, len(self._plain), _AT_ONCE):
             yield self._store.states(self._plain[first : first + _AT_ONCE])
         for budget in self._patterns:
@@ -87,6 +87,9 @@ class Watcher:
             if len(states) == _FEW_OF_EACH and _has_reached_any(states[-1]):
                 states = self._store.states_of_each(budget, MOST_OF_EACH)
             yield states
+            # A call that is too dear is refused also where little is spent yet.
+            scopes = {scope for scope, name in refused if name == budget.name} - {state.scope for state in states}
+            yield [self._store.state_for(budget, scope) for scope in scopes]
 
 
 def _has_reached_any(state: BudgetState) -> bool:
@@ -94,8 +97,9 @@ def _has_reached_any(state: BudgetState) -> bool:
     return least is not None and state.spent + state.held >= least
 
 
-def _counter(state: BudgetState) -> str:
-    return state.budget.counter_of(state.scope)
+def _has_refused(state: BudgetState, refused: Refusals) -> bool:
+    at_ns = refused.get((state.scope, state.budget.name))
+    return at_ns is not None and state.budget.window_at(at_ns).name == state.window
 
 
 def _is_free(held: Claim | None, wanted: Claim, now_ns: int) -> bool:

@@ -1,6 +1,6 @@
 """Which alerts a standing raises, and that each is raised once: over looks, processes, restarts and windows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,8 +66,8 @@ class Scene:
                 (budget.counter_of(scope), window.name, spent, held, overrun),
             )
 
-    def look(self, *, refused: set[tuple[str, str]] | None = None) -> list[str]:
-        return kinds(self.watcher.look((ALL,), refused or frozenset()))
+    def look(self, refused: Mapping[tuple[str, str], int] | None = None) -> list[str]:
+        return kinds(self.watcher.look((ALL,), refused))
 
 
 @pytest.fixture
@@ -139,12 +139,20 @@ def test_a_soft_budget_alerts_at_its_limit_without_a_ladder(scene: Scene) -> Non
 
 def test_a_hard_budget_tells_that_it_refuses_though_money_is_left(scene: Scene) -> None:
     scene.budget(ladder=())
-    budget = scene.store.get("b")
-    assert budget is not None
     scene.stand(95)
-    assert scene.look(refused={(budget.id, "2026-10")}) == []
-    assert scene.look(refused={(budget.id, "2026-11")}) == ["block"]
-    assert scene.look(refused={(budget.id, "2026-11")}) == []
+    now_ns = scene.clock.now_ns()
+    assert scene.look({("org:acme", "b"): now_ns - 30 * 86_400 * 10**9}) == []
+    assert scene.look({("org:acme", "c"): now_ns, ("org:globex", "b"): now_ns}) == []
+    assert scene.look({("org:acme", "b"): now_ns}) == ["block"]
+    assert scene.look({("org:acme", "b"): now_ns}) == []
+
+
+def test_a_scope_of_a_pattern_tells_that_it_refuses_before_it_has_spent_anything(scene: Scene) -> None:
+    scene.budget(scope="user:acme/*")
+    refused = {("user:acme/u1", "b"): scene.clock.now_ns()}
+    (raised,) = scene.watcher.look((ALL,), refused)
+    assert (raised.kind, raised.scope, raised.spent) == ("block", "user:acme/u1", 0)
+    assert scene.look(refused) == []
 
 
 def test_an_overrun_alerts_once_and_again_when_it_has_doubled(scene: Scene) -> None:

@@ -179,6 +179,9 @@ class Counting:
     def __init__(self) -> None:
         self.count = 0
 
+    def refused(self, by: str, at_ns: int) -> None:
+        """Nobody is told."""
+
     def unauthorised(self) -> None:
         self.count += 1
 
