@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from proxy.budget import BudgetSettings, HoldLine, Rung, Unit, next_gate, regated
+from proxy.budget import BudgetSettings, HoldLine, LineKind, Rung, Unit, next_gate, regated
 from proxy.core.money import ZERO, Nano, exact_usd, to_usd_text
 from proxy.core.refusal import Refusal, Refused
 from proxy.journey.observe import named, refuse_unless_observed
@@ -16,7 +16,7 @@ from proxy.wire.endpoint import Endpoint
 ROUGH_BYTES_PER_TOKEN = 3
 MOST = 10**18
 """Nano-dollars, a billion dollars: what a ledger takes as one amount."""
-COUNTING_OUTPUT = frozenset({Unit.USD, Unit.TOKENS, Unit.INPUT_TOKENS, Unit.OUTPUT_TOKENS})
+BOUND_BY_TOOLS = frozenset({Unit.USD, Unit.TOKENS, Unit.INPUT_TOKENS, Unit.OUTPUT_TOKENS})
 """What a call counts on that nobody has bounded, where a provider runs tools for it."""
 MEDIA_MARKS = (b"image", b"audio", b"video", b"file")
 """A request with none of these in its body can hold nothing dearer than text."""
@@ -126,7 +126,9 @@ def hosted_tools_ceiling(journey: Journey, settings: JourneySettings) -> Nano:
     tools = journey.request.hosted_tools
     if not tools:
         return ZERO
-    binding = [line for line in journey.lines if (line.hard or line.observed) and line.unit in COUNTING_OUTPUT]
+    binding = [line for line in journey.lines if (line.hard or line.observed) and line.unit in BOUND_BY_TOOLS]
+    # A rate that a tool's tokens pass is made up for by the calls after it.
+    binding = [line for line in binding if line.kind is not LineKind.RATE]
     if not binding:
         return ZERO
     if settings.hosted_tools_ceiling_usd is None:

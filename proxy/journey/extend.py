@@ -180,6 +180,8 @@ class Cover:
         step = min(self._step + max(0, self._made - self._held), self._most - self._held)
         try:
             short = await self._hold_more(step)
+            while short is not None and short.line.kind is LineKind.RATE and self._without(short.line.unit):
+                short = await self._hold_more(step)
             if short is None:
                 return True
             left = short.line.limit - short.spent - short.held
@@ -190,7 +192,21 @@ class Cover:
             self.away = True
             return False
 
+    def _without(self, unit: Unit) -> bool:
+        """Go on where only a rate is short: no answer is cut for it, and the calls after it make up for it.
+
+        False where a budget or a run counts the same, so that the one cannot grow without the other.
+        """
+        if any(line.unit is unit and line.hard and line.kind is not LineKind.RATE for line in self._journey.lines):
+            return False
+        self._units -= {unit}
+        self.short = None
+        return True
+
     async def _hold_more(self, tokens: int) -> Short | None:
+        if not self._units:
+            self._held = self._most
+            return None
         journey = self._journey
         more = {unit: self._dollars(tokens) if unit is Unit.USD else tokens for unit in self._units}
         verdict = await self._rooms.ledger.extend(journey.call.operation, more)

@@ -276,3 +276,52 @@ async def test_a_response_is_ended_incomplete(poor: tuple[OneWorker, Watched]) -
     text = told["response"]["output"][0]["content"][0]["text"]
     assert len(text.split()) == len(relayed) - 2
     assert house.rows()[0]["code"] == "budget_exceeded"
+
+
+async def counted(folder: Path, budget: str, more: str = "") -> tuple[list[dict[str, Any]], dict[str, Any], list[Any]]:
+    """A stream of 2000 tokens without a maximum: its chunks, its row, and where the key's lines stand afterwards."""
+    holds = f"holds: {{first_hold_output_tokens: {STEP}}}\nmetering: {{margin_percent: 0}}\n{more}"
+    with one_worker(folder, config(budget=budget, more=holds)) as house:
+        client = await house.call(Client(STREAM), Answer(*words(2000), event("", "stop"), told_usage(2000), DONE))
+        lines = house.rooms.snapshot().budgets.lines_for(("key:acme/support/bot",), house.rooms.clock.now_ns())
+        balances = await house.rooms.ledger.balances(lines)
+        await house.parts.ledger.close()
+        return chunks(client), house.rows()[0], list(balances)
+
+
+RATE = 'rate_limits: [{{name: rate, scope: "key:acme/support/bot", window: day, {}}}]'
+
+
+@pytest.mark.parametrize("unit", ["limit_tokens: 600", "tokens: output, limit_tokens: 600"])
+async def test_a_budget_in_tokens_ends_a_stream_with_its_tokens(tmp_path: Path, unit: str) -> None:
+    (*relayed, last), row, (balance,) = await counted(tmp_path, unit)
+    facts = last["flyball"]
+    assert (facts["code"], facts["budget"], facts["limit_tokens"]) == ("budget_exceeded", "own", 600)
+    assert not [name for name in facts if name.endswith("_usd")]
+    assert 0.75 * 600 < len(relayed) <= 600
+    assert (row["outcome"], row["code"]) == ("truncated", "budget_exceeded")
+    assert balance.held == 0
+    assert len(relayed) <= balance.spent <= 600
+
+
+async def test_money_and_tokens_grow_together(tmp_path: Path) -> None:
+    (*_, last), row, (tokens,) = await counted(tmp_path, "limit_tokens: 5000")
+    assert (last["usage"]["completion_tokens"], row["outcome"], tokens.spent) == (2000, "ok", 2008)
+
+
+async def test_a_run_ends_its_stream_with_what_it_may_use(tmp_path: Path) -> None:
+    more = "runs: {limits: [{tokens: 600}]}"
+    with one_worker(tmp_path, config(more=f"holds: {{first_hold_output_tokens: {STEP}}}\n{more}")) as house:
+        client = Client(STREAM, headers=[(b"x-flyball-run", b"r1")])
+        await house.call(client, Answer(*words(2000), event("", "stop"), DONE))
+        await house.parts.ledger.close()
+    facts = chunks(client)[-1]["flyball"]
+    assert (facts["code"], facts["run"], facts["limit_tokens"]) == ("run_stopped", "r1", 600)
+
+
+async def test_no_answer_is_cut_for_a_rate(tmp_path: Path) -> None:
+    """What it took beyond the rate is booked, and the calls after it wait for that."""
+    (*_, last), row, balances = await counted(tmp_path, "limit_usd: 1000", RATE.format("limit_tokens: 600"))
+    assert (last["usage"]["completion_tokens"], row["outcome"]) == (2000, "ok")
+    assert float(row["held_usd"]) >= float(row["cost_usd"])
+    assert {balance.line.name: balance.spent for balance in balances}["rate"] == 2008
