@@ -38,9 +38,10 @@ test-all: $(DEV) ## every test, the long ones too: frameworks, soaks, faults
 	@.ci/packages chromium nginx redis-server
 	PATH="$$PATH:/usr/sbin" $(BIN)/python -m pytest -n 2 --timeout 1800 $(PYTEST_ARGS)
 
-bench: $(DEV) ## cost per call and per chunk beside plain nginx and a bare relay, into docs/bench.md
-	@.ci/packages nginx wrk
+bench: $(DEV) ## cost per call, per chunk and per hold, beside plain nginx and a bare relay, into docs/bench.md
+	@.ci/packages nginx wrk redis-server
 	PATH="$$PATH:/usr/sbin" $(BIN)/python -m tests.bench
+	PATH="$$PATH:/usr/sbin" $(BIN)/python -m tests.bench.ledger
 
 lock: ## write requirements/*.txt anew from *.in, and the node lock (needs `uv` and `npm` on the path)
 	cd requirements && for part in runtime dev frameworks-llama-index frameworks-crewai frameworks-smolagents; do \

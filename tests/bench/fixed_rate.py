@@ -8,10 +8,11 @@ import select
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 from tests.bench.candidates import Candidate
 from tests.bench.processes import OTHER_CORE, cpu_ns
@@ -46,13 +47,46 @@ def run(candidate: Candidate, rate: int, seconds: float) -> FixedRate:
 
 def in_process(module: str, order: dict[str, Any], seconds: float) -> Any:
     """Run one of our own load generators on the load's core; raises Unsound with what it said when it fails."""
-    done = subprocess.run(
-        ["taskset", "-c", str(OTHER_CORE), sys.executable, "-m", module],
-        input=json.dumps(order), capture_output=True, text=True, timeout=seconds + 60, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        raise Unsound(done.stderr[-2000:])
-    return json.loads(done.stdout)
+    running = begin(module, order, OTHER_CORE)
+    return running.report(seconds + 60)
+
+
+@dataclass
+class Begun:
+    """A process of ours at work. What it reports is long, so it goes to a file: a pipe may be read in parts."""
+
+    module: str
+    process: subprocess.Popen[bytes]
+    said: IO[str]
+    wrong: IO[str]
+
+    def report(self, seconds: float) -> Any:
+        """Wait for its end; the JSON that it wrote, whole."""
+        try:
+            status = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            status = -1
+        with self.said, self.wrong:
+            self.wrong.seek(0)
+            self.said.seek(0)
+            complaint, text = self.wrong.read(), self.said.read()
+        if status or not text.endswith("\n"):
+            raise Unsound(f"{self.module} ended with {status} after {len(text)} characters: {complaint[-2000:]}")
+        return json.loads(text)
+
+
+def begin(module: str, order: dict[str, Any], core: int | None) -> Begun:
+    """Start a module of ours with an order on its standard input, bound to a core if one is named."""
+    bound = [] if core is None else ["taskset", "-c", str(core)]
+    said, wrong = (tempfile.TemporaryFile("w+") for _ in range(2))  # noqa: SIM115  closed by who reads them
+    with tempfile.TemporaryFile("w+") as asked:
+        json.dump(order, asked)
+        asked.seek(0)
+        command = [*bound, sys.executable, "-m", module]
+        process = subprocess.Popen(command, stdin=asked, stdout=said, stderr=wrong)
+    return Begun(module, process, said, wrong)
 
 
 def at(ordered: list[float], part: float) -> float:

@@ -211,7 +211,7 @@ async def test_the_beginning_of_a_window(flyball: Flyball, crowd: Crowd) -> None
     await asyncio.sleep(60 - time.time() % 60 - 0.25)
     told = await crowd.steadily(ask, per_s=400, seconds=1.5)
     assert statuses(told).keys() == {200, 402}
-    rows = flyball.wait_for_rows(len(told) + 40, where="key = 'cold'")
+    rows = flyball.wait_for_rows(len(told) + 40, where="key_name = 'cold'")
     admitted = Counter(row["charged_at"][:16] for row in rows if row["outcome"] == "ok")
     assert max(admitted.values()) == 60, admitted
     assert admitted[max(row["charged_at"][:16] for row in rows)] == 60

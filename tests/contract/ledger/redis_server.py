@@ -37,6 +37,11 @@ class RedisServer:
         """By its port."""
         return f"redis://127.0.0.1:{self.port}"
 
+    @property
+    def pids(self) -> list[int]:
+        """Its process, for who reads what it costs."""
+        return [] if self._process is None else [self._process.pid]
+
     def start(self) -> None:
         """Start it, or start it again on the same data; returns once it answers."""
         assert EXECUTABLE is not None, "redis-server is missing: install Debian's package of that name"
