@@ -107,8 +107,8 @@ def _record(journey: Journey, rooms: Rooms) -> None:
         journey.overrun = Nano(cost - journey.granted.amount)
     write_rows(journey, rooms)
     rooms.counters.operation(journey.principal.org, journey.call.endpoint.value, journey.outcome, journey.code, cost)
-    if journey.measured.refused_by:
-        rooms.counters.refused(journey.measured.refused_by, rooms.clock.now_ns())
+    if journey.measures is not None and journey.measures.refused_by:
+        rooms.counters.refused(journey.measures.refused_by, rooms.clock.now_ns())
 
 
 async def _settle(journey: Journey, rooms: Rooms) -> None:

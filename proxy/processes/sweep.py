@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from proxy.budget import Lapsed, Ledger, LedgerUnavailable
+from proxy.budget import Lapsed, Ledger, LedgerUnavailable, Unit, tokens_used
 from proxy.core.clock import Clock, stamp
 from proxy.core.ids import new_id
-from proxy.core.money import ZERO, Nano, to_usd_text
+from proxy.core.money import ZERO, to_usd_text
 from proxy.core.outcome import Outcome
 from proxy.core.usage import UsageSource
 from proxy.journey.start_record import row_of
-from proxy.telemetry import AttemptRow, SalvagedRows, Spool, Table, abandoned, salvage
+from proxy.telemetry import AttemptRow, Recorded, SalvagedRows, Spool, Table, abandoned, salvage
 
 EVER: Final = 1 << 62
 NS: Final = 1_000_000_000
@@ -60,10 +60,10 @@ class Sweeper:
     async def sweep_worker(self, worker: str) -> None:
         """End every hold of a worker that is certainly dead, then let its rows be shipped. May be done again."""
         salvaged = salvage(self._folder, worker)
-        taken = await self._settle_recorded(worker, salvaged.costs)
+        taken = await self._settle_recorded(worker, salvaged.rows)
         while holds := await self._ledger.holds_of(worker):
             for lapsed in holds:
-                await self._end(lapsed, salvaged.costs)
+                await self._end(lapsed, salvaged.rows)
         _seal(worker, salvaged, taken)
 
     async def sweep_all(self, noted: Iterable[str] = ()) -> None:
@@ -73,17 +73,17 @@ class Sweeper:
         hold with a worker's. `noted` are the names that this host's dead made holds in.
         """
         left = {worker: salvage(self._folder, worker) for worker in abandoned(self._folder, ())}
-        costs = {operation: cost for salvaged in left.values() for operation, cost in salvaged.costs.items()}
-        taken = {worker: await self._settle_recorded(worker, salvaged.costs) for worker, salvaged in left.items()}
+        rows = {operation: row for salvaged in left.values() for operation, row in salvaged.rows.items()}
+        taken = {worker: await self._settle_recorded(worker, salvaged.rows) for worker, salvaged in left.items()}
         if self._shared:
             for worker in {*noted, *left}:
                 while holds := await self._ledger.holds_of(worker):
                     for lapsed in holds:
-                        await self._end(lapsed, costs)
+                        await self._end(lapsed, rows)
         else:
             while holds := await self._ledger.lapsed(EVER):
                 for lapsed in holds:
-                    await self._end(lapsed, costs)
+                    await self._end(lapsed, rows)
         for worker, salvaged in left.items():
             _seal(worker, salvaged, taken[worker])
 
@@ -104,7 +104,7 @@ class Sweeper:
         self._silent = {worker: self._silent.get(worker, now) for worker in silent}
         return {worker for worker, since in self._silent.items() if now - since >= self._patience_ns}
 
-    async def _settle_recorded(self, worker: str, costs: Mapping[str, Nano | None]) -> set[str]:
+    async def _settle_recorded(self, worker: str, rows: Mapping[str, Recorded]) -> set[str]:
         """Settle what a dead one recorded; the operations that another host settled in its place, and wrote down.
 
         Alone there is no other host: then a hold that is left is settled when it is met.
@@ -113,16 +113,18 @@ class Sweeper:
         if not self._shared:
             return taken
         by = worker if worker.startswith(SUPERVISORS) else ""
-        for operation, cost in costs.items():
-            settled = await self._ledger.settle(operation, cost or ZERO, self._clock.now_ns(), by=by)
+        for operation, row in rows.items():
+            now = self._clock.now_ns()
+            settled = await self._ledger.settle(operation, row.cost or ZERO, now, used=used_by(row), by=by)
             if settled.already and not settled.unknown and settled.by != by:
                 taken.add(operation)
         return taken
 
-    async def _end(self, lapsed: Lapsed, recorded: Mapping[str, Nano | None]) -> None:
+    async def _end(self, lapsed: Lapsed, recorded: Mapping[str, Recorded]) -> None:
         now, operation = self._clock.now_ns(), lapsed.operation
         if operation in recorded:
-            await self._ledger.settle(operation, recorded[operation] or ZERO, now)
+            row = recorded[operation]
+            await self._ledger.settle(operation, row.cost or ZERO, now, used=used_by(row))
         elif lapsed.phase == "held":
             await self._ledger.release(operation, only_held=True)
         else:
@@ -167,6 +169,16 @@ class Sweeper:
         self._spool.append(Table.ATTEMPTS, attempt)
         self._spool.append(Table.OPERATIONS, row)
         log.warning("a call was lost with its worker", extra={"operation": row.operation_id, "worker": row.worker})
+
+
+def used_by(row: Recorded) -> Mapping[Unit, int]:
+    """What a recorded call took of budgets and limits that count something else than dollars."""
+    return {
+        **tokens_used(row.input_tokens, row.output_tokens),
+        Unit.TOOL_CALLS: row.tool_calls,
+        Unit.REQUESTS: int(row.reached),
+        Unit.SLOTS: 0,
+    }
 
 
 def _seal(worker: str, salvaged: SalvagedRows, taken: set[str]) -> None:

@@ -18,6 +18,7 @@ from proxy.telemetry.runs import RunIdentity as RunIdentity
 from proxy.telemetry.runs import RunsQuery as RunsQuery
 from proxy.telemetry.runs import RunTotals as RunTotals
 from proxy.telemetry.runs import run_cursor as run_cursor
+from proxy.telemetry.salvaging import Recorded as Recorded
 from proxy.telemetry.salvaging import SalvagedRows as SalvagedRows
 from proxy.telemetry.salvaging import abandoned as abandoned
 from proxy.telemetry.salvaging import salvage as salvage

@@ -18,7 +18,7 @@ class Table(StrEnum):
     ATTEMPTS = "attempts"
 
 
-class _Tokens(msgspec.Struct, kw_only=True, omit_defaults=True):
+class Tokens(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Token columns, one per bucket of core.usage."""
 
     input_tokens: int = 0
@@ -33,7 +33,7 @@ class _Tokens(msgspec.Struct, kw_only=True, omit_defaults=True):
     image_output_tokens: int = 0
 
 
-class OperationRow(_Tokens, kw_only=True):
+class OperationRow(Tokens, kw_only=True):
     """What one client call was, did, used and cost. Money in dollars as decimal text, durations in milliseconds."""
 
     operation_id: str
@@ -98,7 +98,7 @@ class OperationRow(_Tokens, kw_only=True):
     worker: str = ""
 
 
-class AttemptRow(_Tokens, kw_only=True):
+class AttemptRow(Tokens, kw_only=True):
     """What one upstream request did and cost. `price_lines` is JSON: one unrounded line per bucket and tool fee."""
 
     attempt_id: str

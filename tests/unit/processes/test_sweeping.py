@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from proxy.budget import BudgetSettings, HoldRequest, SqliteLedger
+from proxy.budget import BudgetSettings, HoldLine, HoldRequest, SqliteLedger, Unit
 from proxy.core.clock import SetClock
 from proxy.core.ids import new_id
 from proxy.core.money import Nano
 from proxy.processes.sweep import Sweeper
 from proxy.state import StateFile
-from proxy.telemetry import Spool
+from proxy.telemetry import OperationRow, Spool, Table
 
 LEASE_S = 60
 NS = 1_000_000_000
@@ -56,6 +56,43 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     await ledger.hold(request)
     yield made
     await ledger.close()
+
+
+async def test_what_a_dead_worker_recorded_is_booked_by_its_row(scene: Scene, tmp_path: Path) -> None:
+    """Tokens and places too, and not as they were held."""
+    units = {"spent": Unit.USD, "talked": Unit.TOKENS, "called": Unit.REQUESTS, "placed": Unit.SLOTS}
+    lines = tuple(
+        HoldLine(
+            budget=name,
+            name=name,
+            scope="org:acme",
+            window="total",
+            limit=Nano(10_000),
+            unit=unit,
+            amount=None if unit is Unit.USD else 1 if unit is not Unit.TOKENS else 500,
+        )
+        for name, unit in units.items()
+    )
+    operation = new_id("op")
+    request = HoldRequest(
+        operation=operation,
+        worker="wrk_2",
+        lines=lines,
+        amount=Nano(900),
+        charged_at_ns=scene.clock.now_ns(),
+        lease_until_ns=scene.clock.now_ns() + LEASE_S * NS,
+        start_record=b"",
+        dispatched=True,
+    )
+    await scene.ledger.hold(request)
+    row = OperationRow(
+        operation_id=operation, charged_at="", finished_at="", org="acme", team="t", key_id="k", key_name="k"
+    )
+    row.cost_usd, row.input_tokens, row.output_tokens, row.attempts = "0.000000700", 8, 20, 1
+    Spool(tmp_path / "spool", "wrk_2").append(Table.OPERATIONS, row)
+    await scene.sweeper.sweep_worker("wrk_2")
+    balances = {line.name: (spent, held) for line, spent, held in await scene.ledger.balances(lines)}
+    assert balances == {"spent": (700, 0), "talked": (28, 0), "called": (1, 0), "placed": (0, 0)}
 
 
 async def test_a_worker_that_does_not_renew_though_it_could_hangs(scene: Scene) -> None:

@@ -11,7 +11,7 @@ import pytest
 from proxy.core.clock import SetClock
 from proxy.core.money import Nano
 from proxy.telemetry.rows import AttemptRow, OperationRow, Table
-from proxy.telemetry.salvaging import abandoned, salvage
+from proxy.telemetry.salvaging import Recorded, SalvagedRows, abandoned, salvage
 from proxy.telemetry.segments import SegmentName
 from proxy.telemetry.settings import TelemetrySettings
 from proxy.telemetry.spool import Spool
@@ -28,6 +28,10 @@ def operation(number: int, cost: str | None = "0.25") -> OperationRow:
         key_name="bot",
         cost_usd=cost,
     )
+
+
+def costs(found: SalvagedRows) -> dict[str, Nano | None]:
+    return {operation: row.cost for operation, row in found.rows.items()}
 
 
 def attempt(number: int) -> AttemptRow:
@@ -132,6 +136,20 @@ def test_a_close_leaves_open_what_still_has_to_be_settled(spool: Spool, tmp_path
     assert len(names(tmp_path / "sealed")) == 1
 
 
+def test_what_a_dead_worker_recorded_tells_what_was_used(spool: Spool, tmp_path: Path) -> None:
+    row = operation(1)
+    row.attempts, row.input_tokens, row.cache_read_tokens = 1, 7, 3
+    row.output_tokens, row.reasoning_tokens, row.tool_calls, row.tool_fees = 20, 5, 2, {"web_search": 1}
+    spool.append("operations", row)
+    unsent = operation(2)
+    unsent.attempts, unsent.error = 1, "refused (not sent)"
+    spool.append("operations", unsent)
+    assert list(salvage(tmp_path, "w1").rows.values()) == [
+        Recorded(Nano(250_000_000), 10, 25, 3, True),
+        Recorded(Nano(250_000_000), 0, 0, 0, False),
+    ]
+
+
 def test_a_dead_worker_is_salvaged_with_its_torn_line_cut(spool: Spool, tmp_path: Path) -> None:
     spool.append("operations", operation(1))
     spool.append("operations", operation(2, cost=None))
@@ -143,14 +161,14 @@ def test_a_dead_worker_is_salvaged_with_its_torn_line_cut(spool: Spool, tmp_path
     assert abandoned(tmp_path, alive=["w1"]) == ()
 
     found = salvage(tmp_path, "w1")
-    assert found.costs == {operation(1).operation_id: Nano(250_000_000), operation(2).operation_id: None}
+    assert costs(found) == {operation(1).operation_id: Nano(250_000_000), operation(2).operation_id: None}
     assert (found.torn_lines, found.unreadable_lines) == (2, 0)
-    assert salvage(tmp_path, "w1").costs == found.costs, "until sealed it can be read again"
+    assert salvage(tmp_path, "w1").rows == found.rows, "until sealed it can be read again"
     found.seal()
     assert names(tmp_path / "open") == []
     lines = b"".join(path.read_bytes() for path in (tmp_path / "sealed").iterdir()).splitlines()
     assert len(lines) == 3
-    assert salvage(tmp_path, "w1").costs == {}
+    assert salvage(tmp_path, "w1").rows == {}
 
 
 def test_settled_segments_are_not_salvaged(spool: Spool, clock: SetClock, tmp_path: Path) -> None:
@@ -158,7 +176,7 @@ def test_settled_segments_are_not_salvaged(spool: Spool, clock: SetClock, tmp_pa
     spool.settled(operation(1).operation_id)
     clock.move(2)
     spool.seal_due()
-    assert salvage(tmp_path, "w1").costs == {}
+    assert salvage(tmp_path, "w1").rows == {}
 
 
 def test_a_segment_with_only_a_torn_line_leaves_nothing(tmp_path: Path) -> None:

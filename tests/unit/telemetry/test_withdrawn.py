@@ -64,6 +64,6 @@ def test_the_last_row_withdrawn_leaves_no_segment(tmp_path: Path) -> None:
 def test_what_is_salvaged_is_sealed_without_them(tmp_path: Path) -> None:
     spooled(tmp_path, "op_1", "op_2")
     left = salvage(tmp_path, "wrk_1")
-    assert set(left.costs) == {"op_1", "op_2"}
+    assert set(left.rows) == {"op_1", "op_2"}
     left.seal({"op_1"})
     assert sealed(tmp_path) == {"operations": ["op_2"], "attempts": ["op_2"]}
