@@ -8,6 +8,7 @@ from proxy.budget import BudgetCatalog
 from proxy.config import Config
 from proxy.journey.rooms import Snapshot
 from proxy.journey.run_book import RunBook
+from proxy.policy import PolicyEngine, open_policy
 from proxy.pricing import PriceBook, load_book
 from proxy.routing import Router, RouteSettings, TargetSettings
 from proxy.upstream import Provider, ProviderSettings
@@ -35,7 +36,7 @@ class Configured:
     def __init__(self, config: Config, stores: Stores) -> None:
         self._stores = stores
         self.config = config
-        self.snapshot = self._make(config, load_book(config.settings.prices))
+        self.snapshot = self._make(config, load_book(config.settings.prices), open_policy(config.settings.policy))
 
     def reload_state(self) -> None:
         """Take keys and budgets from the state file anew; never beside `reload_file`: one would undo the other."""
@@ -45,7 +46,10 @@ class Configured:
 
     def reload_file(self, config: Config) -> None:
         """Take providers, routes and prices from a new configuration."""
-        self.snapshot = self._make(config, load_book(config.settings.prices))
+        known = self.snapshot.policy
+        self.snapshot = self._make(
+            config, load_book(config.settings.prices), open_policy(config.settings.policy, known)
+        )
         self.config = config
 
     def _budgets(self, config: Config) -> BudgetCatalog:
@@ -55,7 +59,7 @@ class Configured:
             observe_all=config.settings.enforcement == "observe",
         )
 
-    def _make(self, config: Config, prices: PriceBook) -> Snapshot:
+    def _make(self, config: Config, prices: PriceBook, policy: PolicyEngine) -> Snapshot:
         settings = config.settings
         return Snapshot(
             generation=config.generation,
@@ -64,6 +68,7 @@ class Configured:
             router=Router(settings.routes),
             providers={name: Provider.of(name, each) for name, each in settings.providers.items()},
             prices=prices,
+            policy=policy,
             deny_unpriced=settings.prices.unpriced == "deny",
             runs=RunBook.of(settings.runs),
         )

@@ -15,7 +15,6 @@ from proxy.core.tenant import Principal
 from proxy.edge import DataPort, EdgeLimits, Readiness
 from proxy.journey.rooms import Counters, Rooms
 from proxy.metering import TokenCounter
-from proxy.policy import StarterGrant
 from proxy.telemetry import Spool
 from proxy.upstream import AiohttpTransport
 
@@ -47,7 +46,6 @@ class WorkerParts:
             clock=clock,
             snapshot=lambda: self.configured.snapshot,
             ledger=self.ledger,
-            policy=StarterGrant(),
             counter=self.counter,
             transport=self.transport,
             spool=self.spool,

@@ -14,6 +14,7 @@ from proxy.config.schema import FileSettings
 from proxy.config.tree import Listing, Mapping_, Node
 from proxy.core.money import NotMoney, exact_usd
 from proxy.core.refusal import Refused
+from proxy.policy import BadPolicy, open_policy
 from proxy.pricing import BadPrices, load_book
 from proxy.routing import Router
 from proxy.runs import BadAlias, BadRunLimit, read_alias, read_limit
@@ -94,9 +95,17 @@ def _server(settings: FileSettings) -> Iterator[tuple[str, str]]:
 
 
 def _not_here_yet(settings: FileSettings) -> Iterator[tuple[str, str]]:
-    for sentence in settings.policy.contradictions():
+    sentences = settings.policy.contradictions()
+    for sentence in sentences:
         path, _, what = sentence.partition(": ")
         yield path, what
+    if sentences:
+        return
+    try:
+        open_policy(settings.policy)
+    except BadPolicy as error:
+        for problem in error.problems:
+            yield "policy.dir" if settings.policy.dir is not None else "policy.settings", problem
 
 
 def _prices(settings: FileSettings) -> Iterator[tuple[str, str]]:

@@ -39,7 +39,7 @@ async def clamp(journey: Journey, rooms: Rooms) -> bool:
         return False
     facts, made = journey.request, journey.estimate
     measures.unclamped, measures.clamped_to = (journey.body, facts, made, journey.reason), limit
-    journey.body = with_output_limit(journey.call.endpoint, journey.body, limit, new_name=_new_name(journey))
+    journey.body = with_output_limit(journey.call.endpoint, journey.body, limit, new_name=limit_name(journey))
     journey.facts = replace(facts, max_output_tokens=limit)
     journey.estimate = worst(journey, made.input_tokens, rooms)
     journey.say(f"clamped to {limit} output tokens: budget {name}")
@@ -90,7 +90,8 @@ def _left_for(journey: Journey, balance: Balance) -> int:
     return (fitting_output(journey, line, Nano(left)) or 0) if line.clamp and left > 0 else 0
 
 
-def _new_name(journey: Journey) -> str:
+def limit_name(journey: Journey) -> str:
+    """What the output limit is called at the provider that will most likely serve the call."""
     endpoint, resolution = journey.call.endpoint, journey.resolution
     if endpoint in NEW_NAMES or resolution is None:
         return NEW_NAMES.get(endpoint, "max_tokens")

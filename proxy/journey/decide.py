@@ -1,28 +1,78 @@
-"""policy: may the call go on?"""
+"""policy: may the call go on, and under which obligations?"""
 
 from proxy.core.refusal import Refusal, Refused
+from proxy.journey.oblige import oblige
 from proxy.journey.observe import refuse_unless_observed
+from proxy.journey.policy_facts import candidate_id, policy_facts
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
-from proxy.policy import Point
+from proxy.policy import Decision, Point, PolicyUnavailable
 
 
-def decide(journey: Journey, rooms: Rooms, point: Point) -> None:
-    """Ask the policy engine at one point of the journey; the grant given at `request` holds where no route rule is.
+async def decide(journey: Journey, rooms: Rooms, point: Point) -> None:
+    """Ask the policy at one point of the journey, and carry out what it obliges to.
+
+    Where no rule beyond the grant is loaded the engine is not entered: every known principal is granted.
 
     Raises:
-        Refused: POLICY_DENIED, naming the rule.
+        Refused: POLICY_DENIED, naming the rule; DEPENDENCY_UNAVAILABLE where there is no decision;
+            APPROVAL_REQUIRED; what resolving and estimating the obliged call anew refuses.
     """
-    if point == "route" and not rooms.policy.decides(point):
+    engine = journey.snapshot.policy
+    if not engine.is_live(point):
+        if point is Point.REQUEST:
+            journey.decision = engine.grant
         return
-    decision = rooms.policy.decide(point, journey.principal, journey.model)
+    facts = await policy_facts(journey, rooms, point, engine.reads(point))
+    try:
+        decision = await engine.decide(point, facts)
+    except PolicyUnavailable as error:
+        raise unavailable(error) from error
     journey.decision = decision
     journey.mark("policy", rooms.clock.monotonic_ns())
     if not decision.allow:
-        refused = Refused(
-            Refusal.POLICY_DENIED,
-            decision.message,
-            facts={"rule": decision.code, "point": point, "revision": decision.revision},
-            by=f"policy/{decision.code}",
-        )
-        refuse_unless_observed(journey, refused)
+        refuse_unless_observed(journey, denied(decision, point))
+        return
+    if point is Point.ROUTE:
+        _drop_candidates(journey, decision)
+    if decision.duties is not engine.grant.duties:
+        await oblige(journey, decision.duties, rooms)
+
+
+def denied(decision: Decision, point: Point) -> Refused:
+    """The answer to a rule's no: its message, its code, and by which rules it was decided."""
+    return Refused(
+        Refusal.POLICY_DENIED,
+        decision.message or f"The policy {decision.code!r} does not allow this.",
+        facts={"rule": decision.code, "point": point.value, "revision": decision.revision},
+        by=f"policy/{decision.code}",
+    )
+
+
+def unavailable(error: PolicyUnavailable) -> Refused:
+    """The answer when there is no decision: nothing passes, and the log says why."""
+    return Refused(
+        Refusal.DEPENDENCY_UNAVAILABLE,
+        "The policy could not be evaluated, so nothing may pass; try again shortly.",
+        facts={"dependency": "policy", "detail": error.reason},
+        retry_after_s=1,
+    )
+
+
+def _drop_candidates(journey: Journey, decision: Decision) -> None:
+    """Leave out the targets that a rule says no to.
+
+    Raises:
+        Refused: POLICY_DENIED when none is left.
+    """
+    resolution = journey.resolution
+    if resolution is None or not decision.deny_candidates:
+        return
+    refused = {denial.id: denial for denial in decision.deny_candidates}
+    left = tuple(each for each in resolution.candidates if candidate_id(each.provider, each.model) not in refused)
+    if left:
+        journey.resolution = type(resolution)(resolution.route, left)
+        return
+    first = decision.deny_candidates[0]
+    no = Decision(allow=False, revision=decision.revision, denials=(first.as_denial(),))
+    refuse_unless_observed(journey, denied(no, Point.ROUTE))

@@ -10,6 +10,7 @@ from proxy.journey.rooms import Rooms
 from proxy.journey.running import refuse_killed
 from proxy.journey.start_record import start_record
 from proxy.journey.state import Journey
+from proxy.policy import Point
 
 
 async def hold(journey: Journey, rooms: Rooms) -> None:
@@ -22,11 +23,13 @@ async def hold(journey: Journey, rooms: Rooms) -> None:
     """
     if rooms.killed:
         refuse_killed(journey, rooms)
-    at_once = not rooms.policy.decides("route")
+    at_once = not journey.snapshot.policy.is_live(Point.ROUTE)
     while True:
         verdict = await _asked(journey, rooms, at_once)
         if isinstance(verdict, Granted):
             journey.granted = verdict
+            if rooms.standing.listens:
+                rooms.standing.hear(verdict.balances, rooms.clock.now_ns())
             journey.dispatched = at_once
             note_exceeded(journey, verdict)
             return

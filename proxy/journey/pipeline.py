@@ -11,6 +11,7 @@ from proxy.journey.pump import pump
 from proxy.journey.read import claim, read
 from proxy.journey.resolve import resolve, select
 from proxy.journey.rooms import Rooms
+from proxy.policy import Point
 
 
 async def travel(call: Call, exchange: Exchange, rooms: Rooms) -> None:
@@ -26,9 +27,9 @@ async def travel(call: Call, exchange: Exchange, rooms: Rooms) -> None:
         while journey.granted is None:  # once more where a ladder names another model
             resolve(journey)
             await estimate(journey, rooms)
-            decide(journey, rooms, "request")
+            await decide(journey, rooms, Point.REQUEST)
             await hold(journey, rooms)
-        decide(journey, rooms, "route")
+        await decide(journey, rooms, Point.ROUTE)
         select(journey)
         response = await dispatch(journey, rooms)
         await pump(journey, response, rooms)

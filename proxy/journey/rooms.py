@@ -11,6 +11,7 @@ from proxy.core.money import Nano
 from proxy.core.outcome import Outcome
 from proxy.identity import Keyring
 from proxy.journey.run_book import RunBook
+from proxy.journey.standing import Standing
 from proxy.metering import TokenCounter
 from proxy.policy import PolicyEngine
 from proxy.pricing import PriceBook
@@ -29,6 +30,7 @@ class Snapshot:
     router: Router
     providers: Mapping[str, Provider]
     prices: PriceBook
+    policy: PolicyEngine
     deny_unpriced: bool = False
     runs: RunBook = field(default_factory=RunBook)
     row_beginnings: dict[str, OperationRow] = field(default_factory=dict)
@@ -105,7 +107,6 @@ class Rooms:
     clock: Clock
     snapshot: Callable[[], Snapshot]
     ledger: Ledger
-    policy: PolicyEngine
     counter: TokenCounter
     transport: Transport
     spool: Spool
@@ -120,5 +121,6 @@ class Rooms:
     """What ends each open stream of a run."""
     killed: set[RunKey] = field(default_factory=set)
     kills_seen_ns: int = 0
+    standing: Standing = field(default_factory=Standing)
     ledger_away: bool = False
     """Whether the ledger has failed a call and not answered since."""

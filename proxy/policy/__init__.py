@@ -1,6 +1,27 @@
-"""Policy: a deterministic engine outside the model that allows or denies."""
+"""Policy: a deterministic engine outside the model that allows, denies and obliges (DESIGN §7)."""
 
-from proxy.policy.grant import Decision, Point, PolicyEngine, StarterGrant
+from proxy.policy.bundle import Bundle as Bundle
+from proxy.policy.bundle import read_bundle as read_bundle
+from proxy.policy.decision import Decision, Denial
+from proxy.policy.engine import PolicyEngine
+from proxy.policy.errors import BadPolicy as BadPolicy
+from proxy.policy.errors import PolicyUnavailable
+from proxy.policy.obligations import Duties
+from proxy.policy.opening import open_policy
+from proxy.policy.point import Point
+from proxy.policy.reading import EVERYTHING as EVERYTHING
+from proxy.policy.reading import Reads as Reads
+from proxy.policy.rego import EmbeddedRego as EmbeddedRego
 from proxy.policy.settings import PolicySettings
 
-__all__ = ["Decision", "Point", "PolicyEngine", "PolicySettings", "StarterGrant"]
+# The names a call or a configuration needs; the others are what these take, give and raise.
+__all__ = [
+    "Decision",
+    "Denial",
+    "Duties",
+    "Point",
+    "PolicyEngine",
+    "PolicySettings",
+    "PolicyUnavailable",
+    "open_policy",
+]

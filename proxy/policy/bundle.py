@@ -59,7 +59,7 @@ def read_bundle(folder: Path | None, *, base: bool = True, settings: Path | None
         if settings is not None:
             files[SETTINGS] = _read_bounded(settings)
         if base and BASE not in files:
-            files[BASE] = _starter_base()
+            files[BASE] = shipped_base()
     except (OSError, UnicodeDecodeError) as error:
         raise BadPolicy([f"{folder or 'the starter library'}: {error}"]) from error
     data = _data(files)
@@ -84,7 +84,8 @@ def _starter() -> Traversable:
     return resources.files("policies")
 
 
-def _starter_base() -> str:
+def shipped_base() -> str:
+    """The grant to known principals as it is shipped."""
     folder, _, name = BASE.partition("/")
     return _starter().joinpath(folder).joinpath(name).read_text("utf-8")
 

@@ -29,6 +29,10 @@ class CandidateDenial(Struct, frozen=True):
     code: str
     msg: str = ""
 
+    def as_denial(self) -> Denial:
+        """The same as a no to the whole call."""
+        return Denial(self.code, self.msg)
+
 
 class Decision(Struct, frozen=True, kw_only=True):
     """A decision. `allow` false always has a denial; of several, the first by code is the one that is told."""

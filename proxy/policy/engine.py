@@ -16,6 +16,11 @@ class PolicyEngine(Protocol):
         """Which rules decide."""
         ...
 
+    @property
+    def grant(self) -> Decision:
+        """The plain yes that a known principal gets where no rule beyond the grant is loaded."""
+        ...
+
     def is_live(self, point: Point) -> bool:
         """Whether any rule beyond the grant is loaded at this point; where there is none, the engine need not be asked:
         a known principal is granted every point."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 import regorus
 
-from proxy.policy.bundle import Bundle
+from proxy.policy.bundle import BASE, Bundle, shipped_base
 from proxy.policy.decision import Decision, read_decision
 from proxy.policy.errors import BadPolicy, PolicyUnavailable
 from proxy.policy.memo import Memo
@@ -50,17 +50,20 @@ class EmbeddedRego:
         """
         self.bundle: Final = bundle
         self.revision: Final = bundle.revision
+        self.grant: Final = Decision(allow=True, revision=bundle.revision)
         self._data = json.dumps(bundle.data)
         self._engines = threading.local()
         engine = self._tried()
         modules = modules_of(engine.get_ast_as_json())
         self._reads = {point: reads_of(modules, point) for point in Point}
+        # Without the grant as it is shipped, nothing is known of who is granted what.
+        self._is_ruled = bundle.modules.get(BASE) != shipped_base()
         self._shadow_reads = {point: reads_of(modules, point, shadow=True) for point in Point}
         self._memos = {point: Memo(self._reads[point], memo_entries) for point in Point}
 
     def is_live(self, point: Point) -> bool:
         """Whether any rule beyond the grant is loaded at this point."""
-        return self._reads[point].live
+        return self._is_ruled or self._reads[point].live
 
     def has_shadow(self, point: Point) -> bool:
         """Whether a shadow package is loaded for this point."""

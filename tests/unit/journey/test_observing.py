@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from proxy.policy import Decision
 from tests.harness.one_worker import DONE, EVENT, JSON_HEADERS, Answer, Client, OneWorker, chat, config, one_worker
 
 BODY = json.dumps(
@@ -77,15 +76,11 @@ async def test_a_model_that_the_key_may_not_use_is_written_down(tmp_path: Path) 
 
 
 async def test_a_policys_no_is_written_down(tmp_path: Path) -> None:
-    class No:
-        def decides(self, point: str) -> bool:
-            return False
-
-        def decide(self, *given: Any) -> Decision:
-            return Decision(False, "r", "weekend", "Not on weekends.")
-
-    async with house(tmp_path, config(more=OBSERVE)) as worker:
-        worker.rooms.policy = No()
+    (tmp_path / "rules").mkdir()
+    rule = 'package flyball.request\ndeny contains {"code": "weekend", "msg": "Not on weekends."}'
+    (tmp_path / "rules" / "weekend.rego").write_text(rule)
+    more = f'\npolicy: {{dir: "{tmp_path / "rules"}"}}\n'
+    async with house(tmp_path, config(more=OBSERVE + more)) as worker:
         row = await served(worker, Client(chat()))
     assert (row["would_code"], row["would_by"]) == ("policy_denied", "policy/weekend")
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.policy.bundle import Bundle, read_bundle
+from proxy.policy.bundle import Bundle, read_bundle, shipped_base
 from proxy.policy.decision import Decision
 from proxy.policy.errors import BadPolicy, PolicyUnavailable
 from proxy.policy.memo import Memo
@@ -16,7 +16,7 @@ from proxy.policy.point import Point
 from proxy.policy.reading import Reads
 from proxy.policy.rego import EmbeddedRego
 
-GRANT = 'package flyball\nrequest.allow if input.org != ""\n'
+GRANT = shipped_base()
 KNOWN = {"org": "acme", "team": "support", "key": "bot"}
 
 
@@ -130,13 +130,19 @@ deny contains {"code": "x", "msg": input["model"]} if {
 """
     lib = "package lib\nname := input.user\nf(x) if x == input.claims[input.step]"
     reads = engine(rules, lib=lib).reads(Point.REQUEST)
-    assert reads.paths == {("org",), ("tags",), ("model",), ("tools",), ("team",), ("user",), ("claims",), ("step",)}
+    own = {("tags",), ("model",), ("tools",), ("team",), ("user",), ("claims",), ("step",)}
+    assert reads.paths == {("org",), ("key",), *own}
     assert reads.live and not reads.volatile
-    assert engine('deny contains {"code": "x", "msg": ""} if input[data.k] == 1').reads(Point.REQUEST).paths == {
-        (),
-        ("org",),
-    }
+    by_name = engine('deny contains {"code": "x", "msg": ""} if input[data.k] == 1')
+    assert by_name.reads(Point.REQUEST).paths == {(), ("org",), ("key",)}
     assert engine('deny contains {"code": "x", "msg": ""} if time.now_ns() < 0').reads(Point.REQUEST).volatile
+
+
+def test_without_the_grant_as_it_is_shipped_every_point_is_asked() -> None:
+    for base in ({}, {"flyball/base.rego": GRANT.replace("request.allow if known", "request.allow if false")}):
+        found = EmbeddedRego(Bundle.of({**base, "a.rego": "package a"}, {}))
+        assert all(found.is_live(point) for point in Point)
+        assert not asyncio.run(found.decide(Point.REQUEST, KNOWN)).allow
 
 
 def test_a_shadow_package_is_told_from_the_one_that_decides() -> None:

@@ -1,0 +1,100 @@
+"""What a policy obliges us to, carried out on the call before its money is asked for."""
+
+import logging
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+from proxy.core.refusal import Refusal, Refused
+from proxy.journey.clamp import limit_name
+from proxy.journey.estimate import estimate
+from proxy.journey.resolve import resolve
+from proxy.journey.rooms import Rooms
+from proxy.journey.state import Journey
+from proxy.policy import Duties
+from proxy.wire.openai.edit import with_output_limit
+from proxy.wire.openai.request import read_request
+from proxy.wire.openai.tools import without_tools
+
+log = logging.getLogger("flyball.policy")
+
+
+async def oblige(journey: Journey, duties: Duties, rooms: Rooms) -> None:
+    """Change the call as the policy says; what changes its price is resolved and estimated anew, once.
+
+    Raises:
+        Refused: APPROVAL_REQUIRED, DEPENDENCY_UNAVAILABLE for what this version cannot do, what `resolve` and
+            `estimate` raise.
+    """
+    if duties.require_approval is not None:
+        raise _needs_approval(duties.require_approval.reason)
+    if duties.redact:
+        raise _cannot("redact")
+    _tag(journey, duties)
+    for message in duties.alerts:
+        log.warning("a policy raises an alert", extra={"operation": journey.call.operation, "alert": message})
+    tools_left = _strip(journey, duties)
+    capped = _cap(journey, duties)
+    if _substitute(journey, duties) or capped or tools_left:
+        resolve(journey)
+        await estimate(journey, rooms)
+
+
+def _tag(journey: Journey, duties: Duties) -> None:
+    if duties.tags:
+        journey.claims = replace(journey.claims, tags={**journey.claims.tags, **duties.tags})
+
+
+def _strip(journey: Journey, duties: Duties) -> bool:
+    """Take tools out of the request; whether any was there."""
+    if not duties.strip_tools or not journey.request.has_tools:
+        return False
+    body = without_tools(journey.body, duties.strip_tools)
+    if body == journey.body:
+        return False
+    journey.body = body
+    journey.facts = read_request(journey.call.endpoint, body)
+    journey.say(f"tools taken out by policy: {', '.join(sorted(duties.strip_tools))}")
+    return True
+
+
+def _cap(journey: Journey, duties: Duties) -> bool:
+    """Lower the output limit; whether it was higher."""
+    cap, asked = duties.cap_tokens, journey.request.max_output_tokens
+    if cap is None or not journey.call.endpoint.has_output or (asked is not None and asked <= cap):
+        return False
+    journey.body = with_output_limit(journey.call.endpoint, journey.body, cap, new_name=limit_name(journey))
+    journey.facts = replace(journey.request, max_output_tokens=cap)
+    journey.say(f"capped to {cap} output tokens by policy")
+    return True
+
+
+def _substitute(journey: Journey, duties: Duties) -> bool:
+    """Give the call the model that it is to have; whether that is another one."""
+    asked = journey.model
+    wanted = duties.force_model
+    if wanted is None:
+        wanted = next((model for pattern, model in duties.downgrade if fnmatchcase(asked, pattern)), asked)
+    if wanted == asked:
+        return False
+    journey.model = wanted
+    verb = "model forced" if duties.force_model is not None else "downgraded"
+    journey.say(f"{verb} from {asked[:200]} to {wanted} by policy")
+    return True
+
+
+def _needs_approval(reason: str) -> Refused:
+    return Refused(
+        Refusal.APPROVAL_REQUIRED,
+        f"A person must approve this call first{f': {reason}' if reason else ''}.",
+        facts={"reason": reason},
+        by="policy/require_approval",
+    )
+
+
+def _cannot(obligation: str) -> Refused:
+    """An obligation that cannot be met is no permission to go on without it."""
+    return Refused(
+        Refusal.DEPENDENCY_UNAVAILABLE,
+        f"The policy obliges to {obligation!r}, which this version cannot do; take the obligation out of the policy.",
+        facts={"dependency": "policy", "obligation": obligation},
+    )

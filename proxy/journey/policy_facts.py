@@ -1,0 +1,149 @@
+"""What a policy is told about a call (policies/contract.json): every member there, always; what no rule reads is empty.
+
+Reading a body whole costs more than most calls do otherwise, so messages, tools and parameters are only looked at
+where a rule reads them.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
+
+from proxy.budget import Balance, HoldLine, LineKind, figures
+from proxy.core.clock import utc
+from proxy.core.money import to_usd_text
+from proxy.journey.rooms import Rooms
+from proxy.journey.state import Journey
+from proxy.policy import EVERYTHING, Point, Reads
+from proxy.wire.openai.policy_view import PolicyView, read_view
+
+Json: TypeAlias = Any
+VERSION: Final = 1
+INLINE_BYTES: Final = 32 * 1024
+OF_THE_BODY: Final = frozenset({"messages", "tools", "provider_tools", "params"})
+TEXT: Final = ("messages", "text")
+_NOTHING: Final = PolicyView(messages=(), count=0, is_whole=True, tools=(), provider_tools=(), params={})
+
+
+async def policy_facts(journey: Journey, rooms: Rooms, point: Point, reads: Reads) -> dict[str, Json]:
+    """The input of one point of the call's journey."""
+    roots = {path[0] for path in reads.paths if path}
+    everything = EVERYTHING in reads.paths
+    view = await _view(journey) if everything or roots & OF_THE_BODY else _NOTHING
+    principal, claims, facts = journey.principal, journey.claims, journey.request
+    now_ns = rooms.clock.now_ns()
+    resolution = journey.resolution
+    told: dict[str, Json] = {
+        "version": VERSION,
+        "point": point.value,
+        "operation": journey.call.operation,
+        "endpoint": journey.call.endpoint.value,
+        "org": principal.org,
+        "team": principal.team,
+        "key": principal.key_name,
+        "key_id": principal.key_id,
+        "cost_center": principal.cost_center,
+        "user": claims.end_user,
+        "agent": claims.agent or principal.key_name,
+        "run": claims.run,
+        "step": claims.step,
+        "tags": dict(principal.tags),
+        "claims": {"tags": dict(claims.tags), "parent_run": claims.parent_run, "run_source": claims.run_source},
+        "model": journey.model,
+        "requested_model": facts.model,
+        "provider": resolution.candidates[0].provider if resolution else "",
+        "stream": facts.streamed,
+        "max_tokens": facts.max_output_tokens,
+        "params": view.params,
+        "messages": {
+            "count": view.count,
+            "bytes": len(journey.body),
+            "roles": [message.role for message in view.messages],
+            "text": _text(view) if everything or _asks_for_text(reads) else None,
+        },
+        "tools": [{"name": name, "type": kind} for name, kind in view.tools],
+        "provider_tools": list(facts.hosted_tools),
+        "findings": [],
+        "tool_results_unreleased": [],
+        "estimate_usd": to_usd_text(journey.estimate.amount),
+        "estimate": {"input_tokens": journey.estimate.input_tokens, "output_tokens": journey.estimate.output_tokens},
+        "priced": all(price is not None for price in journey.prices.values()),
+        "budgets": _budgets(journey, rooms, now_ns) if everything or "budgets" in roots else [],
+        "run_counters": _run_counters(journey, rooms) if everything or "run_counters" in roots else {},
+        "clock": _clock(now_ns) if everything or "clock" in roots else {},
+    }
+    if point is Point.ROUTE:
+        told["candidates"] = _candidates(journey)
+    return told
+
+
+def candidate_id(provider: str, model: str) -> str:
+    """How a route rule names a candidate."""
+    return f"{provider}/{model}"
+
+
+def _candidates(journey: Journey) -> list[Json]:
+    if journey.resolution is None:
+        return []
+    return [
+        {"id": candidate_id(each.provider, each.model), "provider": each.provider, "model": each.model}
+        for each in journey.resolution.candidates
+    ]
+
+
+async def _view(journey: Journey) -> PolicyView:
+    if len(journey.body) <= INLINE_BYTES:
+        return read_view(journey.call.endpoint, journey.body)
+    return await asyncio.to_thread(read_view, journey.call.endpoint, journey.body)
+
+
+def _asks_for_text(reads: Reads) -> bool:
+    return any(path[: len(TEXT)] == TEXT[: len(path)] for path in reads.paths)
+
+
+def _text(view: PolicyView) -> list[Json]:
+    return [{"role": message.role, "text": message.text} for message in view.messages]
+
+
+def _budgets(journey: Journey, rooms: Rooms, now_ns: int) -> list[Json]:
+    """Where the call's budgets stood when this worker last heard of them, and how long ago in seconds; null: never."""
+    told = []
+    for line in journey.lines:
+        if line.kind is LineKind.RUN:
+            continue
+        known = rooms.standing.of(line)
+        numbers = {} if known is None else _numbers(known[0])
+        age_s = None if known is None else (now_ns - known[1]) // 1_000_000_000
+        told.append({"name": line.name, "scope": line.scope, "kind": line.kind.value, "age_s": age_s, **numbers})
+    return told
+
+
+def _numbers(balance: Balance) -> Mapping[str, Json]:
+    line, spent, held = balance
+    limit = line.limit if line.whole is None else line.whole
+    fraction = None if limit == 0 else round((spent + held) / limit, 6)
+    return {**figures(line, spent=spent, held=held, remaining=max(0, line.limit - spent - held)), "fraction": fraction}
+
+
+def _run_counters(journey: Journey, rooms: Rooms) -> dict[str, Json]:
+    """What the call's run has used of what its limits count."""
+    counters: dict[str, Json] = {}
+    for line in journey.lines:
+        known = rooms.standing.of(line) if line.kind is LineKind.RUN else None
+        if known is not None:
+            counters[line.unit.value] = _used(line, known[0])
+    return counters
+
+
+def _used(line: HoldLine, balance: Balance) -> int:
+    return int(balance.spent + balance.held)
+
+
+def _clock(now_ns: int) -> dict[str, Json]:
+    now = utc(now_ns)
+    return {
+        "now": now.isoformat(timespec="seconds"),
+        "unix": now_ns // 1_000_000_000,
+        "weekday": now.isoweekday(),
+        "hour": now.hour,
+        "minute": now.minute,
+    }

@@ -1,0 +1,142 @@
+"""What a policy may ask about a request's body: messages, tools and parameters, read in one pass."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from proxy.wire.endpoint import Endpoint
+
+Json: TypeAlias = Any
+MAX_ROLES: Final = 1024
+MAX_TEXT_CHARS: Final = 1_048_576
+MAX_PARAM_BYTES: Final = 4096
+_NO_PARAMS: Final = frozenset({"messages", "input", "prompt", "instructions", "tools", "functions"})
+_FUNCTIONS: Final = frozenset({"function", "custom", ""})
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One message: who said it, and all its text."""
+
+    role: str
+    text: str
+
+
+class PolicyView(msgspec.Struct, frozen=True, kw_only=True):
+    """A body as policies see it.
+
+    `tools` are the functions the caller runs, `provider_tools` the types of those that the provider runs. `params` are
+    all other members of the body, those over 4 KB as null. `messages` are bounded to a million characters of text;
+    `is_whole` tells whether that was all.
+    """
+
+    messages: tuple[Message, ...]
+    count: int
+    is_whole: bool
+    tools: tuple[tuple[str, str], ...]
+    provider_tools: tuple[str, ...]
+    params: Mapping[str, Json]
+
+
+def read_view(endpoint: Endpoint, body: bytes) -> PolicyView:
+    """The view of a body that was found to be a JSON object; off the loop where it is large."""
+    fields: dict[str, Json] = msgspec.json.decode(body)
+    messages, chars, is_whole, count = [], 0, True, 0
+    for message in _messages(endpoint, fields):
+        count += 1
+        chars += len(message.text)
+        if chars > MAX_TEXT_CHARS or count > MAX_ROLES:
+            is_whole = False
+        else:
+            messages.append(message)
+    tools, provider_tools = _tools(fields)
+    return PolicyView(
+        messages=tuple(messages),
+        count=count,
+        is_whole=is_whole,
+        tools=tools,
+        provider_tools=provider_tools,
+        params={name: _bounded(value) for name, value in fields.items() if name not in _NO_PARAMS},
+    )
+
+
+def _messages(endpoint: Endpoint, fields: Mapping[str, Json]) -> Iterator[Message]:
+    if endpoint is Endpoint.CHAT:
+        for message in _objects(fields.get("messages")):
+            yield Message(_text_of(message.get("role")), _texts(message))
+    elif endpoint is Endpoint.RESPONSES:
+        if fields.get("instructions"):
+            yield Message("system", _texts(fields["instructions"]))
+        given = fields.get("input")
+        if isinstance(given, str):
+            yield Message("user", given)
+        for item in _objects(given):
+            yield Message(_role_of(item), _texts(item))
+    else:
+        prompts = fields.get("prompt" if endpoint is Endpoint.COMPLETIONS else "input")
+        for prompt in prompts if isinstance(prompts, list) else [prompts]:
+            if isinstance(prompt, str):
+                yield Message("user", prompt)
+
+
+def _role_of(item: Mapping[str, Json]) -> str:
+    """The role of a responses item; what a tool has returned is a tool's, whatever it says of itself."""
+    kind = _text_of(item.get("type"))
+    if kind.endswith("_output"):
+        return "tool"
+    if kind.endswith("_call") or kind == "reasoning":
+        return "assistant"
+    return _text_of(item.get("role"))
+
+
+def _texts(value: Json, depth: int = 0) -> str:
+    """All text in a message but its structure's own words, joined by line ends."""
+    if isinstance(value, str):
+        return value
+    if depth > _DEEPEST:
+        return ""
+    if isinstance(value, list):
+        return "\n".join(text for each in value if (text := _texts(each, depth + 1)))
+    if isinstance(value, dict):
+        parts = (_texts(each, depth + 1) for name, each in value.items() if name not in _STRUCTURE)
+        return "\n".join(part for part in parts if part)
+    return ""
+
+
+_DEEPEST: Final = 16
+_STRUCTURE: Final = frozenset(
+    {"role", "type", "id", "call_id", "tool_call_id", "status", "detail", "image_url", "data"}
+)
+"""Members of a message that hold no text of anybody's."""
+
+
+def _tools(fields: Mapping[str, Json]) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    own: list[tuple[str, str]] = []
+    provider: list[str] = []
+    for tool in _objects(fields.get("tools")):
+        kind = _text_of(tool.get("type"))
+        if kind in _FUNCTIONS:
+            nested = tool.get(kind) if kind else None
+            named = nested if isinstance(nested, dict) else tool
+            own.append((_text_of(named.get("name")), kind or "function"))
+        else:
+            provider.append(kind)
+    own += [(_text_of(function.get("name")), "function") for function in _objects(fields.get("functions"))]
+    return tuple(own), tuple(provider)
+
+
+def _bounded(value: Json) -> Json:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return value if len(msgspec.json.encode(value)) <= MAX_PARAM_BYTES else None
+
+
+def _objects(value: Json) -> Iterator[Mapping[str, Json]]:
+    if isinstance(value, list):
+        for each in value:
+            if isinstance(each, dict):
+                yield each
+
+
+def _text_of(value: Json) -> str:
+    return value if isinstance(value, str) else ""
