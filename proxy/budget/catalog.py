@@ -1,7 +1,7 @@
 """What budgets there are, and which of them a call falls under now."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from proxy.budget.budget import Budget
 from proxy.budget.ledger import HoldLine
@@ -9,6 +9,8 @@ from proxy.budget.meters import Meter, MeterOfEach
 from proxy.budget.scopes import CLAIMED, OTHER, family_of, kind_of
 from proxy.budget.seen import ScopesSeen
 from proxy.budget.settings import BudgetSettings
+
+AnyMeter = TypeVar("AnyMeter", Meter, MeterOfEach)
 
 
 class BudgetCatalog:
@@ -25,21 +27,26 @@ class BudgetCatalog:
         *,
         observing: Container[str] = (),
         observe_all: bool = False,
+        before: "BudgetCatalog | None" = None,
     ) -> None:
+        """`before`: one whose lines go on for budgets that are the same objects there."""
         self.budgets: Final = tuple(budgets)
         self._observing = observing
         self._observe_all = observe_all
         self._seen = seen or ScopesSeen(BudgetSettings().distinct_scopes_per_key)
-        by_scope: dict[str, list[Meter]] = {}
-        by_family: dict[str, list[MeterOfEach]] = {}
+        self._by_scope: dict[str, tuple[Meter, ...]] = {}
+        self._by_family: dict[str, tuple[MeterOfEach, ...]] = {}
         for budget in self.budgets:
             observed = budget.enforcement == "observe" or self.observes(budget.org)
             if budget.is_pattern:
-                by_family.setdefault(family_of(budget.scope), []).append(MeterOfEach(budget, observing=observed))
+                family = family_of(budget.scope)
+                each = before and _of(budget, observed, before._by_family.get(family, ()))
+                many = self._by_family.get(family, ())
+                self._by_family[family] = (*many, each or MeterOfEach(budget, observing=observed))
             else:
-                by_scope.setdefault(budget.scope, []).append(Meter(budget, observing=observed))
-        self._by_scope = {scope: tuple(meters) for scope, meters in by_scope.items()}
-        self._by_family = {family: tuple(meters) for family, meters in by_family.items()}
+                meter = before and _of(budget, observed, before._by_scope.get(budget.scope, ()))
+                meters = self._by_scope.get(budget.scope, ())
+                self._by_scope[budget.scope] = (*meters, meter or Meter(budget, observing=observed))
         self.claimed: Final = _claimed(self.budgets)
 
     def observes(self, org: str) -> bool:
@@ -81,6 +88,11 @@ class BudgetCatalog:
         if kind_of(scope) not in CLAIMED or self._seen.admits(key, family, scope, at_ns):
             return scope
         return family + OTHER
+
+
+def _of(budget: Budget, observed: bool, meters: Iterable[AnyMeter]) -> AnyMeter | None:
+    """The one among meters that is of this very budget."""
+    return next((each for each in meters if each.budget is budget and each.observing is observed), None)
 
 
 def _claimed(budgets: Iterable[Budget]) -> Mapping[str, frozenset[str]]:

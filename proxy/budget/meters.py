@@ -60,6 +60,11 @@ class MeterOfEach:
         self._from_ns = self._until_ns = 0
         self._lines: dict[str, HoldLine] = {}
 
+    @property
+    def observing(self) -> bool:
+        """See Meter."""
+        return self.meter.observing
+
     def line_at(self, scope: str, at_ns: int) -> HoldLine:
         """The line of one scope that holds at an instant."""
         window = self._window

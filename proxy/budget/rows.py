@@ -26,11 +26,22 @@ _PUT_RAISE: Final = """INSERT INTO budget_raises (id, budget, amount, until_ns, 
     VALUES (?, ?, ?, ?, ?, ?, ?)"""
 
 
-def live_budgets(connection: sqlite3.Connection, now_ns: int) -> Iterator[Budget]:
-    """All budgets and limits that count, by name, with the raises that have not ended."""
+def live_budgets(connection: sqlite3.Connection, now_ns: int, known: Sequence[Budget] = ()) -> Iterator[Budget]:
+    """All budgets and limits that count, by name, with the raises that have not ended.
+
+    `known` are those read before, by name: the same object stands for one that has not changed since.
+    """
     raises = raises_by_budget(connection, now_ns)
+    before = iter(known)
+    old = next(before, None)
     for row in connection.execute(_ALL):
-        yield _budget(row, raises.get(row[0], ()))
+        while old is not None and old.name < row[1]:
+            old = next(before, None)
+        made = raises.get(row[0], ())
+        if old is not None and old.raises == made and _values(old) == row:
+            yield old
+        else:
+            yield _budget(row, made)
 
 
 def live_budget(connection: sqlite3.Connection, name: str, now_ns: int) -> Budget | None:
@@ -45,7 +56,12 @@ def named_budget(connection: sqlite3.Connection, name: str, now_ns: int) -> Budg
 
 def write_budget(connection: sqlite3.Connection, budget: Budget, opening_window: str) -> None:
     """Write what is said of a budget; it counts from now on."""
-    values = (
+    connection.execute(_PUT, (*_values(budget), opening_window))
+
+
+def _values(budget: Budget) -> tuple[object, ...]:
+    """A budget's columns."""
+    return (
         budget.id,
         budget.name,
         budget.scope,
@@ -57,14 +73,12 @@ def write_budget(connection: sqlite3.Connection, budget: Budget, opening_window:
         budget.opening_spent,
         budget.length_s,
         budget.unit.value,
-        json.dumps(budget.models),
+        json.dumps(budget.models) if budget.models else "[]",
         budget.kind.value,
-        json.dumps(budget.ladder),
+        json.dumps(budget.ladder) if budget.ladder else "[]",
         int(budget.clamp),
         budget.enforcement,
-        opening_window,
     )
-    connection.execute(_PUT, values)
 
 
 def remove_budget(connection: sqlite3.Connection, budget: Budget) -> None:

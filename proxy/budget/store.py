@@ -68,6 +68,7 @@ class BudgetStore:
         self._book = book or SqliteCounterBook(state)
         self._clock = clock or SystemClock()
         self._seen = ScopesSeen(BudgetSettings().distinct_scopes_per_key)
+        self._loaded = BudgetCatalog()
         connection = state.connect()
         try:
             migrate(connection, "budget", STEPS)
@@ -173,11 +174,16 @@ class BudgetStore:
     ) -> BudgetCatalog:
         """A snapshot for the workers; it remembers which scopes the ones before it have seen.
 
-        `observing` are the orgs whose enforcement is `observe`; `observe_all` makes it so for all.
+        `observing` are the orgs whose enforcement is `observe`; `observe_all` makes it so for all. What has not changed
+        since the snapshot before is taken from it: of very many budgets little is made, and little thrown away.
         """
         if distinct_scopes_per_key is not None:
             self._seen.most = distinct_scopes_per_key
-        return BudgetCatalog(self.list(), self._seen, observing=observing, observe_all=observe_all)
+        before = self._loaded
+        with self._state.read() as connection:
+            budgets = tuple(live_budgets(connection, self._clock.now_ns(), before.budgets))
+        self._loaded = BudgetCatalog(budgets, self._seen, observing=observing, observe_all=observe_all, before=before)
+        return self._loaded
 
     def states(self, budgets: Sequence[Budget] | None = None) -> tuple[BudgetState, ...]:
         """Where budgets stand now; all of them, or those given."""

@@ -9,11 +9,13 @@ import pytest
 
 from proxy.budget import (
     BadBudget,
+    BudgetCatalog,
     BudgetConflict,
     BudgetEntry,
     BudgetSpec,
     BudgetStore,
     Granted,
+    HoldLine,
     HoldRequest,
     Short,
     SqliteLedger,
@@ -214,3 +216,33 @@ async def test_a_budget_that_comes_back_to_the_file_goes_on_where_it_stopped(
     store.sync_from_file([])
     store.put(spec("acme", limit=7))
     assert numbers(store) == {"acme": (7, 0, 7)}
+
+
+def test_what_has_not_changed_is_taken_from_the_snapshot_before(store: BudgetStore, clock: SetClock) -> None:
+    for name in ("a", "b", "d", "e"):
+        store.put(spec(name, scope=f"org:{name}"))
+    first = store.load()
+    store.put(spec("b", limit=7, scope="org:b"))
+    store.put(spec("c", scope="org:c"))
+    store.delete("d")
+    store.raise_limit("e", Nano(5), until_ns=clock.now_ns() + USD, reason="x", made_by="y")
+    second = store.load()
+    assert [each.name for each in second.budgets] == ["a", "b", "c", "e"]
+    assert second.budgets == store.list()
+    assert [each in first.budgets for each in second.budgets] == [True, False, False, False]
+    assert second.budgets[0] is first.budgets[0]
+
+    def lines(catalog: BudgetCatalog, org: str) -> tuple[HoldLine, ...]:
+        return catalog.lines_for((f"org:{org}",), clock.now_ns())
+
+    assert lines(second, "a")[0] is lines(first, "a")[0]
+    assert [lines(second, org)[0].limit for org in "abce"] == [100, 7, 100, 105]
+    assert lines(second, "d") == ()
+    store.put(spec("f", scope="user:f/*"))
+    kept = (store.load().lines_for(("user:f/u",), 1), store.load().lines_for(("user:f/u",), 1))
+    assert kept[0][0] is kept[1][0]
+    observed = store.load(observing={"a"})
+    assert (lines(observed, "a")[0].observed, lines(observed, "b")[0].observed) == (True, False)
+    assert not lines(store.load(), "a")[0].observed
+    clock.move(2)
+    assert lines(store.load(), "e")[0].limit == 100
