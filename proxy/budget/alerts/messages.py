@@ -15,10 +15,10 @@ MOST_BYTES: Final = 16_384
 _LONGEST_SCOPE: Final = 400
 _THEN: Final = {
     "alert": "",
-    "downgrade": "from here on calls are served by other models",
-    "cache_only": "from here on only answers from a cache are given",
-    "throttle": "from here on calls are delayed",
-    "block": "calls that do not fit are refused",
+    "downgrade": "From here on calls are served by other models.",
+    "cache_only": "From here on only answers from a cache are given.",
+    "throttle": "From here on calls are delayed.",
+    "block": "Calls that do not fit are refused, where enforcement is on.",
     "overrun": "",
     "test": "",
 }
@@ -45,8 +45,10 @@ def sentence(alert: Alert) -> str:
     held = f" and {spoken(alert.unit, alert.held)} held" if alert.held else ""
     then = _THEN[alert.kind]
     fraction = f"{percent(alert.fraction_millionths)} of {limit}"
-    reached = f"{which} has reached {fraction}" if alert.kind != "block" else f"{which} is used up to {fraction}"
-    return f"{reached}: {spent} spent{held}{_ends(alert)}.{f' {then[0].upper()}{then[1:]}.' if then else ''}"
+    stands = f"{spent} spent{held}{_ends(alert)}."
+    if alert.kind == "block" and alert.spent + alert.held < alert.limit * alert.fraction_millionths // 1_000_000:
+        return f"{which} refused a call that did not fit under {fraction}: {stands}"
+    return f"{which} has reached {fraction}: {stands}{f' {then}' if then else ''}"
 
 
 def percent(millionths: int) -> str:

@@ -3,10 +3,12 @@
 import asyncio
 import base64
 import contextlib
+import re
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,6 +109,26 @@ async def test_an_alert_arrives_signed_and_says_the_numbers(scene: Scene) -> Non
     assert (data["budget"], data["org"], data["scope"], data["fraction"]) == ("b", "acme", "org:acme", "0.8")
     assert (data["limit_usd"], data["spent_usd"], data["held_usd"]) == ("0.0000001", "0.000000085", "0.00")
     assert data["window"] == datetime.now(UTC).strftime("%Y-%m")
+
+
+async def test_the_example_of_the_documentation_knows_what_is_genuine(scene: Scene) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(code, "docs/alerts.md", "exec"), names)
+    is_genuine = names["is_genuine"]
+    scene.cross()
+    other = "whsec_" + base64.b64encode(b"another key of 24+ bytes..").decode()
+    with AlertReceiver() as ops:
+        async with scene.running(receiver(ops.url, secret=Secret(f"{other} {SECRET}"))):
+            await scene.until("sent")
+    (told,) = ops.told
+    assert is_genuine(SECRET, told.headers, told.body)
+    assert is_genuine(other, told.headers, told.body)
+    assert not is_genuine("whsec_" + base64.b64encode(bytes(24)).decode(), told.headers, told.body)
+    assert not is_genuine(SECRET, told.headers, told.body + b" ")
+    old = {**told.headers, "webhook-timestamp": str(int(told.headers["webhook-timestamp"]) - 600)}
+    assert not is_genuine(SECRET, old, told.body)
 
 
 async def test_two_secrets_sign_both_and_none_signs_nothing(scene: Scene) -> None:
