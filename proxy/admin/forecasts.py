@@ -31,10 +31,13 @@ KEPT_NS: Final = 300_000_000_000
 """How long a history is used again: its hours are over, and late rows are few."""
 MOST_KEPT: Final = 512
 PATIENCE_S: Final = 3.0
+AWAY_NS: Final = 10_000_000_000
+"""How long a store that did not answer is not asked again: a page of many budgets must not wait for each of them."""
 _LONG_WINDOW: Final = timedelta(days=40)
 _MOST_LINES: Final = 50_000
 _SHORT: Final = frozenset({WindowKind.MINUTE, WindowKind.HOUR})
 _OTHERS: Final = "(other)"
+_UNAVAILABLE: Final = NoForecast("unavailable", "the telemetry store does not answer now")
 
 
 class SumsReader(Protocol):
@@ -58,6 +61,7 @@ class Forecasts:
     def __init__(self, reader: SumsReader, clock: Clock) -> None:
         self._reader = reader
         self._clock = clock
+        self._away_until_ns = 0
         self._kept: OrderedDict[tuple[object, ...], tuple[int, UsageHistory]] = OrderedDict()
 
     async def of(self, state: BudgetState) -> Forecast | NoForecast:
@@ -66,11 +70,14 @@ class Forecasts:
         if reason is not None:
             return reason
         now_ns = self._clock.now_ns()
+        if self._clock.monotonic_ns() < self._away_until_ns:
+            return _UNAVAILABLE
         try:
             async with asyncio.timeout(PATIENCE_S):
                 history = await self._history(state, now_ns)
         except (Refused, TimeoutError):
-            return NoForecast("unavailable", "the telemetry store does not answer now")
+            self._away_until_ns = self._clock.monotonic_ns() + AWAY_NS
+            return _UNAVAILABLE
         return foreseen(history, spent=state.spent, limit=state.limit, now_ns=now_ns, ends_ns=state.resets_at_ns)
 
     async def course(self, state: BudgetState) -> tuple[CoursePoint, ...]:

@@ -11,7 +11,7 @@ import pytest
 
 from proxy.admin.console.figures import usd
 from proxy.cli import main
-from proxy.core.money import exact_usd
+from proxy.core.money import Nano, exact_usd
 from proxy.sim import SimProvider, SimServer, SimSettings
 from tests.harness.flyball import Flyball
 
@@ -82,7 +82,7 @@ def test_everybody_tells_the_same(
     rows = flyball.wait_for_rows(len(answers) + 1, where="key_name = 'k'")
     refused = [row for row in rows if row["outcome"] == "refused"]
     assert [(row["refused_by"], row["code"]) for row in refused] == [(f"{SCOPE}/k-month", "budget_exceeded")]
-    spent = sum(exact_usd(row["cost_usd"]) for row in rows if row["cost_usd"])
+    spent = Nano(sum(exact_usd(row["cost_usd"]) for row in rows if row["cost_usd"]))
     limit, held = exact_usd(facts["limit_usd"]), exact_usd(facts["held_usd"])
     assert (exact_usd(facts["spent_usd"]), held) == (spent, 0)
     assert exact_usd(facts["wanted_usd"]) > limit - spent
@@ -109,7 +109,7 @@ def test_everybody_tells_the_same(
     words = f"{usd(spent)} spent of {usd(limit)}"
     for path in ("budgets", "budgets/k-month"):
         page = console(flyball, path)
-        assert words in page and f"{usd(limit - spent)} left" in page
+        assert words in page and f"{usd(Nano(limit - spent))} left" in page
     assert answer.json()["error"]["flyball"]["operation"] in {row["operation_id"] for row in refused}
 
     tokens = sum(row[name] for row in rows for name in row if name.endswith("_tokens"))

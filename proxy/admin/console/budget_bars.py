@@ -6,13 +6,14 @@ from datetime import datetime
 from proxy.admin.console.figures import moment, permille, share, usd
 from proxy.admin.console.markup import Html, el
 from proxy.admin.console.readings import BudgetSeen
+from proxy.admin.console.shell import Place
 from proxy.budget import Unit, spoken
 from proxy.core.money import Nano
 
 _NEAR_PERMILLE = 800
 
 
-def budget_list(budgets: Sequence[BudgetSeen], now: datetime) -> Html:
+def budget_list(place: Place, budgets: Sequence[BudgetSeen], now: datetime) -> Html:
     """Every budget, the fullest first."""
     if not budgets:
         where = el("code", "budgets:")
@@ -20,15 +21,15 @@ def budget_list(budgets: Sequence[BudgetSeen], now: datetime) -> Html:
             "p", "No budgets yet. Add one under ", where, " in flyball.yaml or through the admin API.", class_="hint"
         )
     fullest = sorted(budgets, key=lambda one: (-permille(one.spent + one.held, one.limit), one.name))
-    return el("ul", [_budget(one, now) for one in fullest], class_="budgets")
+    return el("ul", [_budget(place, one, now) for one in fullest], class_="budgets")
 
 
-def _budget(one: BudgetSeen, now: datetime) -> Html:
+def _budget(place: Place, one: BudgetSeen, now: datetime) -> Html:
     return el(
         "li",
         el(
             "div",
-            el("b", one.name),
+            el("a", one.name, href=place.url(f"budgets/{one.name}")),
             el("span", one.scope, class_="chip"),
             _kind(one),
             _models(one),

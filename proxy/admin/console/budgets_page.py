@@ -29,11 +29,12 @@ class BudgetsFacts:
     limits_known: int
     search: str
     now: datetime
+    live: bool = False
 
 
 def budgets_page(place: Place, facts: BudgetsFacts) -> str:
     """The whole page."""
-    head = heading("Budgets", "Live, the fullest first; amounts are exact", _search(place, facts.search))
+    head = heading("Budgets", "The fullest first; amounts are exact", _search(place, facts), _live(place, facts))
     return page(
         place,
         "Budgets",
@@ -120,11 +121,19 @@ def _headline(facts: BudgetsFacts) -> Html | None:
     )
 
 
-def _search(place: Place, text: str) -> Html:
+def _live(place: Place, facts: BudgetsFacts) -> Html:
+    href = place.url("budgets", q=facts.search, live="" if facts.live else "1")
+    said = "Stop refreshing this page" if facts.live else "Refresh this page every 10 seconds"
+    words = "Live: on" if facts.live else "Live: off"
+    return el("a", el("span", class_="dot"), words, href=href, class_=f"live {'on' if facts.live else ''}", title=said)
+
+
+def _search(place: Place, facts: BudgetsFacts) -> Html:
     return el(
         "form",
         el("label", "Name or scope", for_="q"),
-        el("input", type="search", name="q", id="q", value=text, maxlength=200, class_="search"),
+        el("input", type="search", name="q", id="q", value=facts.search, maxlength=200, class_="search"),
+        el("input", type="hidden", name="live", value="1") if facts.live else None,
         el("button", "Find", type="submit"),
         method="get",
         action=place.url("budgets"),

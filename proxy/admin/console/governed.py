@@ -25,6 +25,9 @@ from proxy.admin.roles import Permission
 from proxy.core.clock import Clock, utc
 
 MOST_LISTED: Final = 500
+LIVE_EVERY_S: Final = 10
+PATIENCE_S: Final = 5.0
+"""How long a page waits for what it can do without."""
 _EACH: Final = "10"
 _REFUSALS: Final = "10"
 _CHANGES: Final = "20"
@@ -73,8 +76,12 @@ class GovernedDesk:
             limits_known=len(limits),
             search=search,
             now=utc(self._clock.now_ns()),
+            live=request.query_params.get("live") == "1",
         )
-        return html(budgets_page(place, facts))
+        response = html(budgets_page(place, facts))
+        if facts.live:
+            response.headers["refresh"] = str(LIVE_EVERY_S)
+        return response
 
     async def budget(self, request: Request) -> Response:
         session = session_of(request, self._sessions)
@@ -212,7 +219,10 @@ class GovernedDesk:
     async def _maybe(self, person: Person, path: str, **query: str) -> Any:
         """An answer that the page can do without: the store may be away, the role may not be told."""
         try:
-            return (await self._api.ask(person, "GET", path, query=query)).shape
+            async with asyncio.timeout(PATIENCE_S):
+                return (await self._api.ask(person, "GET", path, query=query)).shape
+        except TimeoutError:
+            return None
         except Refusal as refused:
             if refused.fault is Fault.INVALID_REQUEST:
                 raise

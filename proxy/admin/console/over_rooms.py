@@ -19,7 +19,7 @@ from proxy.admin.console.readings import (
     Sum,
 )
 from proxy.admin.rooms import SpendReader as RowReader
-from proxy.budget import CLAIMED, BudgetState, BudgetStore, kind_of
+from proxy.budget import CLAIMED, BudgetState, BudgetStore, LineKind, kind_of
 from proxy.core.clock import utc
 from proxy.core.money import ZERO, Nano
 from proxy.core.usage import INPUT_BUCKETS, OUTPUT_BUCKETS, Bucket
@@ -131,7 +131,9 @@ class StoreBudgets:
         return await asyncio.to_thread(self._live, org, team)
 
     def _live(self, org: str | None, team: str | None) -> list[BudgetSeen]:
-        budgets = [one for one in self._store.list(org) if team is None or _is_told_to(team, one.scope)]
+        budgets = [
+            one for one in self._store.list(org, LineKind.BUDGET) if team is None or _is_told_to(team, one.scope)
+        ]
         return [_budget(state) for state in self._store.states(budgets)]
 
 

@@ -37,7 +37,7 @@ def spend_page(place: Place, facts: SpendFacts, first_call: FirstCall) -> str:
     head = heading(
         "Spend", _period(facts.window), _span_links(place, facts), _grouping(place, facts), _live(place, facts)
     )
-    budgets = card("Budgets", budget_list(facts.budgets, facts.now), name="budgets")
+    budgets = card("Budgets", budget_list(place, facts.budgets, facts.now), name="budgets")
     if not facts.seen.whole.calls:
         return page(place, "Spend", head, first_call_card(first_call, facts.window.span.words.lower()), budgets)
     return page(

@@ -159,3 +159,13 @@ def test_a_window_s_course_ends_now_with_what_the_ledger_says_and_goes_on_with_t
 )
 def test_a_scope_is_its_rows(scope: str, filters: dict[str, list[str]]) -> None:
     assert filters_of(scope) == filters
+
+
+def test_a_store_that_did_not_answer_is_left_alone_for_a_while(port: Port, budget: httpx.Client) -> None:
+    port.reader.fails = TelemetryUnavailable("away")
+    for _ in range(3):
+        assert budget.get(MONTH).json()["forecast"]["none_code"] == "unavailable"
+    assert len(port.reader.asked) == 1
+    port.reader.fails, port.reader.rows = None, steady(28, nano=1)
+    port.clock.move(10)
+    assert budget.get(MONTH).json()["forecast"]["expected_nano"] > 0
