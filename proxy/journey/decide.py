@@ -74,5 +74,5 @@ def _drop_candidates(journey: Journey, decision: Decision) -> None:
         journey.resolution = type(resolution)(resolution.route, left)
         return
     first = decision.deny_candidates[0]
-    no = Decision(allow=False, revision=decision.revision, denials=(first.as_denial(),))
+    journey.decision = no = Decision(allow=False, revision=decision.revision, denials=(first.as_denial(),))
     refuse_unless_observed(journey, denied(no, Point.ROUTE))

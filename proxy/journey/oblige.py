@@ -97,4 +97,5 @@ def _cannot(obligation: str) -> Refused:
         Refusal.DEPENDENCY_UNAVAILABLE,
         f"The policy obliges to {obligation!r}, which this version cannot do; take the obligation out of the policy.",
         facts={"dependency": "policy", "obligation": obligation},
+        retry_after_s=60,
     )
