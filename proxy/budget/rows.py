@@ -2,8 +2,8 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Generator, Sequence
+from typing import Any, Final, NamedTuple
 
 from proxy.budget.budget import Budget
 from proxy.budget.ledger import LineKind, Rung, Unit
@@ -15,7 +15,9 @@ _COLUMNS: Final = (
     "id, name, scope, window, timezone, limit_nano, hard, managed_by, opening_nano, length_s, unit, models, kind, "
     "ladder, clamp, enforcement"
 )
-_ALL: Final = f"SELECT {_COLUMNS} FROM budgets WHERE retired = 0 ORDER BY name"  # noqa: S608 - a constant
+_ALL: Final = f"""SELECT {_COLUMNS} FROM budgets WHERE retired = 0 AND name > ?1 AND (?2 IS NULL OR kind = ?2)
+    AND (?3 IS NULL OR scope = 'org:' || ?3 OR substr(scope, instr(scope, ':') + 1, length(?3) + 1) = ?3 || '/')
+    ORDER BY name"""  # noqa: S608 - a constant
 _LIVE: Final = f"SELECT {_COLUMNS} FROM budgets WHERE retired = 0 AND name = ?"  # noqa: S608 - a constant
 _NAMED: Final = f"SELECT {_COLUMNS} FROM budgets WHERE name = ?"  # noqa: S608 - a constant
 _PUT: Final = f"""INSERT OR REPLACE INTO budgets ({_COLUMNS}, opening_window, retired)
@@ -26,15 +28,29 @@ _PUT_RAISE: Final = """INSERT INTO budget_raises (id, budget, amount, until_ns, 
     VALUES (?, ?, ?, ?, ?, ?, ?)"""
 
 
-def live_budgets(connection: sqlite3.Connection, now_ns: int, known: Sequence[Budget] = ()) -> Iterator[Budget]:
-    """All budgets and limits that count, by name, with the raises that have not ended.
+class Which(NamedTuple):
+    """Which budgets and limits: those of one kind or org (None: all), and by name behind `after`."""
+
+    kind: LineKind | None = None
+    org: str | None = None
+    after: str = ""
+
+
+_ANY: Final = Which()
+
+
+def live_budgets(
+    connection: sqlite3.Connection, now_ns: int, which: Which = _ANY, *, known: Sequence[Budget] = ()
+) -> Generator[Budget, None, None]:
+    """Budgets and limits that count, by name, with the raises that have not ended.
 
     `known` are those read before, by name: the same object stands for one that has not changed since.
     """
     raises = raises_by_budget(connection, now_ns)
     before = iter(known)
     old = next(before, None)
-    for row in connection.execute(_ALL):
+    kind = None if which.kind is None else which.kind.value
+    for row in connection.execute(_ALL, (which.after, kind, which.org)):
         while old is not None and old.name < row[1]:
             old = next(before, None)
         made = raises.get(row[0], ())

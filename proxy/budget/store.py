@@ -2,7 +2,9 @@
 
 import sqlite3
 from collections.abc import Callable, Container, Sequence
+from contextlib import closing
 from dataclasses import fields
+from itertools import islice
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from proxy.budget.alert_schema import STEPS as ALERT_STEPS
@@ -13,6 +15,7 @@ from proxy.budget.counter_book import CounterBook
 from proxy.budget.ledger import LineKind
 from proxy.budget.raised import Raise, check_raise
 from proxy.budget.rows import (
+    Which,
     live_budget,
     live_budgets,
     named_budget,
@@ -107,11 +110,12 @@ class BudgetStore:
     def list(self, org: str | None = None, kind: LineKind | None = None) -> tuple[Budget, ...]:
         """All budgets and limits by name, or those of one org or kind."""
         with self._state.read() as connection:
-            return tuple(
-                budget
-                for budget in live_budgets(connection, self._clock.now_ns())
-                if org in (None, budget.org) and kind in (None, budget.kind)
-            )
+            return tuple(live_budgets(connection, self._clock.now_ns(), Which(kind, org)))
+
+    def page(self, which: Which, keep: Callable[[Budget], bool], most: int) -> tuple[Budget, ...]:
+        """The first of them that are to be kept; of very many no more are read than it takes."""
+        with self._state.read() as connection, closing(live_budgets(connection, self._clock.now_ns(), which)) as found:
+            return tuple(islice(filter(keep, found), most))
 
     def delete(self, name: str, *, allowed: Allowed | None = None) -> bool:
         """Delete a budget and what it has counted; whether there was one.
@@ -181,7 +185,7 @@ class BudgetStore:
             self._seen.most = distinct_scopes_per_key
         before = self._loaded
         with self._state.read() as connection:
-            budgets = tuple(live_budgets(connection, self._clock.now_ns(), before.budgets))
+            budgets = tuple(live_budgets(connection, self._clock.now_ns(), known=before.budgets))
         self._loaded = BudgetCatalog(budgets, self._seen, observing=observing, observe_all=observe_all, before=before)
         return self._loaded
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from functools import cache
 from typing import Final
 
 import anyio.to_thread
@@ -47,8 +48,12 @@ _DESK: Final = Desk(LineKind.BUDGET, "budget", show_budget)
 
 def list_budgets(call: Call) -> Answer:
     """The budgets that the token reaches, by name."""
-    oversold = Oversold(call.rooms.budget_store.list(call.binding.org), call.now_ns())
-    return listed(_DESK._replace(show=lambda each: show_budget(each, oversold.warnings(each.budget))), call)
+    parts = cache(lambda: Oversold(call.rooms.budget_store.list(call.binding.org, LineKind.BUDGET), call.now_ns()))
+
+    def show(each: BudgetState) -> Budget:
+        return show_budget(each, parts().warnings(each.budget) if _has_parts(each.budget) else ())
+
+    return listed(_DESK._replace(show=show), call)
 
 
 async def get_budget(call: Call) -> Answer:
@@ -107,9 +112,13 @@ def list_budget_history(call: Call) -> Answer:
 
 
 def _warnings(call: Call, budget: StoredBudget) -> tuple[str, ...]:
-    if not budget.scope.startswith(("org:", "team:")):
+    if not _has_parts(budget):
         return ()
     return Oversold(call.rooms.budget_store.list(budget.org, LineKind.BUDGET), call.now_ns()).warnings(budget)
+
+
+def _has_parts(budget: StoredBudget) -> bool:
+    return budget.scope.startswith(("org:", "team:"))
 
 
 def _spec(call: Call) -> BudgetSpec:

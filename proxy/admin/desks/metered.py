@@ -14,7 +14,7 @@ from proxy.admin.faults import Fault, Refusal
 from proxy.admin.paging import listing, place_of
 from proxy.admin.shapes.common import Deleted, Listing, PageQuery, to_ns
 from proxy.admin.shapes.metered import EachQuery, Metered, MeteredQuery, RaiseBody, ScopeQuery, show_raise
-from proxy.budget import BadBudget, BudgetSpec, BudgetState, LineKind, family_of, raised_by
+from proxy.budget import BadBudget, BudgetSpec, BudgetState, LineKind, Which, family_of, raised_by
 from proxy.budget import Budget as StoredBudget
 
 _STATED: Final = tuple(each.name for each in fields(StoredBudget) if each.name != "raises")
@@ -42,12 +42,9 @@ def listed(desk: Desk, call: Call) -> Answer:
     asked = call.query(MeteredQuery)
     within = Binding(*call.binding.narrowed(asked.org, asked.team))
     (after,) = place_of(asked.page, 1)
-    seen = [
-        each
-        for each in call.rooms.budget_store.list(within.org, desk.kind)
-        if each.name > after and within.rules(*owner_of(each.scope))
-    ]
-    page = call.rooms.budget_store.states(seen[: asked.limit + 1])
+    store = call.rooms.budget_store
+    which = Which(desk.kind, within.org, after)
+    page = store.states(store.page(which, lambda each: within.rules(*owner_of(each.scope)), asked.limit + 1))
     return Answer(listing(page, asked.limit, desk.show, lambda each: (each.budget.name,)))
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from proxy.budget import (
     BadBudget,
+    Budget,
     BudgetCatalog,
     BudgetConflict,
     BudgetEntry,
@@ -17,8 +18,10 @@ from proxy.budget import (
     Granted,
     HoldLine,
     HoldRequest,
+    LineKind,
     Short,
     SqliteLedger,
+    Which,
     WindowKind,
 )
 from proxy.core.clock import SetClock
@@ -98,6 +101,26 @@ def test_budgets_of_one_org_are_listed_alone(store: BudgetStore) -> None:
     store.put(spec("c", scope="key:other/team/bot"))
     assert [budget.name for budget in store.list("acme")] == ["a", "b"]
     assert [budget.name for budget in store.list()] == ["a", "b", "c"]
+    store.put(spec("d", scope="user:acme/u/1"))
+    store.put(spec("e", scope="org:acme2"))
+    store.put(spec("f", scope="tag:acme2/x=acme/"))
+    assert [budget.name for budget in store.list("acme")] == ["a", "b", "d"]
+    assert [budget.name for budget in store.list("acme2")] == ["e", "f"]
+
+
+def test_pages_are_read_no_further_than_needed(store: BudgetStore) -> None:
+    for name in "abcdef":
+        store.put(spec(name))
+    asked: list[str] = []
+
+    def keep(budget: Budget) -> bool:
+        asked.append(budget.name)
+        return budget.name != "c"
+
+    assert [each.name for each in store.page(Which(after="a"), keep, 2)] == ["b", "d"]
+    assert asked == ["b", "c", "d"]
+    assert store.page(Which(kind=LineKind.RATE), keep, 2) == store.page(Which(org="other"), keep, 2) == ()
+    store.put(spec("g"))
 
 
 async def test_the_numbers_shown_are_the_numbers_of_a_refusal(
