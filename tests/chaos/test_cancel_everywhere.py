@@ -13,7 +13,17 @@ import pytest
 from proxy.core.money import exact_usd
 from proxy.upstream import UpstreamFailed
 from tests.chaos.stepping import stepped, stepping
-from tests.harness.one_worker import DONE, JSON_HEADERS, Answer, Client, OneWorker, chat, config, one_worker
+from tests.harness.one_worker import (
+    DONE,
+    JSON_HEADERS,
+    Answer,
+    Client,
+    OneWorker,
+    chat,
+    config,
+    one_worker,
+    settle_what_waits,
+)
 
 STEP: Final = 256
 MANY: Final = 400
@@ -86,12 +96,9 @@ async def make(house: OneWorker, name: str, at: Callable[[int, asyncio.Task[Any]
 
 
 async def books(house: OneWorker) -> None:
-    """As a worker does every second: settle what could not be; then nothing is held, and spent is what rows say."""
+    """Nothing is held, and spent is what rows say."""
     rooms = house.rooms
-    for operation, due in list(rooms.unsettled.items()):
-        await rooms.ledger.settle(operation, due.cost, rooms.clock.now_ns(), used=due.used)
-        del rooms.unsettled[operation]
-        rooms.spool.settled(operation)
+    await settle_what_waits(house)
     await rooms.ledger.renew("wrk_other", 1)  # whatever was asked of the ledger before is done when this is
     rows = house.rows()
     twice = [name for name, count in Counter(row["operation_id"] for row in rows).items() if count > 1]

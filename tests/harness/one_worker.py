@@ -223,6 +223,15 @@ def one_worker(folder: Path, text: str = "", environment: Mapping[str, str] | No
     stores.state.close()
 
 
+async def settle_what_waits(house: OneWorker) -> None:
+    """As a worker does every second: settle what could not be when it was recorded."""
+    rooms = house.rooms
+    for operation, due in list(rooms.unsettled.items()):
+        await rooms.ledger.settle(operation, due.cost, rooms.clock.now_ns(), used=due.used)
+        del rooms.unsettled[operation]
+        rooms.spool.settled(operation)
+
+
 def chat(*, stream: bool = False, **more: Any) -> bytes:
     """A chat request's body."""
     body = {"model": "m", "stream": stream, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 50}
