@@ -106,18 +106,24 @@ class Alerting:
 
     async def _watch(self) -> None:
         while True:
-            began = time.monotonic()
+            began, used_s = time.monotonic(), 0.0
             try:
-                await asyncio.to_thread(self._look)
+                used_s = await asyncio.to_thread(self._look)
             except Exception as error:  # noqa: BLE001 (crash boundary: a look that failed is done again, and said so)
                 self._complain("budgets could not be looked at for alerts", error)
             took_s = time.monotonic() - began
-            await asyncio.sleep(max(self._sender.settings.look_every_s, took_s * _SHARE))
+            # Never more than a tenth of a core, and the ledger is not asked more than half the time.
+            await asyncio.sleep(max(self._sender.settings.look_every_s, used_s * _SHARE, took_s))
 
-    def _look(self) -> None:
+    def _look(self) -> float:
+        """Look once; the seconds of a core that it took."""
+        began = time.thread_time()
         self._leads = self._lead is None or self._lead.is_ours()
-        if not self._leads:
-            return
+        if self._leads:
+            self._raise()
+        return time.thread_time() - began
+
+    def _raise(self) -> None:
         self.outbox.give_up([each.name for each in self.receivers])
         for alert in self._watcher.look(self.receivers, self._refused()):
             log.warning(
@@ -133,12 +139,12 @@ class Alerting:
         finally:
             self._telling.discard(receiver.name)
 
-    def _complain(self, what: str, error: Exception, **facts: str) -> None:
+    def _complain(self, what: str, error: Exception, receiver: str = "") -> None:
         now = time.monotonic()
         if now - self._complained >= _COMPLAIN_EVERY_S:
             self._complained = now
             # Not its text: a URL or a secret could stand in it.
-            log.error(what, extra={**facts, "error": type(error).__name__})
+            log.error(what, extra={"receiver": receiver, "error": type(error).__name__})
 
 
 def _lines(name: str, kind: str, text: str, samples: Iterable[tuple[str, int]]) -> str:
