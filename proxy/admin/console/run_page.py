@@ -81,7 +81,7 @@ def _headline(run: Run) -> Html:
 def _unpriced(run: Run) -> str:
     if run.unpriced_calls:
         return f"without {count(run.unpriced_calls)} calls of unknown price"
-    return f"{usd(Nano(run.cost_nano // run.calls))} a call" if run.calls else ""
+    return f"about {usd(Nano(run.cost_nano // run.calls // 100_000 * 100_000))} a call" if run.calls else ""
 
 
 def _kill(place: Place, facts: RunFacts) -> Html | None:

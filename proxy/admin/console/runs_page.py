@@ -90,13 +90,17 @@ def _table(place: Place, runs: Sequence[Run]) -> Html:
 
 def _row(place: Place, run: Run, decimals: int) -> Html:
     refused = el("span", count(run.refused_calls), class_="alarm") if run.refused_calls else "0"
-    unpriced = el("span", "unpriced + ", class_="alarm") if run.unpriced_calls else None
+    unpriced = (
+        el("abbr", "? + ", title=f"{count(run.unpriced_calls)} calls of unknown price", class_="alarm")
+        if run.unpriced_calls
+        else None
+    )
     return el(
         "tr",
         el("th", el("a", run.name, href=place.url(f"runs/{run.id}")), scope="row", class_="name", title=run.name),
         el("td", badge_of(run.state)),
         el("td", el("span", f"{_payer(place, run)} / ", class_="muted"), run.key),
-        el("td", ", ".join(run.agents), class_="name"),
+        el("td", ", ".join(run.agents), class_="name short", title=", ".join(run.agents) or None),
         el("td", count(run.calls), class_="num"),
         el("td", refused, class_="num"),
         el("td", count(run.tool_calls), class_="num"),
