@@ -64,9 +64,9 @@ from proxy.budget.oversold import Oversold as Oversold
 from proxy.budget.raised import Raise as Raise
 from proxy.budget.raised import raised_by as raised_by
 from proxy.budget.redis.settings import RedisSettings as RedisSettings
+from proxy.budget.rows import Which as Which
 from proxy.budget.rungs import fraction_text as fraction_text
 from proxy.budget.rungs import rungs_of as rungs_of
-from proxy.budget.rows import Which as Which
 from proxy.budget.scopes import CLAIMED as CLAIMED
 from proxy.budget.scopes import family_of as family_of
 from proxy.budget.scopes import kind_of as kind_of
