@@ -50,7 +50,9 @@ class AlertSettings:
     receivers: tuple[ReceiverEntry, ...] = field(default=(), metadata={"doc": "Who is told."})
     look_every_s: float = field(
         default=1.0,
-        metadata={"doc": "Seconds between two looks at all counters; more where one look takes longer than a tenth."},
+        metadata={
+            "doc": "Seconds between two looks at all counters; more where they would take over a tenth of a core."
+        },
     )
     timeout_s: float = field(default=10.0, metadata={"doc": "Seconds in which a receiver must have answered."})
     first_retry_s: float = field(
