@@ -1,5 +1,10 @@
 """Which rungs of a ladder a call reaches, and where it is asked again."""
 
+from fractions import Fraction
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from proxy.budget import HoldLine, Rung, next_gate, reached, regated
 from proxy.core.money import Nano
 
@@ -55,3 +60,39 @@ def test_only_the_gate_of_a_regated_line_differs() -> None:
     second = regated(first, 5)
     assert (second.gate, regated(second, None)) == (5, first)
     assert regated(first, None) is first
+
+
+FRACTIONS = st.integers(1, 1_000_000) | st.sampled_from([800_000, 999_999, 1_000_000])
+RUNGS = st.builds(
+    Rung,
+    FRACTIONS,
+    st.sampled_from(["alert", "downgrade", "throttle", "cache_only", "block"]),
+)
+LIMITS = st.integers(0, 10**18) | st.integers(9_100_000 * 10**9 - 1, 9_100_000 * 10**9 + 1)
+
+
+@given(ladder=st.lists(RUNGS, max_size=6).map(sorted), limit=LIMITS, data=st.data())
+def test_a_call_is_asked_again_just_where_it_reaches_a_rung_that_it_has_not_climbed(
+    ladder: list[Rung], limit: int, data: st.DataObject
+) -> None:
+    full = line(*ladder, limit=limit)
+    near = [rung.threshold(limit) + by for rung in ladder for by in (0, 1)]
+    total = data.draw(st.integers(0, 2 * limit) | st.sampled_from(near or [limit]))
+    handled: set[Rung] = set()
+    for _ in range(len(ladder) + 1):
+        gate = next_gate(full, handled)
+        asking = [rung for rung in reached(full, total, 0, 0) if rung.do in ("downgrade", "throttle", "cache_only")]
+        left = [rung for rung in asking if rung not in handled]
+        assert (gate is not None and total > gate) == bool(left)
+        if not left:
+            break
+        handled.add(left[0])
+    else:
+        raise AssertionError("a ladder that never ends")
+
+
+@given(rung=RUNGS, limit=LIMITS)
+def test_a_rung_stands_at_its_fraction_to_the_unit(rung: Rung, limit: int) -> None:
+    at = rung.threshold(limit)
+    assert Fraction(at) <= Fraction(limit * rung.at_millionths, 1_000_000) < at + 1
+    assert rung.at_millionths < 1_000_000 or at == limit
