@@ -34,22 +34,71 @@ local function text_of(hi, lo)
   return string.format('%.0f%09.0f', hi, lo)
 end
 
--- What counts against the limit of the counter `name` ("budget\0window"): spent and held, both in limbs, with the
--- windows from `from` on unless that is empty; and whether the counter exists.
-local function standing(counters, windows, name, from)
-  local now = redis.call('HMGET', counters, name .. '\0s', name .. '\0h')
-  local s_hi, s_lo = limbs(now[1])
-  local h_hi, h_lo = limbs(now[2])
-  if from ~= '' then
-    for _, older in ipairs(redis.call('ZRANGEBYLEX', windows, '[' .. from, '(' .. name)) do
-      local was = redis.call('HMGET', counters, older .. '\0s', older .. '\0h')
-      local hi, lo = limbs(was[1])
-      s_hi, s_lo = s_hi + hi, s_lo + lo
-      hi, lo = limbs(was[2])
-      h_hi, h_lo = h_hi + hi, h_lo + lo
-    end
+-- What is noted of counters, all read at once: spent and held of the first, of the second, …; false where there is
+-- none. `names`: "budget\0window" of each.
+local function noted(counters, names)
+  if #names == 0 then return {} end
+  local fields = {}
+  for at, name in ipairs(names) do
+    fields[2 * at - 1] = name .. '\0s'
+    fields[2 * at] = name .. '\0h'
   end
-  s_hi, s_lo = carried(s_hi, s_lo)
-  h_hi, h_lo = carried(h_hi, h_lo)
-  return s_hi, s_lo, h_hi, h_lo, now[2] ~= false
+  return redis.call('HMGET', counters, unpack(fields))
+end
+
+-- The sum of two amounts, and the difference. Up to 15 digits doubles are exact, also in the sum of three.
+local function plus(one, other)
+  if #one <= 15 and #other <= 15 then return string.format('%.0f', one + other) end
+  local hi, lo = limbs(one)
+  local hi2, lo2 = limbs(other)
+  return text_of(carried(hi + hi2, lo + lo2))
+end
+
+local function minus(one, other)
+  if #one <= 15 and #other <= 15 then return string.format('%.0f', one - other) end
+  local hi, lo = limbs(one)
+  local hi2, lo2 = limbs(other)
+  return text_of(carried(hi - hi2, lo - lo2))
+end
+
+-- Whether an amount is more than 64 bits should count.
+local function is_full(text)
+  return #text >= 19 and select(1, limbs(text)) >= MOST_HI
+end
+
+-- Whether an amount beside what is spent and held is above a limit and above a gate ('' for none), and whether all of
+-- that is more than should be counted. A limit that no double tells exactly is above any sum that one does.
+local function judged(spent, held, wanted, limit, gate)
+  if #spent <= 15 and #held <= 15 and #wanted <= 15 then
+    local all = spent + held + wanted
+    return limit ~= '' and all > tonumber(limit), gate ~= '' and all > tonumber(gate), false
+  end
+  local s_hi, s_lo = limbs(spent)
+  local h_hi, h_lo = limbs(held)
+  local w_hi, w_lo = limbs(wanted)
+  local hi, lo = carried(s_hi + h_hi + w_hi, s_lo + h_lo + w_lo)
+  local l_hi, l_lo = limbs(limit ~= '' and limit)
+  local g_hi, g_lo = limbs(gate ~= '' and gate)
+  return limit ~= '' and above(hi, lo, l_hi, l_lo), gate ~= '' and above(hi, lo, g_hi, g_lo), hi >= MOST_HI
+end
+
+-- What is noted of counters, all read at once: spent and held of the first, of the second, …; false where there is
+-- none. `names`: "budget\0window" of each.
+local function noted(counters, names)
+  if #names == 0 then return {} end
+  local fields = {}
+  for at, name in ipairs(names) do
+    fields[2 * at - 1] = name .. '\0s'
+    fields[2 * at] = name .. '\0h'
+  end
+  return redis.call('HMGET', counters, unpack(fields))
+end
+
+-- What counts against the limit of the counter `name`: its `spent` and `held` with those of the windows from `from` on.
+local function with_older(counters, windows, name, from, spent, held)
+  local was = noted(counters, redis.call('ZRANGEBYLEX', windows, '[' .. from, '(' .. name))
+  for at = 1, #was, 2 do
+    spent, held = plus(spent, was[at] or '0'), plus(held, was[at + 1] or '0')
+  end
+  return spent, held
 end

@@ -15,31 +15,25 @@ local done = 'extended:' .. ARGV[1]
 local hold = redis.call('HMGET', KEYS[1], 'amount', 'lines', done)
 if not hold[1] then return {ok = 'lost'} end
 
--- The sum of two amounts as text, and whether it is too large.
-local function sum(one, other)
-  local hi, lo = limbs(one)
-  local hi2, lo2 = limbs(other)
-  hi, lo = carried(hi + hi2, lo + lo2)
-  return text_of(hi, lo), hi >= MOST_HI
-end
-
 local again = tonumber(ARGV[2]) <= tonumber(hold[3] or 0)
-local answer = {}
-local amount, full = sum(hold[1], more['usd'] or '0')
+local answer, names = {}, {}
+for at = first, #ARGV, step do names[#names + 1] = ARGV[at] end
+local now = noted(KEYS[2], names)
+local amount = plus(hold[1], more['usd'] or '0')
+local full = is_full(amount)
 
 for at = first, #ARGV, step do
-  local s_hi, s_lo, h_hi, h_lo = standing(KEYS[2], KEYS[3], ARGV[at], ARGV[at + 1])
-  local b_hi, b_lo = limbs(ARGV[at + 3])
-  local hi, lo = carried(s_hi + h_hi + b_hi, s_lo + h_lo + b_lo)
-  if ARGV[at + 2] ~= '' and not again then
-    local l_hi, l_lo = limbs(ARGV[at + 2])
-    if above(hi, lo, l_hi, l_lo) then
-      return {ok = string.format('short %d %s %s', (at - first) / step, text_of(s_hi, s_lo), text_of(h_hi, h_lo))}
-    end
+  local one = #answer + 1
+  local spent, held = now[one] or '0', now[one + 1] or '0'
+  if ARGV[at + 1] ~= '' then
+    spent, held = with_older(KEYS[2], KEYS[3], ARGV[at], ARGV[at + 1], spent, held)
   end
-  full = full or hi >= MOST_HI
-  answer[#answer + 1] = text_of(s_hi, s_lo)
-  answer[#answer + 1] = text_of(h_hi, h_lo)
+  local too_much, _, too_large = judged(spent, held, ARGV[at + 3], ARGV[at + 2], '')
+  if too_much and not again then
+    return {ok = string.format('short %d %s %s', (at - first) / step, spent, held)}
+  end
+  full = full or too_large
+  answer[one], answer[one + 1] = spent, held
 end
 
 if again then return {ok = 'known ' .. hold[1] .. ' ' .. table.concat(answer, ' ')} end
@@ -52,9 +46,8 @@ for at = 1, #lines, 3 do
   local by = more[own and lines[at + 2] or 'usd'] or '0'
   if by ~= '0' then
     if own then
-      local over
-      lines[at + 1], over = sum(lines[at + 1], by)
-      full = full or over
+      lines[at + 1] = plus(lines[at + 1], by)
+      full = full or is_full(lines[at + 1])
     end
     if redis.call('HEXISTS', KEYS[2], lines[at] .. '\0h') == 1 then
       grown[#grown + 1] = {lines[at], by}

@@ -14,31 +14,24 @@ local FORGOTTEN_AT_ONCE, LOOKED_AT_AGAIN_S = 4, 3600
 local first, step = ARGV[11] == '' and 12 or 17, 7
 local amount = ARGV[6]
 local known = redis.call('HGET', KEYS[1], 'amount')
-local answer, fresh = {}, {}
+local answer, names, fields = {}, {}, {}
 local reached, short
+for at = first, #ARGV, step do names[#names + 1] = ARGV[at] end
+local now = noted(KEYS[4], names)
 
 for at = first, #ARGV, step do
-  local s_hi, s_lo, h_hi, h_lo, there = standing(KEYS[4], KEYS[5], ARGV[at], ARGV[at + 1])
-  local w_hi, w_lo = limbs(ARGV[at + 5] == '' and amount or ARGV[at + 5])
-  local hi, lo = carried(s_hi + h_hi + w_hi, s_lo + h_lo + w_lo)
-  if ARGV[at + 2] ~= '' and not short then
-    local l_hi, l_lo = limbs(ARGV[at + 2])
-    if above(hi, lo, l_hi, l_lo) then
-      short = string.format('short %d %s %s', (at - first) / step, text_of(s_hi, s_lo), text_of(h_hi, h_lo))
-    end
+  local one = #answer + 1
+  local wanted = ARGV[at + 5] == '' and amount or ARGV[at + 5]
+  local spent, held = now[one] or '0', now[one + 1] or '0'
+  fields[one], fields[one + 1] = ARGV[at] .. '\0h', plus(held, wanted)
+  if ARGV[at + 1] ~= '' then
+    spent, held = with_older(KEYS[4], KEYS[5], ARGV[at], ARGV[at + 1], spent, held)
   end
-  if ARGV[at + 3] ~= '' and not reached then
-    local g_hi, g_lo = limbs(ARGV[at + 3])
-    if above(hi, lo, g_hi, g_lo) then
-      reached = string.format('reached %d %s %s', (at - first) / step, text_of(s_hi, s_lo), text_of(h_hi, h_lo))
-    end
-  end
-  if hi >= MOST_HI then
-    short = short or 'full'
-  end
-  fresh[at] = not there
-  answer[#answer + 1] = text_of(s_hi, s_lo)
-  answer[#answer + 1] = text_of(h_hi, h_lo)
+  answer[one], answer[one + 1] = spent, held
+  local too_much, at_gate, full = judged(spent, held, wanted, ARGV[at + 2], ARGV[at + 3])
+  if at_gate and not reached then reached = string.format('reached %d %s %s', (at - first) / step, spent, held) end
+  if too_much and not short then short = string.format('short %d %s %s', (at - first) / step, spent, held) end
+  if full then short = short or 'full' end
 end
 
 -- The call's place in its run; one that is not to be found begins with this call.
@@ -94,15 +87,11 @@ local function note_end(name, ends_s)
 end
 
 local lines = {}
+if #fields > 0 then redis.call('HSET', KEYS[4], unpack(fields)) end
 for at = first, #ARGV, step do
-  local own = ARGV[at + 5]
-  redis.call('HINCRBY', KEYS[4], ARGV[at] .. '\0h', own == '' and amount or own)
-  lines[#lines + 1] = ARGV[at]
-  lines[#lines + 1] = own
-  lines[#lines + 1] = ARGV[at + 6]
-end
-for at = first, #ARGV, step do
-  if fresh[at] then
+  local of = #lines
+  lines[of + 1], lines[of + 2], lines[of + 3] = ARGV[at], ARGV[at + 5], ARGV[at + 6]
+  if not now[of / 3 * 2 + 2] then
     redis.call('ZADD', KEYS[5], 0, ARGV[at])
     if ARGV[at + 4] ~= '' then note_end(ARGV[at], tonumber(ARGV[at + 4])) end
   end
