@@ -132,10 +132,11 @@ class Balance(NamedTuple):
 
 
 class Granted(NamedTuple):
-    """The money is set aside; the balances include it."""
+    """The money is set aside; the balances include it. `depth` is the run's, where the hold asked with a ticket."""
 
     amount: Nano
     balances: tuple[Balance, ...]
+    depth: int = 0
 
 
 class Short(NamedTuple):

@@ -44,6 +44,11 @@ class Place:
             row = self._new_depth(), None, 0, None
         self._depth, self._started_ns, self._last_ns, self._killed_ns = row
 
+    @property
+    def depth(self) -> int:
+        """How deep the run lies."""
+        return self._depth
+
     def stopped(self) -> Stopped | None:
         """Why the run takes no more calls, if it takes none."""
         ticket = self._ticket

@@ -117,18 +117,18 @@ class Hold(Step[Verdict]):
         no = (place and place.stopped()) or _first_no(tables.counters, opened)
         if no is not None:
             known = tables.cursor.execute(_AMOUNT, (self.number, self.operation)).fetchone()
-            return no if known is None else _granted(tables.counters, known[0], opened)
+            return no if known is None else _granted(tables.counters, known[0], opened, place)
         if not self._insert(tables.cursor, opened):
             known = tables.cursor.execute(_AMOUNT, (self.number, self.operation)).fetchone()
             if known is None:
                 raise HoldLost(self.operation)
-            return _granted(tables.counters, known[0], opened)
+            return _granted(tables.counters, known[0], opened, place)
         for _, counter, wanted in opened:
             counter.hold(wanted)
         if place is not None:
             place.take()
         self.made = True
-        return _granted(tables.counters, request.amount, opened)
+        return _granted(tables.counters, request.amount, opened, place)
 
     def _insert(self, cursor: sqlite3.Cursor, opened: list[Opened]) -> bool:
         request = self.request
@@ -341,8 +341,9 @@ def _first_short(counters: Counters, opened: list[Opened]) -> Short | None:
     return None
 
 
-def _granted(counters: Counters, amount: int, opened: list[Opened]) -> Granted:
-    return Granted(Nano(amount), tuple([_balance(counters, line, counter) for line, counter, _ in opened]))
+def _granted(counters: Counters, amount: int, opened: list[Opened], place: Place | None = None) -> Granted:
+    balances = tuple([_balance(counters, line, counter) for line, counter, _ in opened])
+    return Granted(Nano(amount), balances, 0 if place is None else place.depth)
 
 
 def _balance(counters: Counters, line: HoldLine, counter: Counter) -> Balance:

@@ -57,6 +57,7 @@ def operation_row(journey: Journey, rooms: Rooms) -> OperationRow:
         row.policy_revision = journey.decision.revision
         row.decision = "allow" if journey.decision.allow else f"deny:{journey.decision.code}"
     if journey.granted is not None:
+        row.run_depth = journey.granted.depth
         row.held_usd = _usd(journey.granted.amount) or row.held_usd
     if journey.attempts:
         _note_last(row, journey.attempts[-1], usage)

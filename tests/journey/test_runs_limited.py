@@ -105,6 +105,8 @@ def test_it_is_stopped_below_so_deep(running: Loop) -> None:
     facts = stopped(refused)
     assert (facts["why"], facts["limit_depth"], facts["spent_depth"]) == ("depth", DEPTH, DEPTH + 1)
     assert running.upstream() == before
+    rows = running.flyball.wait_for_rows(2, where="key_name = 'nested' AND outcome = 'ok'")
+    assert {row["run"]: row["run_depth"] for row in rows} == {"root": 1, "child": 2}
 
 
 async def test_of_fifty_calls_at_once_exactly_as_many_go_on_as_there_is_room_for(running: Loop) -> None:

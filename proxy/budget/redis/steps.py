@@ -148,7 +148,8 @@ class Hold(Scripted[Verdict]):
             return Reached(*_refusal(request.lines, wanted, figures))
         if state == b"stopped" and request.run is not None:
             return Stopped(request.run.name, _WHY[figures[0]], int(figures[1]), int(figures[2]))
-        return _granted(state, request.operation, request.lines, wanted, figures)
+        granted = _granted(state, request.operation, request.lines, wanted, [*figures[:1], *figures[2:]])
+        return granted if request.run is None else granted._replace(depth=int(figures[1]))
 
 
 class Extend(Scripted[Extension]):

@@ -128,7 +128,9 @@ async def test_a_run_has_its_seconds_from_its_first_call_on(ledger: Ledger) -> N
 async def test_depth_is_one_more_than_the_parents(ledger: Ledger) -> None:
     assert isinstance(await ledger.hold(of_run("a", max_depth=1)), Granted)
     assert await ledger.hold(of_run("b", parent="a", max_depth=1)) == Stopped("b", "depth", 1, 2)
-    assert isinstance(await ledger.hold(of_run("b", parent="a", max_depth=2)), Granted)
+    granted = await ledger.hold(of_run("b", parent="a", max_depth=2))
+    assert isinstance(granted, Granted)
+    assert granted.depth == 2
     assert await ledger.hold(of_run("c", parent="b", max_depth=2)) == Stopped("c", "depth", 2, 3)
     assert await ledger.hold(of_run("d", parent="never seen", max_depth=1)) == Stopped("d", "depth", 1, 2)
     # Its own parent is none; and what a run once was it stays, whatever later calls say.

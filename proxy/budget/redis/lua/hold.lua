@@ -7,7 +7,7 @@
 --   depth it may have, or '', and seconds for which an idle run is remembered); then per line: counter, oldest window that counts (or ''),
 --   limit ('' if soft), gate ('' if none), second from which nobody asks for the counter any more ('' if ever),
 --   amount in the line's own unit ('' for dollars), that unit.
--- Answers "state amount" and "spent held" per line as they were before, or "reached line spent held", or
+-- Answers "state amount depth" (0 without a run) and "spent held" per line as they were before, or "reached line spent held", or
 --   "short line spent held", or "stopped why limit value".
 local FORGOTTEN_AT_ONCE, LOOKED_AT_AGAIN_S = 4, 3600
 
@@ -57,7 +57,8 @@ if ARGV[11] ~= '' then
   end
 end
 
-if known then return {ok = 'known ' .. known .. ' ' .. table.concat(answer, ' ')} end
+local depth = run and run.depth or 0
+if known then return {ok = 'known ' .. known .. ' ' .. depth .. ' ' .. table.concat(answer, ' ')} end
 if stopped then return {ok = stopped} end
 if reached then return {ok = reached} end
 if short == 'full' then return redis.error_reply('FULL a counter is at the end of what 64 bits count') end
@@ -106,4 +107,4 @@ if run then
 end
 redis.call('ZADD', KEYS[6], 0, ARGV[4] .. '\0' .. ARGV[1])
 redis.call('ZADD', KEYS[7], 'NX', 0, ARGV[4])
-return {ok = 'held ' .. amount .. ' ' .. table.concat(answer, ' ')}
+return {ok = 'held ' .. amount .. ' ' .. depth .. ' ' .. table.concat(answer, ' ')}
