@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from proxy.telemetry import (
+    CountedQuery,
+    CountedRow,
     Observed,
     ObservedQuery,
     OperationDetail,
@@ -36,6 +38,10 @@ class FollowingReader:
     async def operation(self, operation: str, org: str | None) -> OperationDetail | None:
         """As Reader.operation."""
         return await (await self._at_its_place()).operation(operation, org)
+
+    async def counted(self, asked: CountedQuery) -> list[CountedRow]:
+        """As Reader.counted."""
+        return await (await self._at_its_place()).counted(asked)
 
     async def recent(
         self,

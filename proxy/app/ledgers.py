@@ -8,6 +8,7 @@ from proxy.budget import (
     CounterBook,
     Lead,
     Ledger,
+    RebuildableBook,
     RedisSettings,
     SqliteCounterBook,
     SqliteLedger,
@@ -46,6 +47,17 @@ def open_ledger(config: Config, state: StateFile, clock: Clock) -> Ledger:
 
 def counter_book(config: Config, state: StateFile) -> CounterBook:
     """The counters of that ledger, as people read and set them."""
+    url = config.settings.ledger.redis
+    if url is None:
+        return SqliteCounterBook(state)
+    from proxy.budget import RedisCounterBook  # noqa: PLC0415 - as above
+    from proxy.state import Remote  # noqa: PLC0415 - as above
+
+    return RedisCounterBook(Remote(url), config.settings.ledger.name)
+
+
+def rebuildable_book(config: Config, state: StateFile) -> RebuildableBook:
+    """The same counters, for who makes them anew."""
     url = config.settings.ledger.redis
     if url is None:
         return SqliteCounterBook(state)

@@ -63,6 +63,11 @@ from proxy.budget.ledger import Unit as Unit
 from proxy.budget.oversold import Oversold as Oversold
 from proxy.budget.raised import Raise as Raise
 from proxy.budget.raised import raised_by as raised_by
+from proxy.budget.rebuild import Question as Question
+from proxy.budget.rebuild import RebuildableBook as RebuildableBook
+from proxy.budget.rebuild import Sums as Sums
+from proxy.budget.rebuild import questions as questions
+from proxy.budget.rebuild import totals as totals
 from proxy.budget.redis.settings import RedisSettings as RedisSettings
 from proxy.budget.rows import Which as Which
 from proxy.budget.rungs import fraction_text as fraction_text

@@ -4,10 +4,17 @@ from collections.abc import Sequence
 from typing import Final
 
 from proxy.budget.counter_book import Counted, CounterBook, Fullest, Stretch
+from proxy.budget.rebuild import RebuildableBook, Totals
 from proxy.core.money import Nano
 from proxy.state import StateFile
 
 _NS: Final = 1_000_000_000
+_REBUILT: Final = ("(ledger)", "rebuilt")
+_IS_REBUILT: Final = "SELECT 1 FROM counters WHERE budget = ? AND window = ?"
+_RESTORE: Final = """INSERT INTO counters (budget, window, opening, spent, kept_until_s) VALUES (?1, ?2, ?3, ?4, ?5)
+    ON CONFLICT (budget, window) DO UPDATE SET opening = excluded.opening,
+    spent = CASE WHEN ?6 THEN excluded.spent ELSE max(spent, excluded.spent) END,
+    overrun = CASE WHEN ?6 THEN min(overrun, excluded.spent) ELSE overrun END"""
 _OPEN: Final = """INSERT INTO counters (budget, window, opening, kept_until_s) VALUES (?, ?, ?, ?)
     ON CONFLICT (budget, window) DO UPDATE SET opening = excluded.opening"""
 # "0" is the sign after "/": the counters of all scopes that a pattern stands for.
@@ -43,6 +50,29 @@ class SqliteCounterBook:
         with self._state.read() as connection:
             return tuple(Counted(*connection.execute(_COUNTED, stretch).fetchone()) for stretch in asked)
 
+    def is_rebuilt(self) -> bool:
+        """See RebuildableBook.is_rebuilt."""
+        with self._state.read() as connection:
+            return connection.execute(_IS_REBUILT, _REBUILT).fetchone() is not None
+
+    def is_new(self) -> bool:
+        """Whether nothing was ever counted here: no ledger of an earlier version either, which has no mark."""
+        with self._state.read() as connection:
+            return connection.execute("SELECT 1 FROM counters LIMIT 1").fetchone() is None
+
+    def restore(self, totals: Totals, *, exactly: bool = False) -> None:
+        """See RebuildableBook.restore."""
+        with self._state.change(reloads=False) as connection:
+            for (counter, window), total in totals.items():
+                kept_until_s = None if total.kept_until_ns is None else total.kept_until_ns // _NS
+                spent = total.spent - total.opening
+                connection.execute(_RESTORE, (counter, window, total.opening, spent, kept_until_s, exactly))
+
+    def mark_rebuilt(self) -> None:
+        """See RebuildableBook.mark_rebuilt."""
+        with self._state.change(reloads=False) as connection:
+            connection.execute("INSERT OR IGNORE INTO counters (budget, window) VALUES (?, ?)", _REBUILT)
+
     def fullest(self, asked: Stretch, most: int) -> Fullest:
         """See CounterBook.fullest."""
         with self._state.read() as connection:
@@ -52,3 +82,4 @@ class SqliteCounterBook:
 
 
 _: type[CounterBook] = SqliteCounterBook
+__: type[RebuildableBook] = SqliteCounterBook

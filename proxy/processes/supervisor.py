@@ -24,6 +24,7 @@ from proxy.processes.duty import repeated
 from proxy.processes.folder import StateFolder
 from proxy.processes.joining import join
 from proxy.processes.locks import only_one
+from proxy.processes.rebuilding import Rebuilding
 from proxy.processes.reload import FileWatch
 from proxy.processes.sockets import open_listeners, shown
 from proxy.processes.sweep import Sweeper
@@ -34,6 +35,7 @@ from proxy.telemetry import Spool
 TICK_S: Final = 0.5
 CHECKPOINT_S: Final = 1.0
 SWEEP_S: Final = 2.0
+REBUILD_S: Final = 1.0
 FOLLOW_S: Final = 0.4
 COMPLAIN_S: Final = 30.0
 READY_S: Final = 60.0
@@ -77,6 +79,9 @@ class Supervisor:
             with usable(self._folder):
                 stores = Stores.open(self._config, self._folder.ledger, self._clock)
                 await join(self._config, stores)
+                rebuilding = Rebuilding(self._config, stores, self._folder)
+                if "worker" in self._roles:
+                    await asyncio.to_thread(rebuilding.prepare)
                 stores.follow_file(self._config, environment())
                 first_key = stores.keys.first_key(self._config.home)
                 load_or_make_admin_token(self._config.home)
@@ -98,7 +103,7 @@ class Supervisor:
                 self._folder.take_config(self._config.text)
             with contextlib.ExitStack() as sockets:
                 self._make_children(sockets, sweeper)
-                return await self._supervise(stores, sweeper, spool, ledger, new=new, first_key=first_key)
+                return await self._supervise(stores, sweeper, spool, ledger, rebuilding, new=new, first_key=first_key)
 
     async def _supervise(
         self,
@@ -106,6 +111,7 @@ class Supervisor:
         sweeper: Sweeper,
         spool: Spool,
         ledger: Ledger,
+        rebuilding: Rebuilding,
         *,
         new: bool,
         first_key: Path | None,
@@ -124,6 +130,7 @@ class Supervisor:
         if self._workers:
             # Whoever does not run the workers cannot tell a dead one from a slow one.
             duties.append(loop.create_task(repeated(lambda: self._sweep(sweeper, spool), SWEEP_S)))
+            duties.append(loop.create_task(repeated(rebuilding.look, REBUILD_S)))
         try:
             await self._until_ready()
             self._publish()
@@ -135,6 +142,7 @@ class Supervisor:
             clean = await self._end(spool, [keeping[worker] for worker in self._workers])
             await asyncio.gather(*keeping.values(), *duties, return_exceptions=True)
             await ledger.close()
+            await rebuilding.close()
             with contextlib.suppress(sqlite3.Error):  # the next start finds the log as it is
                 stores.state.checkpoint()
         return 0 if clean else 1

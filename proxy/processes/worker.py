@@ -14,6 +14,7 @@ import uvloop
 
 from proxy.app.configuration import Configured, environment, with_sim
 from proxy.app.following_reader import FollowingReader
+from proxy.app.ledgers import rebuildable_book
 from proxy.app.stores import Stores
 from proxy.app.worker import WorkerParts
 from proxy.budget import LedgerUnavailable
@@ -22,6 +23,7 @@ from proxy.core.clock import SystemClock
 from proxy.journey.running import end_killed
 from proxy.processes.duty import repeated
 from proxy.processes.folder import StateFolder
+from proxy.processes.gate import Gate
 from proxy.processes.metrics import WorkerCounters
 from proxy.processes.parent import Parent
 from proxy.processes.server import adopt, http_server
@@ -58,6 +60,8 @@ class Worker:
         reader = FollowingReader(config.settings.telemetry, config.home, self._folder.clickhouse)
         self._parts = WorkerParts(config, stores, self._folder.spool, name, self._counters, reader)
         self._configured: Configured = self._parts.configured
+        book = rebuildable_book(config, stores.state)
+        self._gate = Gate(self._parts.rooms, book, may_forget=stores.state.shared is not None)
         self._server = http_server(
             self._parts.port, config.settings.server.shutdown_s, lambda: parent.say_ready({"name": name})
         )
@@ -68,6 +72,7 @@ class Worker:
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         self._parent.stop_with_it()
         _calm_the_collector()
+        await self._gate.look()
         tasks = [loop.create_task(repeated(duty, every_s)) for duty, every_s in self._duties()]
         listener = adopt(descriptor)
         await self._parts.counter.warm()
@@ -116,6 +121,7 @@ class Worker:
 
     async def _knock(self) -> None:
         """Look whether a ledger that was away is back: what is not ready gets no calls to find it out by."""
+        await self._gate.look()
         if self._parts.rooms.ledger_away:
             await self._renew()
 

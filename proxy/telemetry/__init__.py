@@ -3,6 +3,8 @@
 `__all__` is what one starts with; the other names are the types those give and take.
 """
 
+from proxy.telemetry.counted import CountedQuery as CountedQuery
+from proxy.telemetry.counted import CountedRow as CountedRow
 from proxy.telemetry.observed import Observed as Observed
 from proxy.telemetry.observed import ObservedQuery as ObservedQuery
 from proxy.telemetry.observed import WouldRefuse as WouldRefuse

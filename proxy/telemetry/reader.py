@@ -12,6 +12,7 @@ from clickhouse_connect.driver.query import QueryResult
 
 from proxy.core.money import to_usd_text
 from proxy.core.refusal import Refusal, Refused
+from proxy.telemetry.counted import CountedQuery, CountedRow, read_counted, select_counted
 from proxy.telemetry.observed import Observed, ObservedQuery, read_observed, select_observed
 from proxy.telemetry.rows import AttemptRow, OperationRow
 from proxy.telemetry.runs import RunsQuery, RunTotals, read_runs, select_runs
@@ -64,6 +65,15 @@ class Reader:
         if not attempts and row.attempts:
             attempts = await self._of_operation(AttemptRow, "attempts", "started_at", operation, row.org, near=False)
         return OperationDetail(operation=row, attempts=tuple(attempts))
+
+    async def counted(self, asked: CountedQuery) -> list[CountedRow]:
+        """What an org's calls came to by scope and model.
+
+        Raises:
+            TelemetryUnavailable: ClickHouse cannot answer now.
+        """
+        answer = await self._ask(select_counted(asked))
+        return list(read_counted(answer.result_rows))
 
     async def recent(
         self,

@@ -203,3 +203,26 @@ def test_one_without_a_log_of_its_writes_is_warned_of_or_refused(tmp_path: Path)
             strict.start()
         with host(tmp_path / "lenient", config("http://127.0.0.1:9/v1", redis.tcp_url)) as lenient:
             assert "its appendonly is off" in lenient.log.read_text()
+
+
+def test_one_that_forgot_everything_is_made_anew_from_the_rows(flyball: Flyball, redis: RedisServer) -> None:
+    assert [each.status for each in asyncio.run(calls(flyball, "before", 5))] == [200] * 5
+    spent = booked(rows_of_all([flyball], 5))
+    assert budget(flyball)["spent_nano"] == spent > 0
+    redis.command("FLUSHALL")
+    until(lambda: budget(flyball)["spent_nano"] == spent, 25)
+    until(lambda: ledger_of(flyball) == ("ready", "ok"), 5)
+    until(lambda: is_well(flyball), 5)
+    time.sleep(1.5)
+    assert budget(flyball)["spent_nano"] == booked(rows_of_all([flyball], 6, or_more=True))
+
+
+def test_a_new_ledger_takes_no_call_before_it_says_what_the_rows_say(tmp_path: Path) -> None:
+    with SimServer(SimProvider(settings=SimSettings(speed=0))) as sim:
+        with served() as first, host(tmp_path, config(sim.url, first.tcp_url, workers=2)) as flyball:
+            assert [each.status for each in asyncio.run(calls(flyball, "old", 5))] == [200] * 5
+            spent = booked(rows_of_all([flyball], 5))
+        with served() as second, host(tmp_path, config(sim.url, second.tcp_url, workers=2)) as flyball:
+            assert budget(flyball)["spent_nano"] == spent
+            assert "its counters are what the rows say" in flyball.log.read_text()
+            until(lambda: is_well(flyball), 5)

@@ -6,11 +6,15 @@ from typing import Any, Final
 
 from proxy.budget.counter_book import Counted, CounterBook, Fullest, Stretch
 from proxy.budget.ledger import LedgerUnavailable
+from proxy.budget.rebuild import RebuildableBook, Totals
 from proxy.budget.redis.keys import Keys
+from proxy.budget.redis.scripts import RESTORE
 from proxy.core.money import ZERO, Nano
 from proxy.state import RedisAway, Remote
 
-_AT_ONCE: Final = 1000
+_AT_ONCE: Final = 500
+_REBUILT: Final = b"rebuilt"
+"""No counter's: those have a NUL in their names."""
 _NS: Final = 1_000_000_000
 
 _OPEN: Final = """
@@ -87,6 +91,26 @@ class RedisCounterBook:
         summed.sort(key=lambda found: (-found[1].spent - found[1].held, found[0]))
         return Fullest(len(summed), tuple(summed[:most]))
 
+    def is_rebuilt(self) -> bool:
+        """See RebuildableBook.is_rebuilt."""
+        (found,) = self._ask([(b"HEXISTS", self._keys.counters, _REBUILT)])
+        return bool(found)
+
+    def restore(self, totals: Totals, *, exactly: bool = False) -> None:
+        """See RebuildableBook.restore. Some hundred at a time, so that others are served between."""
+        every = list(totals.items())
+        for at in range(0, len(every), _AT_ONCE):
+            arguments: list[Any] = [int(exactly)]
+            for (counter, window), total in every[at : at + _AT_ONCE]:
+                kept_until_s: Any = b"" if total.kept_until_ns is None else total.kept_until_ns // _NS
+                arguments += (b"%s\0%s" % (counter.encode(), window.encode()), int(total.spent), int(total.opening))
+                arguments.append(kept_until_s)
+            self._run(RESTORE.text.decode(), *arguments)
+
+    def mark_rebuilt(self) -> None:
+        """See RebuildableBook.mark_rebuilt. The mark lies in the hash of the counters, and goes with it."""
+        self._ask([(b"HSET", self._keys.counters, _REBUILT, b"1")])
+
     def _names(self, budget: bytes) -> Iterator[bytes]:
         """The counters of all scopes of a pattern, in parts."""
         first, end = b"[%s/" % budget, b"(%s0" % budget
@@ -128,3 +152,4 @@ def _sum(figures: Sequence[Counted]) -> Counted:
 
 
 _: type[CounterBook] = RedisCounterBook
+__: type[RebuildableBook] = RedisCounterBook

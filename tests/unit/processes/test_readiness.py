@@ -4,6 +4,8 @@ import json
 import sqlite3
 from pathlib import Path
 
+from proxy.budget.rebuild import Totals
+from proxy.processes.gate import Gate
 from proxy.processes.metrics import WorkerCounters
 from proxy.processes.parent import Parent
 from proxy.processes.worker import Worker
@@ -18,10 +20,26 @@ async def ready(house: OneWorker) -> tuple[int, dict[str, str]]:
     return client.status, told
 
 
-def worker_of(house: OneWorker) -> Worker:
+class Book:
+    """Counters that are what the rows say, or not."""
+
+    rebuilt = True
+
+    def is_rebuilt(self) -> bool:
+        return self.rebuilt
+
+    def restore(self, totals: Totals, *, exactly: bool = False) -> None:
+        raise AssertionError("the workers leave that to the supervisor")
+
+    def mark_rebuilt(self) -> None:
+        raise AssertionError("the workers leave that to the supervisor")
+
+
+def worker_of(house: OneWorker, book: Book | None = None) -> Worker:
     """The process around the parts, without its start."""
     worker = Worker.__new__(Worker)
     worker._parts, worker._name, worker._counters = house.parts, "wrk_one", WorkerCounters()
+    worker._gate = Gate(house.parts.rooms, book or Book(), may_forget=True)
     worker._parent = Parent()
     return worker
 
@@ -67,4 +85,17 @@ async def test_a_spool_that_cannot_be_written_is_told_and_serves_on(tmp_path: Pa
         house.parts.spool._failed_ns = -(1 << 62)
         await house.call(Client(chat()), Answer(ANSWER, headers=JSON_HEADERS))
         assert (await ready(house))[1]["spool"] == "ok"
+        await house.parts.ledger.close()
+
+
+async def test_a_ledger_that_is_not_made_anew_yet_takes_no_call(tmp_path: Path) -> None:
+    with one_worker(tmp_path) as house:
+        book = Book()
+        worker = worker_of(house, book)
+        for rebuilt, status in ((False, 503), (True, 200), (False, 503), (True, 200)):
+            book.rebuilt = rebuilt
+            await worker._knock()
+            assert (await ready(house))[0] == status
+            answers = [Answer(ANSWER, headers=JSON_HEADERS)] if rebuilt else []
+            assert (await house.call(Client(chat()), *answers)).status == status
         await house.parts.ledger.close()
