@@ -189,9 +189,9 @@ class BudgetStore:
         self._loaded = BudgetCatalog(budgets, self._seen, observing=observing, observe_all=observe_all, before=before)
         return self._loaded
 
-    def states(self, budgets: Sequence[Budget] | None = None) -> tuple[BudgetState, ...]:
-        """Where budgets stand now; all of them, or those given."""
-        now = self._clock.now_ns()
+    def states(self, budgets: Sequence[Budget] | None = None, *, at_ns: int | None = None) -> tuple[BudgetState, ...]:
+        """Where budgets stand now, or in the window of another instant; all of them, or those given."""
+        now = self._clock.now_ns() if at_ns is None else at_ns
         wanted = self.list() if budgets is None else budgets
         return states_of(self._book, wanted, now)
 
@@ -199,9 +199,10 @@ class BudgetStore:
         """Where a budget whose scope is a pattern stands for one that it stands for."""
         return state_for(self._book, budget, self._clock.now_ns(), scope)
 
-    def states_of_each(self, budget: Budget, most: int) -> tuple[BudgetState, ...]:
+    def states_of_each(self, budget: Budget, most: int, *, at_ns: int | None = None) -> tuple[BudgetState, ...]:
         """Where those stand that a budget's pattern stands for and that have counted, the fullest first."""
-        return states_of_each(self._book, budget, self._clock.now_ns(), most)
+        now = self._clock.now_ns() if at_ns is None else at_ns
+        return states_of_each(self._book, budget, now, most)
 
     def sync_from_file(self, budgets: Sequence[BudgetEntry], limits: Sequence[RateLimitEntry] = ()) -> FileSync:
         """Let the file's budgets and rate limits be exactly these; touches nothing if they are already.

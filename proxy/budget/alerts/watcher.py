@@ -11,6 +11,7 @@ from proxy.budget.alerts.receiver import Receiver
 from proxy.budget.budget import Budget
 from proxy.budget.standing import BudgetState
 from proxy.budget.store import BudgetStore
+from proxy.budget.windows import WindowKind
 from proxy.core.clock import Clock
 from proxy.state import StateFile
 
@@ -20,6 +21,7 @@ MOST_OF_EACH: Final = 10_000
 """Of the scopes that a pattern stands for, so many are looked at, the fullest first."""
 _FEW_OF_EACH: Final = 64
 _AT_ONCE: Final = 256
+_SETTLING_NS: Final = 60_000_000_000
 _MOST_RAISED: Final = 1_000
 _MOST_REMEMBERED: Final = 200_000
 
@@ -71,7 +73,7 @@ class Watcher:
         """Alerts that, by what is known here, nobody has raised."""
         if len(self._held) > _MOST_REMEMBERED:
             self._held.clear()
-        for states in self._standing(refused):
+        for states in self._standing(refused, now_ns):
             found = [
                 each for state in states for each in crossings(state, now_ns, refuses=_has_refused(state, refused))
             ]
@@ -79,17 +81,48 @@ class Watcher:
             self._held |= self._outbox.claims(unknown) if unknown else {}
             yield from (each for each in found if _is_free(self._held.get(each[1].key), each[1], now_ns))
 
-    def _standing(self, refused: Refusals) -> Iterator[Sequence[BudgetState]]:
-        for first in range(0, len(self._plain), _AT_ONCE):
-            yield self._store.states(self._plain[first : first + _AT_ONCE])
+    def _standing(self, refused: Refusals, now_ns: int) -> Iterator[Sequence[BudgetState]]:
+        """All that is watched, and again in windows that have just ended: the last calls there still settle."""
+        ended_ns = now_ns - _SETTLING_NS
+        ended = _Ended(ended_ns, now_ns)
+        yield from self._of_plain(self._plain, now_ns)
+        yield from self._of_plain([budget for budget in self._plain if ended.is_of(budget)], ended_ns)
         for budget in self._patterns:
-            states = self._store.states_of_each(budget, _FEW_OF_EACH)
-            if len(states) == _FEW_OF_EACH and _has_reached_any(states[-1]):
-                states = self._store.states_of_each(budget, MOST_OF_EACH)
+            if ended.is_of(budget):
+                yield self._of_pattern(budget, ended_ns)
+            states = self._of_pattern(budget, now_ns)
             yield states
             # A call that is too dear is refused also where little is spent yet.
             scopes = {scope for scope, name in refused if name == budget.name} - {state.scope for state in states}
             yield [self._store.state_for(budget, scope) for scope in scopes]
+
+    def _of_plain(self, budgets: Sequence[Budget], at_ns: int) -> Iterator[Sequence[BudgetState]]:
+        for first in range(0, len(budgets), _AT_ONCE):
+            yield self._store.states(budgets[first : first + _AT_ONCE], at_ns=at_ns)
+
+    def _of_pattern(self, budget: Budget, at_ns: int) -> Sequence[BudgetState]:
+        states = self._store.states_of_each(budget, _FEW_OF_EACH, at_ns=at_ns)
+        if len(states) == _FEW_OF_EACH and _has_reached_any(states[-1]):
+            states = self._store.states_of_each(budget, MOST_OF_EACH, at_ns=at_ns)
+        return states
+
+
+class _Ended:
+    """Whether budgets' windows have ended between two instants; asked once for all that are cut alike."""
+
+    def __init__(self, before_ns: int, now_ns: int) -> None:
+        self._before_ns = before_ns
+        self._now_ns = now_ns
+        self._known: dict[tuple[WindowKind, str], bool] = {}
+
+    def is_of(self, budget: Budget) -> bool:
+        """Whether the budget's has; a rolling one goes on."""
+        if budget.window in (WindowKind.ROLLING, WindowKind.TOTAL):
+            return False
+        key = (budget.window, budget.timezone)
+        if key not in self._known:
+            self._known[key] = budget.window_at(self._before_ns) != budget.window_at(self._now_ns)
+        return self._known[key]
 
 
 def _has_reached_any(state: BudgetState) -> bool:

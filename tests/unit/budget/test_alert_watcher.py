@@ -105,6 +105,21 @@ def test_the_next_window_alerts_again(scene: Scene) -> None:
     assert scene.look() == ["alert"]
 
 
+@pytest.mark.parametrize("scope", ["org:acme", "user:acme/*"])
+def test_what_is_spent_last_in_a_window_alerts_after_its_end(scene: Scene, scope: str) -> None:
+    scene.budget(window=WindowKind.MINUTE, scope=scope)
+    of = scope.replace("*", "u1")
+    scene.stand(85, scope=of)
+    scene.clock.move(59)
+    assert scene.look() == ["alert"]
+    scene.clock.move(10)
+    scene.stand(95, scope=of, older=60)
+    (raised,) = scene.watcher.look((ALL,))
+    assert (raised.kind, raised.window, raised.scope) == ("throttle", "2026-11-20T12:00Z", of)
+    scene.clock.move(60)
+    assert scene.look() == []
+
+
 def test_a_rolling_window_alerts_again_after_its_length(scene: Scene) -> None:
     scene.budget(window=WindowKind.ROLLING, length_s=3600)
     scene.stand(85)
