@@ -29,7 +29,7 @@ def _budget(place: Place, one: BudgetSeen, now: datetime) -> Html:
         "li",
         el(
             "div",
-            el("a", one.name, href=place.url(f"budgets/{one.name}")),
+            _name(place, one),
             el("span", one.scope, class_="chip"),
             _kind(one),
             _models(one),
@@ -49,6 +49,12 @@ def _budget(place: Place, one: BudgetSeen, now: datetime) -> Html:
         el("p", _left(one), " · ", _resets(one, now), class_="muted"),
         class_=f"budget {_tone(one)}",
     )
+
+
+def _name(place: Place, one: BudgetSeen) -> Html:
+    """Its name, leading to its page; a team's people are told of their org's budgets, and no more."""
+    told_only = place.session is not None and place.session.identity.team and one.scope.startswith("org:")
+    return el("b", one.name) if told_only else el("a", one.name, href=place.url(f"budgets/{one.name}"))
 
 
 def _kind(one: BudgetSeen) -> Html | None:

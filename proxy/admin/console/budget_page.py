@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from proxy.admin.console.budget_forms import limit_card, raise_card, raises_list
-from proxy.admin.console.budgets_page import chips, left_and_reset, standing, warning_list, whose
+from proxy.admin.console.budgets_page import address, chips, left_and_reset, standing, warning_list, whose
 from proxy.admin.console.burn_chart import burn_chart
 from proxy.admin.console.figures import count, moment, share
 from proxy.admin.console.forecast_words import exhaustion, expected
@@ -61,7 +61,7 @@ def budget_page(place: Place, facts: BudgetFacts) -> str:
         _course(facts),
         el(
             "div",
-            el("div", _state(facts), _each(facts), _refusals(place, facts), _history(facts), class_="stack"),
+            el("div", _state(facts), _each(place, facts), _refusals(place, facts), _history(facts), class_="stack"),
             el("div", *_changes(place, facts), _stated(gauge), class_="stack"),
             class_="columns",
         ),
@@ -165,14 +165,14 @@ def _state(facts: BudgetFacts) -> Html:
     )
 
 
-def _each(facts: BudgetFacts) -> Html | None:
+def _each(place: Place, facts: BudgetFacts) -> Html | None:
     if not facts.gauge.is_pattern:
         return None
     head = _head(("Scope", ""), ("Used", ""), ("Spent", "num"), ("Held", "num"), ("Left", "num"))
     rows = [
         el(
             "tr",
-            el("th", one.scope, scope="row"),
+            el("th", el("a", one.scope, href=place.url(address(one), scope=one.scope)), scope="row"),
             el("td", meter(one, height=8), class_="lane"),
             *(el("td", one.shown(amount), class_="num") for amount in (one.spent, one.held, one.remaining)),
         )

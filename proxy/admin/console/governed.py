@@ -183,11 +183,13 @@ class GovernedDesk:
         self, request: Request, place: Place, session: Session, done: str = "", wrong: str = ""
     ) -> Response:
         person, path = person_of(session.identity), _path(request)
-        told = await self._api.ask(person, "GET", path)
+        scope = request.query_params.get("scope", "")
+        narrowed = {"scope": scope} if scope else {}
+        told = await self._api.ask(person, "GET", path, query=narrowed)
         gauge = Gauge(told.shape)
         word = "budget" if not gauge.is_limit else "limit"
         course, each, refusals, history = await asyncio.gather(
-            self._maybe(person, f"{path}/course"),
+            self._maybe(person, f"{path}/course", **narrowed),
             self._maybe(person, f"{path}/each", limit=_EACH),
             self._maybe(person, "/operations", refused_by=gauge.name, limit=_REFUSALS),
             self._maybe(person, f"/{word}s/{gauge.name}/history", limit=_CHANGES),

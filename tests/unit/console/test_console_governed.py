@@ -288,6 +288,11 @@ async def test_one_for_each_shows_the_fullest(desk: Desk) -> None:
     told = text_of(await desk.page("budgets/each"))
     assert "user:acme/<i>u2, the fullest of 2" in told and "$0.000000005" in told
     assert "No forecast: a forecast needs 3 whole days" in told
+    page = await desk.page("budgets/each")
+    assert 'href="/console/budgets/each?scope=user%3Aacme%2Fu1"' in page
+    told = text_of(await desk.page("budgets/each?scope=user:acme/u1"))
+    assert "$0.000000005 spent of $1.00" in told
+    assert (await desk.browser.get("/console/budgets/each?scope=user:beta/u1")).status_code == 404
 
 
 async def test_a_run_is_listed_told_and_killed(desk: Desk) -> None:
