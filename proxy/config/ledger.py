@@ -14,7 +14,7 @@ _SCHEMES: Final = ("redis", "rediss", "unix")
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerSettings(RedisSettings):
-    """Where budgets are kept; all but `url` and `on_failure` is about Redis."""
+    """Where budgets are kept; all but `on_failure` is about Redis."""
 
     url: str | Secret | None = field(
         default=None,
@@ -32,12 +32,9 @@ class LedgerSettings(RedisSettings):
         default=60,
         metadata={"doc": "Seconds for which a start waits for a Redis that does not answer, before it ends."},
     )
-    on_failure: Literal["closed", "open"] = field(
+    on_failure: Literal["closed"] = field(
         default="closed",
-        metadata={
-            "doc": "What becomes of calls while the ledger cannot be reached: `closed` answers 503; `open` serves them "
-            "without a hold, however much they cost, says `ledger_open` in their rows, and books them when it is back."
-        },
+        metadata={"doc": "Calls are answered 503 while the ledger cannot be reached; nothing else is available yet."},
     )
 
     @property

@@ -8,7 +8,7 @@ from proxy.budget.counter_book import Counted, CounterBook, Fullest, Stretch
 from proxy.budget.ledger import LedgerUnavailable
 from proxy.budget.rebuild import RebuildableBook, Totals
 from proxy.budget.redis.keys import Keys
-from proxy.budget.redis.scripts import RESTORE
+from proxy.budget.redis.scripts import Script
 from proxy.core.money import ZERO, Nano
 from proxy.state import RedisAway, Remote
 
@@ -17,6 +17,7 @@ _REBUILT: Final = b"rebuilt"
 """No counter's: those have a NUL in their names."""
 _NS: Final = 1_000_000_000
 
+_RESTORE: Final = Script("restore")
 _OPEN: Final = """
 -- KEYS: counters, windows, ends. ARGV: counter, amount, end in seconds ('' if never).
 local was = redis.call('HGET', KEYS[1], ARGV[1] .. '\\0p') or '0'
@@ -105,7 +106,7 @@ class RedisCounterBook:
                 kept_until_s: Any = b"" if total.kept_until_ns is None else total.kept_until_ns // _NS
                 arguments += (b"%s\0%s" % (counter.encode(), window.encode()), int(total.spent), int(total.opening))
                 arguments.append(kept_until_s)
-            self._run(RESTORE.text.decode(), *arguments)
+            self._run(_RESTORE.text.decode(), *arguments)
 
     def mark_rebuilt(self) -> None:
         """See RebuildableBook.mark_rebuilt. The mark lies in the hash of the counters, and goes with it."""

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Lets counters say at least what they must, or exactly that ('1'); what is held stays.
 -- KEYS: counters, windows, ends. ARGV: '1' for exactly; then per counter: name, spent, opening, end in seconds or ''.
 
