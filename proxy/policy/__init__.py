@@ -13,6 +13,7 @@ from proxy.policy.reading import EVERYTHING as EVERYTHING
 from proxy.policy.reading import Reads as Reads
 from proxy.policy.rego import EmbeddedRego as EmbeddedRego
 from proxy.policy.settings import PolicySettings
+from proxy.policy.trying import run_tests as run_tests
 
 # The names a call or a configuration needs; the others are what these take, give and raise.
 __all__ = [

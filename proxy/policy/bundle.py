@@ -69,6 +69,18 @@ def read_bundle(folder: Path | None, *, base: bool = True, settings: Path | None
     return Bundle.of(modules, data)
 
 
+def read_files(folder: Path | None) -> dict[str, str]:
+    """Every Rego and data file of a folder, or of the starter library, tests included, by its path.
+
+    Raises:
+        BadPolicy: it cannot be read.
+    """
+    try:
+        return dict(_starter_files() if folder is None else _files_of(folder))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadPolicy([f"{folder or 'the starter library'}: {error}"]) from error
+
+
 def _is_set(module: str, data: Mapping[str, Json]) -> bool:
     """Whether what a starter rule's line `# needs: settings.…` names stands in the data and is not null."""
     for line in module.splitlines():
