@@ -1,4 +1,4 @@
-"""Counters of the SQLite ledger: read once and written once per transaction, however many steps touch them."""
+"""Counters of the SQLite ledger: written once per transaction, and read once for as long as nobody else writes."""
 
 import sqlite3
 from typing import Final
@@ -6,8 +6,10 @@ from typing import Final
 from proxy.budget.ledger import HoldLine
 
 _MOST_IDS: Final = 50_000
+_MOST_VALUES: Final = 4096
 _NS: Final = 1_000_000_000
 
+_VERSION: Final = "PRAGMA data_version"
 _FIND: Final = "SELECT id FROM counters WHERE budget = ? AND window = ?"
 _MAKE: Final = "INSERT INTO counters (budget, window, kept_until_s) VALUES (?, ?, ?)"
 _READ: Final = "SELECT opening + spent, held FROM counters WHERE id = ?"
@@ -18,7 +20,8 @@ _OLDER: Final = """SELECT coalesce(sum(opening + spent), 0), coalesce(sum(held),
 
 
 class Counter:
-    """One budget in one window, as this transaction sees it: what was read, if anything had to be, and the changes."""
+    """One budget in one window, as the open transaction sees it: what was read, if anything had to be, and the changes
+    that are not written yet."""
 
     __slots__ = (
         "held",
@@ -65,13 +68,27 @@ class Counter:
 
 
 class Counters:
-    """The counters of one connection. Ids are remembered over transactions, values never."""
+    """The counters of one connection. Ids are remembered over transactions; values until another connection writes."""
 
     def __init__(self, cursor: sqlite3.Cursor) -> None:
         self._cursor = cursor
         self._ids: dict[tuple[str, str], int] = {}
         self._fresh: list[tuple[str, str]] = []
-        self._open: dict[int, Counter] = {}
+        self._used: dict[int, Counter] = {}
+        self._known: dict[int, Counter] = {}
+        self._version = -1
+        self._distrusted = False
+
+    def begin(self) -> None:
+        """A transaction began: what was read before it still holds unless someone else has written since."""
+        version = self._cursor.execute(_VERSION).fetchone()[0]
+        if version != self._version or len(self._known) > _MOST_VALUES:
+            self._known.clear()
+            self._version = version
+
+    def distrust(self) -> None:
+        """This transaction deleted counters: nothing that was read is remembered beyond it."""
+        self._distrusted = True
 
     def of(self, line: HoldLine) -> Counter:
         """The counter of a line, read; made when there is none."""
@@ -89,9 +106,12 @@ class Counters:
 
     def numbered(self, number: int) -> Counter:
         """The counter of an id, to change without looking."""
-        counter = self._open.get(number)
+        counter = self._used.get(number)
         if counter is None:
-            counter = self._open[number] = Counter(number)
+            counter = self._known.get(number)
+            if counter is None:
+                counter = self._known[number] = Counter(number)
+            self._used[number] = counter
         return counter
 
     def standing(self, line: HoldLine, counter: Counter) -> tuple[int, int]:
@@ -105,13 +125,16 @@ class Counters:
 
     def write(self) -> None:
         """Write what was touched."""
-        for counter in self._open.values():
+        for counter in self._used.values():
             if counter.touched:
                 counter.write(self._cursor)
 
     def forget(self, *, undone: bool) -> None:
         """The transaction is over; what it made does not exist if it was undone."""
-        self._open.clear()
+        self._used.clear()
+        if undone or self._distrusted:
+            self._known.clear()
+            self._distrusted = False
         if undone:
             for key in self._fresh:
                 self._ids.pop(key, None)

@@ -263,8 +263,10 @@ class SqliteLedger:
     def _begin(self) -> Tables:
         if self._connection is None:
             self._use(self._state.connect(busy_ms=0))
-        self._tables.cursor.execute("BEGIN IMMEDIATE")
-        return self._tables
+        tables = self._tables
+        tables.cursor.execute("BEGIN IMMEDIATE")
+        tables.counters.begin()
+        return tables
 
     def _put_off(self, error: sqlite3.Error) -> None:
         """The transaction did not begin: try again soon if the file is only locked, else fail who waits."""

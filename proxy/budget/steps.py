@@ -72,7 +72,8 @@ class Tables:
         """Forget a bounded number of old settled operations, windows and runs, and workers long gone."""
         self.cursor.execute(_PRUNE, (settled_before_s, most))
         self.cursor.execute(_PRUNE_LEASES, (leases_before_ns,))
-        self.cursor.execute(_PRUNE_COUNTERS, (now_s, most))
+        if self.cursor.execute(_PRUNE_COUNTERS, (now_s, most)).rowcount:
+            self.counters.distrust()
         prune(self.cursor, runs_before_ns, most)
 
 

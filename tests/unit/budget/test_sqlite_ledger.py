@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.budget import BudgetSettings, Granted, LedgerUnavailable, SqliteLedger
+from proxy.budget import BudgetSettings, Granted, LedgerUnavailable, Short, SqliteLedger
 from proxy.budget.steps import Release, number_of, settled_key
 from proxy.core.clock import SetClock, SystemClock
 from proxy.core.ids import new_id
@@ -252,3 +252,36 @@ def test_the_keys_of_operations_are_short_for_ours_and_sound_for_any() -> None:
         assert number_of(operation) == number_of(operation)
     assert len({settled_key(new_id("op")) for _ in range(100)}) == 100
     assert settled_key("op_" + "z" * 32) == b"op_" + b"z" * 32
+
+
+async def test_what_was_read_is_remembered_only_until_someone_else_writes(state: StateFile) -> None:
+    first, second = (SqliteLedger(state, clock=SystemClock()) for _ in range(2))
+    tight = line(limit=100)
+    for at in range(10):
+        # Each has just read what the other changes next.
+        assert isinstance(await first.hold(request(f"op_a{at}", 50, tight)), Granted)
+        assert isinstance(await second.hold(request(f"op_b{at}", 50, tight)), Granted)
+        assert isinstance(await first.hold(request(f"op_c{at}", 1, tight)), Short)
+        await first.release(f"op_a{at}")
+        await second.release(f"op_b{at}")
+    with state.change() as connection:
+        connection.execute("UPDATE counters SET opening = 100")
+    assert isinstance(await first.hold(request("op_d", 1, tight)), Short)
+    await first.close()
+    await second.close()
+
+
+async def test_a_window_that_was_forgotten_and_is_asked_for_again_counts_anew(state: StateFile) -> None:
+    clock = SetClock(datetime(2026, 11, 20, tzinfo=UTC))
+    ledger = SqliteLedger(state, clock=clock)
+    ended = replace(line(limit=10, window="m1"), kept_until_ns=clock.now_ns() - 10**10)
+    for at in range(70):
+        await ledger.hold(request(f"op_{at}", 10, ended if at == 0 else BUDGET))
+        await ledger.settle(f"op_{at}", Nano(7 if at == 0 else 1), clock.now_ns())
+    with state.read() as connection:
+        assert connection.execute("SELECT window FROM counters").fetchall() == [("2026-11",)]
+    assert isinstance(await ledger.hold(request("op_again", 10, ended)), Granted)
+    assert isinstance(await ledger.hold(request("op_more", 1, ended)), Short)
+    assert (await ledger.balances((ended,)))[0][1:] == (0, 10)
+    await ledger.close()
+    state.close()
