@@ -3,11 +3,12 @@
 import asyncio
 from array import array
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from fnmatch import fnmatchcase
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple
 
+from proxy.admin.histories import MOST_LINES, Histories, Place, SumsReader
 from proxy.budget import (
     Budget,
     BudgetState,
@@ -34,18 +35,9 @@ PATIENCE_S: Final = 3.0
 AWAY_NS: Final = 10_000_000_000
 """How long a store that did not answer is not asked again: a page of many budgets must not wait for each of them."""
 _LONG_WINDOW: Final = timedelta(days=40)
-_MOST_LINES: Final = 50_000
 _SHORT: Final = frozenset({WindowKind.MINUTE, WindowKind.HOUR})
 _OTHERS: Final = "(other)"
 _UNAVAILABLE: Final = NoForecast("unavailable", "the telemetry store does not answer now")
-
-
-class SumsReader(Protocol):
-    """Who knows what was spent: telemetry's Reader."""
-
-    async def spend(self, asked: SpendQuery) -> list[SpendRow]:
-        """What was spent, by bucket and group."""
-        ...
 
 
 class CoursePoint(NamedTuple):
@@ -60,6 +52,7 @@ class Forecasts:
 
     def __init__(self, reader: SumsReader, clock: Clock) -> None:
         self._reader = reader
+        self._histories = Histories(reader)
         self._clock = clock
         self._away_until_ns = 0
         self._kept: OrderedDict[tuple[object, ...], tuple[int, UsageHistory]] = OrderedDict()
@@ -105,7 +98,7 @@ class Forecasts:
             return history
         ends_ns = now_ns // HOUR_NS * HOUR_NS
         starts_ns = ends_ns - PAST_DAYS * 24 * HOUR_NS
-        sums = await self._sums(state, starts_ns, ends_ns, "hour")
+        sums = await self._hourly(state, starts_ns, ends_ns)
         hours = array("q", bytes(8 * PAST_DAYS * 24))
         for at_ns, amount in sums.items():
             hours[(at_ns - starts_ns) // HOUR_NS] = amount
@@ -115,6 +108,13 @@ class Forecasts:
         while len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
         return history
+
+    async def _hourly(self, state: BudgetState, starts_ns: int, ends_ns: int) -> Mapping[int, int]:
+        """The same by hours; read together with what else is asked for, where no models are told apart."""
+        if state.budget.models:
+            return await self._sums(state, starts_ns, ends_ns, "hour")
+        rows = await self._histories.rows(place_of(state.scope), starts_ns, ends_ns)
+        return _summed(state.budget, rows)
 
     async def _sums(
         self, state: BudgetState, starts_ns: int, ends_ns: int, bucket: Literal["hour", "day"]
@@ -128,30 +128,34 @@ class Forecasts:
             bucket=bucket,
             timezone=budget.timezone if bucket == "day" else "UTC",
             group_by=("requested_model",) if budget.models else (),
-            filters=filters_of(state.scope),
-            limit=_MOST_LINES,
+            filters=place_of(state.scope).filters,
+            limit=MOST_LINES,
         )
-        sums: dict[int, int] = {}
-        for row in await self._reader.spend(query):
-            if row.bucket_start is not None and _counts(budget, row):
-                at_ns = int(row.bucket_start.timestamp()) * 1_000_000_000
-                sums[at_ns] = sums.get(at_ns, 0) + used_of(budget.unit, row)
-        return sums
+        return _summed(budget, await self._reader.spend(query))
 
 
-def filters_of(scope: str) -> dict[str, Sequence[str]]:
-    """The rows of a scope, within its org."""
+def place_of(scope: str) -> Place:
+    """Where the rows of a scope are."""
     kind, _, path = scope.partition(":")
-    rest = path.partition("/")[2]
+    org, _, rest = path.partition("/")
     if kind == "org":
-        return {}
+        return Place(org, (), ())
     if kind == "key":
         team, _, key = rest.partition("/")
-        return {"team": [team], "key": [key]}
+        return Place(org, ("team", "key"), (team, key))
     if kind == "tag":
         name, _, value = rest.partition("=")
-        return {f"tag:{name}": [value]}
-    return {kind: [rest]}
+        return Place(org, (f"tag:{name}",), (value,))
+    return Place(org, (kind,), (rest,))
+
+
+def _summed(budget: Budget, rows: Iterable[SpendRow]) -> Mapping[int, int]:
+    sums: dict[int, int] = {}
+    for row in rows:
+        if row.bucket_start is not None and _counts(budget, row):
+            at_ns = int(row.bucket_start.timestamp()) * 1_000_000_000
+            sums[at_ns] = sums.get(at_ns, 0) + used_of(budget.unit, row)
+    return sums
 
 
 def used_of(unit: Unit, row: SpendRow) -> int:

@@ -31,7 +31,8 @@ PATIENCE_S: Final = 5.0
 _EACH: Final = "10"
 _REFUSALS: Final = "10"
 _CHANGES: Final = "20"
-_AT_ONCE: Final = 8
+_AT_ONCE: Final = 64
+"""How many budgets are read at once; the store is asked for their pasts together."""
 _NOT_THERE: Final = frozenset({Fault.NOT_FOUND, Fault.PATH_NOT_FOUND})
 
 _Deed: TypeAlias = Callable[[Person, Told, Mapping[str, str]], Awaitable[str]]

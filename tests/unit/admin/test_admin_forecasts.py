@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from proxy.admin.forecasts import filters_of
+from proxy.admin.forecasts import place_of
 from proxy.core.money import Nano
 from proxy.core.usage import Bucket
 from proxy.telemetry import SpendRow, TelemetryUnavailable
@@ -158,7 +158,7 @@ def test_a_window_s_course_ends_now_with_what_the_ledger_says_and_goes_on_with_t
     ],
 )
 def test_a_scope_is_its_rows(scope: str, filters: dict[str, list[str]]) -> None:
-    assert filters_of(scope) == filters
+    assert place_of(scope).filters == filters
 
 
 def test_a_store_that_did_not_answer_is_left_alone_for_a_while(port: Port, budget: httpx.Client) -> None:
