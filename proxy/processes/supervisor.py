@@ -24,6 +24,7 @@ from proxy.processes.duty import repeated
 from proxy.processes.folder import StateFolder
 from proxy.processes.joining import join
 from proxy.processes.locks import only_one
+from proxy.processes.one_host import BEAT_S, HostSign
 from proxy.processes.rebuilding import Rebuilding
 from proxy.processes.reload import FileWatch
 from proxy.processes.sockets import open_listeners, shown
@@ -63,6 +64,7 @@ class Supervisor:
         self._unswept: set[str] = set()
         self._is_new = False
         self._complained = float("-inf")
+        self._host_sign = HostSign(config.home)
 
     async def run(self) -> int:
         """Serve until SIGTERM or SIGINT; 0 when everything ended in order.
@@ -77,6 +79,7 @@ class Supervisor:
         orphans_s = max(server.shutdown_s, telemetry.flush_timeout_s) + 2 * GRACE_S
         async with only_one(self._folder, self._roles, orphans_s) as self._locks:
             with usable(self._folder):
+                await self._host_sign.take()
                 stores = Stores.open(self._config, self._folder.ledger, self._clock)
                 await join(self._config, stores)
                 rebuilding = Rebuilding(self._config, stores, self._folder)
@@ -122,6 +125,7 @@ class Supervisor:
         loop.add_signal_handler(signal.SIGHUP, self._reload.set)
         keeping = {child: loop.create_task(child.keep()) for child in self._children}
         duties = [
+            loop.create_task(repeated(self._host_sign.beat, BEAT_S)),
             loop.create_task(self._watch_file(stores)),
             loop.create_task(repeated(lambda: self._checkpoint(stores), CHECKPOINT_S)),
         ]
@@ -143,6 +147,7 @@ class Supervisor:
             await asyncio.gather(*keeping.values(), *duties, return_exceptions=True)
             await ledger.close()
             await rebuilding.close()
+            self._host_sign.leave()
             with contextlib.suppress(sqlite3.Error):  # the next start finds the log as it is
                 stores.state.checkpoint()
         return 0 if clean else 1
