@@ -122,11 +122,11 @@ async def measure(port: int, request: bytes, pattern: Pattern) -> Found:
         moment = max(due, time.perf_counter())
         _, stream = await loop.create_connection(partial(Stream, request, moment, found), "127.0.0.1", port)
         streams.append(stream.done)
-    done, unfinished = await asyncio.wait(streams, timeout=PATIENCE_S)
+    ended, unfinished = await asyncio.wait(streams, timeout=PATIENCE_S)
     if unfinished:
         raise Unsound(f"{len(unfinished)} of {total} streams did not end; {found.events} events came in all")
-    for stream in done:
-        stream.result()
+    for end in ended:
+        end.result()
     found.took_s = time.perf_counter() - start
     return found
 
