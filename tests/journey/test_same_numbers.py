@@ -2,6 +2,7 @@
 
 import json
 import re
+import sqlite3
 from collections.abc import Iterator
 from datetime import datetime
 from html import unescape
@@ -134,3 +135,27 @@ def test_a_rate_limit_s_numbers_too(flyball: Flyball) -> None:
         page = console(flyball, path)
         assert "2 requests spent of 2 requests" in page and "0 requests left" in page
     assert row["operation_id"] and "t/r" in console(flyball, "limits/r-day")
+
+
+def test_counters_that_were_lost_are_rebuilt_from_the_rows(
+    flyball: Flyball, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {"FLYBALL_HOME": str(flyball.home), "K": SECRET, "R": RATED}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("FLYBALL_TELEMETRY__LISTEN", "127.0.0.1:0")
+    assert call(flyball, RATED).status_code == 429
+    flyball.wait_for_rows(4, where="key_name = 'r'")
+    before = [flyball.admin("GET", f"/admin/v1/{path}") for path in ("budgets", "limits")]
+    forget = "UPDATE counters SET spent = 0"
+    with sqlite3.connect(flyball.home / "ledger.sqlite", timeout=10) as ledger:
+        ledger.execute(forget)
+    assert flyball.admin("GET", "/admin/v1/limits")["data"][0]["spent_requests"] == 0
+    for _ in range(2):
+        assert main(["budgets", "rebuild", "--config", str(flyball.config)]) == 0
+        assert "counters are at least what the rows say" in capsys.readouterr().out
+        assert [flyball.admin("GET", f"/admin/v1/{path}") for path in ("budgets", "limits")] == before
+    with sqlite3.connect(flyball.home / "ledger.sqlite", timeout=10) as ledger:
+        ledger.execute("UPDATE counters SET spent = spent + 5")
+    assert main(["budgets", "rebuild", "--exactly", "--json", "--config", str(flyball.config)]) == 0
+    assert json.loads(capsys.readouterr().out)["exactly"] is True
+    assert [flyball.admin("GET", f"/admin/v1/{path}") for path in ("budgets", "limits")] == before

@@ -143,3 +143,9 @@ def test_wrong_usage_is_told_before_anything_is_asked(arguments: list[str], caps
 def test_the_words_of_rungs_and_lengths() -> None:
     assert rung_of("0.97:cache_only") == {"at": "0.97", "do": "cache_only"}
     assert [length_of(text) for text in ("90m", "24h", "2w", "7d", "45s")] == [5400, 86_400, 1_209_600, 604_800, 45]
+
+
+def test_a_rebuild_of_what_nobody_used_changes_nothing(flyball: Flyball, said: Any) -> None:
+    before = told(said, "budgets", "list")
+    assert told(said, "budgets", "rebuild", "--config", str(flyball.config))["exactly"] is False
+    assert told(said, "budgets", "list") == before
