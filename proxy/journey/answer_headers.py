@@ -83,7 +83,7 @@ def _tell_what_is_left(headers: Headers, journey: Journey, granted: Granted, roo
     rates: list[Balance] = []
     for balance in granted.balances:
         line = balance.line
-        if line.kind is LineKind.RATE:
+        if line.kind is LineKind.RATE and line.hard:  # one that refuses nobody is nobody's to keep to
             rates.append(balance)
         elif line.unit is Unit.USD and line.scope.startswith(OWN_SCOPES):
             left = line.limit - balance.spent - balance.held

@@ -89,6 +89,13 @@ async def test_without_limits_nothing_is_told(tmp_path: Path) -> None:
         assert b"ratelimit" not in (await ask(worker)).answered
 
 
+async def test_a_limit_that_only_observes_is_not_told(tmp_path: Path) -> None:
+    async with house(tmp_path, limited("limit_requests: 1, enforcement: observe")) as worker:
+        for _ in range(2):
+            client = await ask(worker)
+            assert client.status == 200 and b"ratelimit" not in client.answered
+
+
 async def test_tokens_are_told_as_they_were_used(tmp_path: Path) -> None:
     async with house(tmp_path, limited("limit_tokens: 1000, window: day")) as worker:
         client = await ask(worker)
