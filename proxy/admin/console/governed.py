@@ -68,7 +68,9 @@ class GovernedDesk:
         if session is None:
             return redirect(place.url("login"))
         person, search = person_of(session.identity), request.query_params.get("q", "").strip()
-        budgets, limits = await asyncio.gather(self._all(person, "budgets"), self._all(person, "limits"))
+        budgets, limits = await asyncio.gather(
+            self._all(person, "budgets", search), self._all(person, "limits", search)
+        )
         found_budgets, found_limits = (_fullest(each, search) for each in (budgets, limits))
         facts = BudgetsFacts(
             budgets=await asyncio.gather(*(self._foretold(person, gauge) for gauge in found_budgets)),
@@ -209,9 +211,14 @@ class GovernedDesk:
         )
         return html(budget_page(place, facts), 422 if wrong else 200)
 
-    async def _all(self, person: Person, kind: str) -> list[Gauge]:
+    async def _all(self, person: Person, kind: str, search: str) -> list[Gauge]:
+        """The first of them by name; beyond those, the one whose name is searched for."""
         told = await self._api.ask(person, "GET", f"/{kind}", query={"limit": str(MOST_LISTED)})
-        return [Gauge(shape) for shape in told.shape.data]
+        found = [Gauge(shape) for shape in told.shape.data]
+        if told.shape.has_more and search and all(gauge.name != search for gauge in found):
+            named = await self._maybe(person, f"/{kind}/{search}")
+            found += [] if named is None else [Gauge(named)]
+        return found
 
     async def _foretold(self, person: Person, gauge: Gauge) -> Gauge:
         """The same read once more by itself, with its forecast; as it was if it has gone meanwhile."""

@@ -24,7 +24,7 @@ from proxy.admin.console import (
     build_console,
 )
 from proxy.admin.inside import Inside, Person
-from proxy.budget import BudgetEntry, BudgetStore, HoldRequest, RunTicket, SqliteLedger
+from proxy.budget import BudgetEntry, BudgetSpec, BudgetStore, HoldRequest, RunTicket, SqliteLedger
 from proxy.core.clock import SetClock
 from proxy.core.money import Nano
 from proxy.core.usage import Bucket
@@ -153,6 +153,13 @@ async def test_the_search_takes_names_and_scopes(desk: Desk) -> None:
     told = text_of(await desk.page("budgets?q=BETA"))
     assert "other" in told and "acme-month" not in told
     assert "Nothing matches." in text_of(await desk.page("budgets?q=%3Cb%3E"))
+
+
+async def test_of_very_many_those_beyond_the_first_are_found_by_name(desk: Desk) -> None:
+    for number in range(501):
+        desk.rooms.budget_store.put(BudgetSpec(name=f"z{number:03}", scope="org:acme", limit=Nano(1)))
+    assert "z500" not in text_of(await desk.page("budgets?q=z50"))
+    assert "z500" in text_of(await desk.page("budgets?q=z500"))
 
 
 async def test_a_budget_s_page_has_its_course_its_ladder_and_its_facts(desk: Desk) -> None:
