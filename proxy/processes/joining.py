@@ -6,7 +6,7 @@ from typing import Final
 
 from proxy.app.ledgers import same_hash_key
 from proxy.app.stores import Stores, hash_key_of
-from proxy.budget import LedgerUnavailable
+from proxy.budget import LedgerUnavailable, Outbox
 from proxy.config import Config
 from proxy.core.secret import Secret
 from proxy.processes.usable import NotReady
@@ -36,7 +36,7 @@ async def join(config: Config, stores: Stores) -> None:
     if url is None:
         return
     await _until_fit(config, url)
-    _know_all_tables(stores)
+    know_all_tables(stores)
     try:
         if not await asyncio.to_thread(same_hash_key, url, config.settings.ledger.name, hash_key_of(config)):
             raise NotReady(OTHER_KEY)
@@ -74,8 +74,9 @@ async def _until_fit(config: Config, url: Secret) -> None:
         log.warning("the ledger's Redis may lose money: %s", warning, extra={"redis": remote.shown})
 
 
-def _know_all_tables(stores: Stores) -> None:
+def know_all_tables(stores: Stores) -> None:
     """What other hosts' admin processes write is followed here, whatever roles this one has."""
     from proxy.admin.tables import Tables  # noqa: PLC0415 - 20 MB of code that one host alone has no use for
 
     Tables(stores.state)
+    Outbox(stores.state)
