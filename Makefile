@@ -35,7 +35,7 @@ test: $(DEV) ## the tests CI runs (25 minutes at most), with the coverage gate
 	  --cov --cov-report=term --cov-fail-under=90 $(PYTEST_ARGS)
 
 test-all: $(DEV) ## every test, the long ones too: frameworks, soaks, faults
-	@.ci/packages chromium nginx redis-server
+	@.ci/packages chromium nginx redis-server npm
 	PATH="$$PATH:/usr/sbin" $(BIN)/python -m pytest -n 2 --timeout 1800 $(PYTEST_ARGS)
 
 bench: $(DEV) ## cost per call, per chunk and per hold, beside plain nginx and a bare relay, into docs/bench.md
