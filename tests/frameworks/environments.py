@@ -1,12 +1,14 @@
 """An environment of its own for each framework: exactly what its lock file says, hashes and all."""
 
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -31,11 +33,12 @@ def python_of(framework: str) -> Path:
     lock = REPOSITORY / "requirements" / f"frameworks-{framework}.txt"
     folder = _folder(framework, lock.read_bytes())
     python = folder / "bin" / "python"
-    if not (folder / "done").exists():
-        venv.create(folder, with_pip=True, clear=True)
-        pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--require-hashes"]
-        _run([*pip, "-r", str(lock)], REPOSITORY)
-        (folder / "done").touch()
+    with _alone(folder):
+        if not (folder / "done").exists():
+            venv.create(folder, with_pip=True, clear=True)
+            pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--require-hashes"]
+            _run([*pip, "-r", str(lock)], REPOSITORY)
+            (folder / "done").touch()
     return python
 
 
@@ -49,13 +52,14 @@ def vercel() -> Path:
         raise CannotInstall("node or npm is missing")
     files = sorted(each for each in VERCEL.iterdir() if each.is_file())
     folder = _folder("vercel", b"".join(each.read_bytes() for each in files))
-    if not (folder / "done").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        for each in files:
-            shutil.copy(each, folder)
-        _run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], folder)
-        (folder / "done").touch()
+    with _alone(folder):
+        if not (folder / "done").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            for each in files:
+                shutil.copy(each, folder)
+            _run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], folder)
+            (folder / "done").touch()
     return folder
 
 
@@ -67,6 +71,15 @@ def told_when_absent(why: CannotInstall) -> None:
 
 def _folder(name: str, content: bytes) -> Path:
     return CACHE / f"{name}-{hashlib.sha256(content).hexdigest()[:12]}"
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Within, no other test process installs there."""
+    CACHE.mkdir(exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _run(command: Sequence[str], folder: Path) -> None:
