@@ -10,7 +10,7 @@ from proxy.admin.faults import Fault, Refusal
 from proxy.budget import BudgetConflict, LedgerUnavailable
 from proxy.core import refusal as core
 from proxy.identity import IdentityError
-from proxy.state import StateAway, StateBusy
+from proxy.state import StateAway, StateBusy, StateForeign
 
 LOG: Final = logging.getLogger("flyball.admin")
 
@@ -43,7 +43,7 @@ def refusal_of(error: Exception) -> Refusal:
         LOG.warning("%s", error)
         message = f"The {error.dependency} cannot be reached, so nothing was read or changed; try again."
         return Refusal(Fault.DEPENDENCY_UNAVAILABLE, message, headers=_RETRY)
-    if isinstance(error, StateAway):
+    if isinstance(error, StateAway | StateForeign):
         LOG.warning("%s", error)
         message = "The state that all hosts share cannot be reached, so nothing was changed; try again."
         return Refusal(Fault.DEPENDENCY_UNAVAILABLE, message, headers=_RETRY)
