@@ -36,6 +36,7 @@ class Configured:
     def __init__(self, config: Config, stores: Stores) -> None:
         self._stores = stores
         self.config = config
+        self._replaced: list[PolicyEngine] = []
         self.snapshot = self._make(config, load_book(config.settings.prices), open_policy(config.settings.policy))
 
     def reload_state(self) -> None:
@@ -47,10 +48,21 @@ class Configured:
     def reload_file(self, config: Config) -> None:
         """Take providers, routes and prices from a new configuration."""
         known = self.snapshot.policy
-        self.snapshot = self._make(
-            config, load_book(config.settings.prices), open_policy(config.settings.policy, known)
-        )
+        policy = open_policy(config.settings.policy, known)
+        self.snapshot = self._make(config, load_book(config.settings.prices), policy)
+        if policy is not known:
+            self._replaced.append(known)
         self.config = config
+
+    async def close_replaced(self) -> None:
+        """Let go of policy engines that no new call begins with; on the loop that they were asked on."""
+        while self._replaced:
+            await self._replaced.pop().close()
+
+    async def close(self) -> None:
+        """Let go of all policy engines."""
+        self._replaced.append(self.snapshot.policy)
+        await self.close_replaced()
 
     def _budgets(self, config: Config) -> BudgetCatalog:
         return self._stores.budgets.load(

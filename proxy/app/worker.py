@@ -63,20 +63,26 @@ class WorkerParts:
     async def close(self) -> None:
         """Carry out what waits and let go of everything; the spool is sealed last."""
         await self.transport.close()
+        await self.configured.close()
         await self.ledger.close()
         self.counter.close()
         self.spool.close()
         await self.reader.close()
 
     def _readiness(self) -> Readiness:
-        """Calls are refused without a ledger, and served without a spool; one that only lost a row earlier is well."""
-        rooms = self.rooms
+        """Calls are refused without a ledger or a policy, and served without a spool; one that only lost a row earlier
+        is well."""
+        rooms, snapshot = self.rooms, self.configured.snapshot
         ledger = "unavailable" if rooms.ledger_away else "unsettled" if rooms.unsettled else "ok"
         spool = "dropping" if self.spool.is_losing else "ok"
         return Readiness(
-            ready=not self.stopping and not rooms.ledger_away,
-            config_generation=self.configured.snapshot.generation,
-            dependencies={"ledger": ledger, "spool": spool, "policy": "ok"},
+            ready=not self.stopping and not rooms.ledger_away and not snapshot.policy.away,
+            config_generation=snapshot.generation,
+            dependencies={
+                "ledger": ledger,
+                "spool": spool,
+                "policy": "unavailable" if snapshot.policy.away else "ok",
+            },
         )
 
     async def _find_operation(self, operation: str, principal: Principal) -> dict[str, Any] | None:

@@ -31,7 +31,7 @@ def contradictions(settings: FileSettings, tree: Node, environment: Mapping[str,
         *_routes(settings),
         *_providers(settings),
         *_server(settings),
-        *_not_here_yet(settings),
+        *_policy(settings),
         *ledger_contradictions(settings.ledger, place_of(tree, "ledger.url")),
         *_prices(settings),
         *_budgets(settings),
@@ -94,7 +94,7 @@ def _server(settings: FileSettings) -> Iterator[tuple[str, str]]:
         yield "server.admin_listen", "must differ from server.listen"
 
 
-def _not_here_yet(settings: FileSettings) -> Iterator[tuple[str, str]]:
+def _policy(settings: FileSettings) -> Iterator[tuple[str, str]]:
     sentences = settings.policy.contradictions()
     for sentence in sentences:
         path, _, what = sentence.partition(": ")
@@ -104,8 +104,10 @@ def _not_here_yet(settings: FileSettings) -> Iterator[tuple[str, str]]:
     try:
         open_policy(settings.policy)
     except BadPolicy as error:
+        policy = settings.policy
+        path = "policy.url" if policy.url else "policy.settings" if policy.dir is None else "policy.dir"
         for problem in error.problems:
-            yield "policy.dir" if settings.policy.dir is not None else "policy.settings", problem
+            yield path, problem.removeprefix(f"{path}: ")
 
 
 def _prices(settings: FileSettings) -> Iterator[tuple[str, str]]:

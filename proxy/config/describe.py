@@ -17,7 +17,7 @@ Every key of `flyball.yaml`; all are optional unless marked *required*. The file
 `server.workers: 4` and wins over the file. Relative paths are relative to the file's folder. `flyball check` tells
 every mistake at once; a running Flyball takes a changed file by itself (or on SIGHUP) and keeps the old one when the
 new one is wrong. Changed under a running Flyball are `providers`, `routes`, `tenants`, `budgets`, `rate_limits`,
-`enforcement` and `prices`; the other parts are read at start.
+`enforcement`, `prices` and `policy`; the other parts are read at start.
 
 State is kept in `$FLYBALL_HOME`, else in `.flyball` beside the file, else in `$XDG_STATE_HOME/flyball`
 (`~/.local/state/flyball`).
@@ -69,6 +69,8 @@ def _default(each: Field[Any]) -> str:
 
 
 def _plain(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_plain, value))}]"
     return str(value).lower() if isinstance(value, bool) else str(getattr(value, "value", value))
 
 

@@ -90,5 +90,6 @@ def read_decision(point: Point, package: Mapping[str, Any] | None, revision: str
         revision=revision,
         denials=tuple(denials),
         duties=duties,
-        deny_candidates=tuple(found.deny_candidates),
+        # Sets come in any order, and the first one may be told.
+        deny_candidates=tuple(sorted(found.deny_candidates, key=lambda each: (each.id, each.code, each.msg))),
     )

@@ -21,6 +21,11 @@ class PolicyEngine(Protocol):
         """The plain yes that a known principal gets where no rule beyond the grant is loaded."""
         ...
 
+    @property
+    def away(self) -> str:
+        """Why no decision is to be had now, as far as is known; empty when there is."""
+        ...
+
     def is_live(self, point: Point) -> bool:
         """Whether any rule beyond the grant is loaded at this point; where there is none, the engine need not be asked:
         a known principal is granted every point."""
@@ -44,6 +49,10 @@ class PolicyEngine(Protocol):
 
     async def shadow(self, point: Point, facts: Mapping[str, Any]) -> Decision:
         """What the shadow package would have decided; never enforced. Raises PolicyUnavailable."""
+        ...
+
+    async def knock(self) -> None:
+        """Look whether an engine that is away is back; cheap enough for every second. Never raises."""
         ...
 
     async def close(self) -> None:

@@ -61,6 +61,11 @@ class EmbeddedRego:
         self._shadow_reads = {point: reads_of(modules, point, shadow=True) for point in Point}
         self._memos = {point: Memo(self._reads[point], memo_entries) for point in Point}
 
+    @property
+    def away(self) -> str:
+        """Never: it is in this process."""
+        return ""
+
     def is_live(self, point: Point) -> bool:
         """Whether any rule beyond the grant is loaded at this point."""
         return self._is_ruled or self._reads[point].live
@@ -118,6 +123,9 @@ class EmbeddedRego:
         if not isinstance(value, dict):
             raise PolicyUnavailable(f"{query} is no package")
         return value
+
+    async def knock(self) -> None:
+        """Nothing to look at."""
 
     async def close(self) -> None:
         """Nothing to let go of."""

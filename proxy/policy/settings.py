@@ -2,14 +2,38 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+from proxy.core.secret import Secret
+
+MOST_DEADLINE_MS: Final = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class PolicySettings:
     """Where policies come from, and what it means that one cannot be evaluated."""
 
-    url: str | None = field(default=None, metadata={"doc": "An OPA server; not available in this version."})
+    url: str | None = field(
+        default=None,
+        metadata={"doc": "An OPA server that decides in place of the engine in the process, http(s)://host:port."},
+    )
+    token: Secret | None = field(
+        default=None,
+        metadata={"doc": "What the OPA server is shown as a bearer token (by token_env or token_file only)."},
+    )
+    deadline_ms: int = field(
+        default=250,
+        metadata={"doc": "How long the OPA server may take for one decision, in milliseconds; it is asked once."},
+    )
+    points: tuple[Literal["request", "route"], ...] = field(
+        default=("request", "route"),
+        metadata={"doc": "Where the OPA server is asked; at the others a known key is granted without asking."},
+    )
+    send_text: bool = field(
+        default=False,
+        metadata={"doc": "Whether the OPA server gets what was said (`messages.text`) too, not only its measures."},
+    )
     dir: Path | None = field(
         default=None,
         metadata={
@@ -35,9 +59,34 @@ class PolicySettings:
         """What these settings ask for that cannot be had, one sentence each."""
         found = []
         if self.url is not None:
-            found.append("policy.url: not available in this version; leave it unset for the engine in the process")
+            found += self._of_the_server()
+        if self.url is None and self.token is not None:
+            found.append("policy.token: is shown to the OPA server, and there is no policy.url")
         if self.dir is not None and self.settings is not None:
             found.append("policy.settings: is for the starter library; put data documents into policy.dir")
-        if self.dir is None and self.base == "none":
+        if self.url is None and self.dir is None and self.base == "none":
             found.append("policy.base: none leaves no grant at all without a policy.dir of your own")
         return found
+
+    def _of_the_server(self) -> list[str]:
+        found = []
+        if not is_opa_url(self.url):
+            found.append("policy.url: must be http://host:port or https://host:port, and nothing behind it")
+        if self.dir is not None or self.settings is not None or self.base == "none":
+            found.append("policy.url: an OPA server has its own policies; leave out policy.dir, settings and base")
+        if not 1 <= self.deadline_ms <= MOST_DEADLINE_MS:
+            found.append(f"policy.deadline_ms: must be from 1 to {MOST_DEADLINE_MS}; it is {self.deadline_ms}")
+        if not self.points:
+            found.append("policy.points: names no point, so the OPA server would never be asked")
+        return found
+
+
+def is_opa_url(url: str | None) -> bool:
+    """Whether it says scheme, host and perhaps port, and neither a user nor anything behind."""
+    try:
+        parts = urlsplit(url or "")
+        port = parts.port
+    except ValueError:
+        return False
+    bare = not (parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc)
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and bare and port != 0

@@ -53,6 +53,7 @@ class Worker:
         self._counters = WorkerCounters()
         self._name = name
         self._is_stale = False
+        self._policy_away = ""
         self._taking = asyncio.Lock()
         self._reloading: asyncio.Task[None] | None = None
         config = with_sim(config, sim_url)
@@ -94,6 +95,7 @@ class Worker:
             (self._watch_state, STATE_POLL_S),
             (self._renew, self._parts.rooms.holding.lease_s / 3),
             (self._knock, KNOCK_S),
+            (self._knock_at_policy, KNOCK_S),
             (self._seal, SEAL_POLL_S),
             (self._report, REPORT_S),
             (self._settle_now, SETTLE_LATE_S),
@@ -124,6 +126,18 @@ class Worker:
         await self._gate.look()
         if self._parts.rooms.ledger_away:
             await self._renew()
+
+    async def _knock_at_policy(self) -> None:
+        """The same for a policy server, told in the log when it goes and when it comes."""
+        policy = self._parts.configured.snapshot.policy
+        await self._parts.configured.close_replaced()
+        was_away = policy.away
+        await policy.knock()
+        if policy.away and policy.away != self._policy_away:
+            log.error("no policy decides, so no call passes", extra={"error": policy.away})
+        elif was_away and not policy.away:
+            log.info("a policy decides", extra={"revision": policy.revision})
+        self._policy_away = policy.away
 
     async def _seal(self) -> None:
         self._parts.spool.seal_due()

@@ -62,8 +62,8 @@ def test_names_that_lead_nowhere_are_told_with_their_place(tmp_path: Path) -> No
     ]
 
 
-def test_what_this_version_lacks_is_refused_by_name(tmp_path: Path) -> None:
-    told = mistakes(tmp_path, GOOD + "policy: {url: 'http://opa'}\n")
+def test_what_cannot_be_meant_is_refused_by_name(tmp_path: Path) -> None:
+    told = mistakes(tmp_path, GOOD + "policy: {url: 'http://opa/v1/data'}\n")
     assert [line.partition(" ")[2].partition(" ")[0] for line in told] == ["policy.url"]
     assert "must be one of enforce" in mistakes(tmp_path, GOOD + "enforcement: watch\n")[0]
 
