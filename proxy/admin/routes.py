@@ -6,18 +6,10 @@ The examples stand in the order in which they work on a fresh server that knows 
 from typing import Final
 
 from proxy.admin.alert_routes import ALERT_ROUTES
+from proxy.admin.budget_routes import BUDGET_ROUTES, THE_BUDGET, THE_LIMIT
 from proxy.admin.desks.budgets import (
     delete_budget,
-    end_budget_raise,
-    get_budget,
-    list_budget_history,
-    list_budget_raises,
-    list_budgets,
-    list_each,
-    put_budget,
-    raise_budget,
 )
-from proxy.admin.desks.courses import get_course
 from proxy.admin.desks.keys import (
     change_key,
     create_key,
@@ -30,14 +22,6 @@ from proxy.admin.desks.keys import (
 )
 from proxy.admin.desks.limits import (
     delete_limit,
-    end_limit_raise,
-    get_limit,
-    list_each_limit,
-    list_limit_history,
-    list_limit_raises,
-    list_limits,
-    put_limit,
-    raise_limit,
 )
 from proxy.admin.desks.operations import explain_operation, list_operations
 from proxy.admin.desks.people import (
@@ -63,11 +47,7 @@ from proxy.admin.desks.tenants import (
 from proxy.admin.roles import Permission as May
 from proxy.admin.route import Example, Route
 from proxy.admin.run_routes import RUN_ROUTES
-from proxy.admin.shapes.budgets import Budget, BudgetBody
 from proxy.admin.shapes.common import Deleted, Listing, PageQuery, TenantPageQuery
-from proxy.admin.shapes.forecasts import Course
-from proxy.admin.shapes.limits import LimitBody, RateLimit
-from proxy.admin.shapes.metered import EachQuery, MeteredQuery, RaiseBody, RaiseShown, ScopeQuery
 from proxy.admin.shapes.operations import Explained, Operation, OperationQuery
 from proxy.admin.shapes.people import (
     AuditQuery,
@@ -95,13 +75,9 @@ from proxy.admin.shapes.tenants import (
 EXAMPLE_OPERATION: Final = "op_019a9f3c8e007b4c8000000000000001"
 MADE_KEY: Final = "key_019a9f3c8e007b4c8000000000000002"
 """Stands in the examples for the id of the key that they make."""
-MADE_RAISE: Final = "rai_019a9f3c8e007b4c8000000000000002"
-"""Stands in the examples for the id of the raise last made."""
 _ORG: Final = {"org": "acme"}
 _TEAM: Final = {**_ORG, "team": "support"}
 _KEY: Final = {**_TEAM, "key": "bot"}
-_BUDGET: Final = {"budget": "acme-month"}
-_LIMIT: Final = {"limit": "support-rpm"}
 _PERSON: Final = {"token": "anna@example.com"}
 _OPERATION: Final = {"operation": EXAMPLE_OPERATION}
 
@@ -250,190 +226,7 @@ ROUTES: Final = (
         answer=Key,
         example=Example(path=_KEY, body={"secret_number": 1}),
     ),
-    Route(
-        method="PUT",
-        path="/budgets/{budget}",
-        permission=May.CHANGE_BUDGETS,
-        handler=put_budget,
-        body=BudgetBody,
-        answer=Budget,
-        status=201,
-        conditional=True,
-        example=Example(
-            path=_BUDGET,
-            body={
-                "scope": "org:acme",
-                "window": "month",
-                "timezone": "Europe/Berlin",
-                "limit_usd": "500",
-                "hard": True,
-                "opening_spent_usd": "12.5",
-                "ladder": [
-                    {"at": 0.8, "do": "alert"},
-                    {"at": 0.9, "do": "downgrade", "to": {"gpt-*": "fast"}},
-                    {"at": 0.95, "do": "throttle", "delay_ms": 2000},
-                ],
-            },
-        ),
-    ),
-    Route(
-        method="GET",
-        path="/budgets",
-        permission=May.READ_BUDGETS,
-        handler=list_budgets,
-        query=MeteredQuery,
-        answer=Listing[Budget],
-        row=Budget,
-        example=Example(query="org=acme"),
-    ),
-    Route(
-        method="GET",
-        path="/budgets/{budget}",
-        permission=May.READ_BUDGETS,
-        handler=get_budget,
-        query=ScopeQuery,
-        answer=Budget,
-        example=Example(path=_BUDGET),
-    ),
-    Route(
-        method="GET",
-        path="/budgets/{budget}/course",
-        permission=May.READ_BUDGETS,
-        handler=get_course,
-        query=ScopeQuery,
-        answer=Course,
-        example=Example(path=_BUDGET),
-    ),
-    Route(
-        method="GET",
-        path="/budgets/{budget}/each",
-        permission=May.READ_BUDGETS,
-        handler=list_each,
-        query=EachQuery,
-        answer=Listing[Budget],
-        row=Budget,
-        example=Example(path=_BUDGET),
-    ),
-    Route(
-        method="POST",
-        path="/budgets/{budget}/raises",
-        permission=May.CHANGE_BUDGETS,
-        handler=raise_budget,
-        body=RaiseBody,
-        answer=RaiseShown,
-        status=201,
-        example=Example(
-            path=_BUDGET,
-            body={"by_usd": "250", "until": "2098-01-01T00:00:00Z", "reason": "launch week, agreed with finance"},
-        ),
-    ),
-    Route(
-        method="GET",
-        path="/budgets/{budget}/raises",
-        permission=May.READ_BUDGETS,
-        handler=list_budget_raises,
-        answer=Listing[RaiseShown],
-        row=RaiseShown,
-        example=Example(path=_BUDGET),
-    ),
-    Route(
-        method="DELETE",
-        path="/budgets/{budget}/raises/{raise_id}",
-        permission=May.CHANGE_BUDGETS,
-        handler=end_budget_raise,
-        answer=Deleted,
-        example=Example(path={**_BUDGET, "raise_id": MADE_RAISE}),
-    ),
-    Route(
-        method="GET",
-        path="/budgets/{budget}/history",
-        permission=May.READ_BUDGETS,
-        handler=list_budget_history,
-        query=PageQuery,
-        answer=Listing[AuditRecord],
-        row=AuditRecord,
-        example=Example(path=_BUDGET, query="limit=1"),
-    ),
-    Route(
-        method="PUT",
-        path="/limits/{limit}",
-        permission=May.CHANGE_BUDGETS,
-        handler=put_limit,
-        body=LimitBody,
-        answer=RateLimit,
-        status=201,
-        conditional=True,
-        example=Example(path=_LIMIT, body={"scope": "key:acme/support/bot", "limit_requests": 60, "window": "minute"}),
-    ),
-    Route(
-        method="GET",
-        path="/limits",
-        permission=May.READ_BUDGETS,
-        handler=list_limits,
-        query=MeteredQuery,
-        answer=Listing[RateLimit],
-        row=RateLimit,
-        example=Example(query="org=acme"),
-    ),
-    Route(
-        method="GET",
-        path="/limits/{limit}",
-        permission=May.READ_BUDGETS,
-        handler=get_limit,
-        query=ScopeQuery,
-        answer=RateLimit,
-        example=Example(path=_LIMIT, query="scope=key:acme/support/bot"),
-    ),
-    Route(
-        method="GET",
-        path="/limits/{limit}/each",
-        permission=May.READ_BUDGETS,
-        handler=list_each_limit,
-        query=EachQuery,
-        answer=Listing[RateLimit],
-        row=RateLimit,
-        example=Example(path=_LIMIT),
-    ),
-    Route(
-        method="POST",
-        path="/limits/{limit}/raises",
-        permission=May.CHANGE_BUDGETS,
-        handler=raise_limit,
-        body=RaiseBody,
-        answer=RaiseShown,
-        status=201,
-        example=Example(
-            path=_LIMIT,
-            body={"by_requests": 30, "until": "2098-01-01T00:00:00Z", "reason": "launch week, agreed with finance"},
-        ),
-    ),
-    Route(
-        method="GET",
-        path="/limits/{limit}/raises",
-        permission=May.READ_BUDGETS,
-        handler=list_limit_raises,
-        answer=Listing[RaiseShown],
-        row=RaiseShown,
-        example=Example(path=_LIMIT),
-    ),
-    Route(
-        method="DELETE",
-        path="/limits/{limit}/raises/{raise_id}",
-        permission=May.CHANGE_BUDGETS,
-        handler=end_limit_raise,
-        answer=Deleted,
-        example=Example(path={**_LIMIT, "raise_id": MADE_RAISE}),
-    ),
-    Route(
-        method="GET",
-        path="/limits/{limit}/history",
-        permission=May.READ_BUDGETS,
-        handler=list_limit_history,
-        query=PageQuery,
-        answer=Listing[AuditRecord],
-        row=AuditRecord,
-        example=Example(path=_LIMIT, query="limit=1"),
-    ),
+    *BUDGET_ROUTES,
     Route(
         method="GET",
         path="/spend",
@@ -537,7 +330,7 @@ ROUTES: Final = (
         handler=delete_limit,
         answer=Deleted,
         conditional=True,
-        example=Example(path=_LIMIT),
+        example=Example(path=THE_LIMIT),
     ),
     Route(
         method="DELETE",
@@ -546,7 +339,7 @@ ROUTES: Final = (
         handler=delete_budget,
         answer=Deleted,
         conditional=True,
-        example=Example(path=_BUDGET, headers={"if-match": "*"}),
+        example=Example(path=THE_BUDGET, headers={"if-match": "*"}),
     ),
     Route(
         method="DELETE",

@@ -10,9 +10,10 @@ import httpx
 import msgspec
 import pytest
 
+from proxy.admin.budget_routes import MADE_RAISE
 from proxy.admin.openapi import openapi_document
 from proxy.admin.route import ROOT, Route
-from proxy.admin.routes import EXAMPLE_OPERATION, MADE_KEY, MADE_RAISE, ROUTES
+from proxy.admin.routes import EXAMPLE_OPERATION, MADE_KEY, ROUTES
 from proxy.admin.run_routes import EXAMPLE_RUN
 from tests.unit.admin.admin_port import Port
 from tests.unit.admin.alert_rows import raised
