@@ -39,10 +39,9 @@ class AdminParts:
         refused: Callable[[], Refusals],
     ) -> None:
         """`metrics` gives the workers' part of the page, `refused` what refused their calls lately."""
-        clock = SystemClock()
-        hash_key = hash_key_of(config)
-        bootstrap = AdminTokens.bootstrap_token(config.home)
-        self.tokens = AdminTokens(stores.state, hash_key, bootstrap=bootstrap, clock=clock)
+        clock, hash_key = SystemClock(), hash_key_of(config)
+        first = AdminTokens.bootstrap_token(config.home)
+        self.tokens = AdminTokens(stores.state, hash_key, bootstrap=first, clock=clock)
         self.sessions = ConsoleSessions(clock)
         self.reader = reader
         self.ledger = open_ledger(config, stores.state, clock)
