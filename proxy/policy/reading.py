@@ -45,9 +45,14 @@ def modules_of(syntax_trees: str) -> list[Module]:
     return [_module(each) for each in json.loads(syntax_trees)]
 
 
+def queries_of(point: Point) -> tuple[Path, Path]:
+    """The package that decides at a point, and its shadow."""
+    return (_PACKAGE, point.value), (_PACKAGE, "shadow", point.value)
+
+
 def reads_of(modules: list[Module], point: Point, *, shadow: bool = False) -> Reads:
     """What a point's rules read: those of its package, and of every package that they reach."""
-    root: Path = (_PACKAGE, "shadow", point) if shadow else (_PACKAGE, point)
+    root = queries_of(point)[shadow]
     own = [each for each in modules if _contributes(each, root)]
     reached = _closure(own, modules)
     return Reads(

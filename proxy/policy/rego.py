@@ -12,8 +12,9 @@ from proxy.policy.bundle import BASE, Bundle, shipped_base
 from proxy.policy.decision import Decision, read_decision
 from proxy.policy.errors import BadPolicy, PolicyUnavailable
 from proxy.policy.memo import Memo
+from proxy.policy.merging import merged, partly_read
 from proxy.policy.point import Point
-from proxy.policy.reading import Reads, modules_of, reads_of
+from proxy.policy.reading import Reads, modules_of, queries_of, reads_of
 
 _STACK: Final = "Stack backtrace"
 _PROBES: Final = ("{}", '{"org":"o","team":"t","key":"k"}')
@@ -53,8 +54,12 @@ class EmbeddedRego:
         self.grant: Final = Decision(allow=True, revision=bundle.revision)
         self._data = json.dumps(bundle.data)
         self._engines = threading.local()
-        engine = self._tried()
-        modules = modules_of(engine.get_ast_as_json())
+        trees = self._parsed()
+        self._merged = merged(trees)
+        modules = modules_of(trees)
+        if problems := partly_read(modules, [query for point in Point for query in queries_of(point)]):
+            raise BadPolicy(problems)
+        self._try()
         self._reads = {point: reads_of(modules, point) for point in Point}
         # Without the grant as it is shipped, nothing is known of who is granted what.
         self._is_ruled = bundle.modules.get(BASE) != shipped_base()
@@ -115,7 +120,7 @@ class EmbeddedRego:
             raise
         except BaseException as error:  # noqa: BLE001 - a panic of the engine is a BaseException, and must not end the worker
             self._engines.engine = None
-            raise PolicyUnavailable(told(error)) from None
+            raise PolicyUnavailable(self._merged.placed(told(error))) from None
         evaluated = _read(answer).result
         if not evaluated or not evaluated[0].expressions:
             return None
@@ -138,21 +143,26 @@ class EmbeddedRego:
 
     def _loaded(self) -> Any:
         engine = regorus.Engine()
-        for path, text in self.bundle.modules.items():
-            engine.add_policy(path, text)
+        for name, text in self._merged.modules.items():
+            engine.add_policy(name, text)
         engine.add_data_json(self._data)
         return engine
 
-    def _tried(self) -> Any:
-        """An engine that has read every module and evaluated every package once; all that is wrong at once."""
+    def _parsed(self) -> str:
+        """The syntax trees of all modules; all that is wrong at once."""
         problems = []
+        engine = regorus.Engine()
         for path, text in self.bundle.modules.items():
             try:
-                regorus.Engine().add_policy(path, text)
+                engine.add_policy(path, text)
             except RuntimeError as error:
                 problems.append(told(error))
         if problems:
             raise BadPolicy(problems)
+        return str(engine.get_ast_as_json())
+
+    def _try(self) -> None:
+        """Evaluate every package once, so that what the engine lacks is found now."""
         try:
             engine = self._loaded()
             for package in sorted(set(engine.get_packages())):
@@ -160,8 +170,7 @@ class EmbeddedRego:
                     engine.set_input_json(probe)
                     engine.eval_query_as_json(package)
         except RuntimeError as error:
-            raise BadPolicy([told(error)]) from error
-        return engine
+            raise BadPolicy([self._merged.placed(told(error))]) from error
 
 
 def told(error: BaseException) -> str:

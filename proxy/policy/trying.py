@@ -35,10 +35,14 @@ def run_tests(folder: Path | None) -> list[Tried]:
     return [tried for path in sorted(tests) for tried in _tried(engine, tests[path])]
 
 
-def _tried(engine: EmbeddedRego, text: str) -> list[Tried]:
+def names_in(text: str) -> tuple[str, list[str]]:
+    """A test file's package, and the names of its tests."""
     found = _PACKAGE.search(text)
-    package = found[1] if found else ""
-    names = list(dict.fromkeys(_TEST.findall(text)))
+    return found[1] if found else "", list(dict.fromkeys(_TEST.findall(text)))
+
+
+def _tried(engine: EmbeddedRego, text: str) -> list[Tried]:
+    package, names = names_in(text)
     try:
         values: Mapping[str, Any] = engine.evaluate(f"data.{package}", {}) or {}
     except PolicyUnavailable as error:
