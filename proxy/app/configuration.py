@@ -37,7 +37,8 @@ class Configured:
         self._stores = stores
         self.config = config
         self._replaced: list[PolicyEngine] = []
-        self.snapshot = self._make(config, load_book(config.settings.prices), open_policy(config.settings.policy))
+        policy = open_policy(config.settings.policy, taken=config.taken_policy)
+        self.snapshot = self._make(config, load_book(config.settings.prices), policy)
 
     def reload_state(self) -> None:
         """Take keys and budgets from the state file anew; never beside `reload_file`: one would undo the other."""
@@ -48,7 +49,7 @@ class Configured:
     def reload_file(self, config: Config) -> None:
         """Take providers, routes and prices from a new configuration."""
         known = self.snapshot.policy
-        policy = open_policy(config.settings.policy, known)
+        policy = open_policy(config.settings.policy, known, taken=config.taken_policy)
         self.snapshot = self._make(config, load_book(config.settings.prices), policy)
         if policy is not known:
             self._replaced.append(known)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from proxy.budget import BadBudget, BadReceiver, rate_of, receiver_of, spec_of
@@ -25,13 +26,15 @@ SIMULATED: Final = "sim-"
 STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
-def contradictions(settings: FileSettings, tree: Node, environment: Mapping[str, str]) -> list[str]:
+def contradictions(
+    settings: FileSettings, tree: Node, environment: Mapping[str, str], taken_policy: Path | None = None
+) -> list[str]:
     """One sentence per contradiction, with the place of the key it hangs on."""
     found = [
         *_routes(settings),
         *_providers(settings),
         *_server(settings),
-        *_policy(settings),
+        *_policy(settings, taken_policy),
         *ledger_contradictions(settings.ledger, place_of(tree, "ledger.url")),
         *_prices(settings),
         *_budgets(settings),
@@ -94,7 +97,7 @@ def _server(settings: FileSettings) -> Iterator[tuple[str, str]]:
         yield "server.admin_listen", "must differ from server.listen"
 
 
-def _policy(settings: FileSettings) -> Iterator[tuple[str, str]]:
+def _policy(settings: FileSettings, taken: Path | None) -> Iterator[tuple[str, str]]:
     sentences = settings.policy.contradictions()
     for sentence in sentences:
         path, _, what = sentence.partition(": ")
@@ -102,7 +105,7 @@ def _policy(settings: FileSettings) -> Iterator[tuple[str, str]]:
     if sentences:
         return
     try:
-        open_policy(settings.policy)
+        open_policy(settings.policy, taken=taken)
     except BadPolicy as error:
         policy = settings.policy
         path = "policy.url" if policy.url else "policy.settings" if policy.dir is None else "policy.dir"

@@ -33,6 +33,7 @@ class Config:
     home: Path
     generation: str
     text: str = ""
+    taken_policy: Path | None = None
 
     @property
     def has_provider(self) -> bool:
@@ -40,11 +41,13 @@ class Config:
         return bool(self.settings.providers)
 
 
-def load_config(path: Path | None, environment: Mapping[str, str], *, text: str | None = None) -> Config:
+def load_config(
+    path: Path | None, environment: Mapping[str, str], *, text: str | None = None, taken_policy: Path | None = None
+) -> Config:
     """Read and check everything; with no file, known environment keys make providers and routes.
 
     `text` stands for what the file says, for a process that is to have what its supervisor took; other paths are
-    still relative to the file.
+    still relative to the file. `taken_policy` stands for the policies in the same way.
 
     Raises:
         BadConfig: anything at all is wrong.
@@ -66,7 +69,7 @@ def load_config(path: Path | None, environment: Mapping[str, str], *, text: str 
     if not settings.providers and not settings.routes:
         providers, routes = from_environment(environment)
         settings = replace(settings, providers=providers, routes=routes)
-    if wrong := contradictions(settings, tree, environment):
+    if wrong := contradictions(settings, tree, environment, taken_policy):
         raise BadConfig(wrong)
     return Config(
         settings=settings,
@@ -74,6 +77,7 @@ def load_config(path: Path | None, environment: Mapping[str, str], *, text: str 
         home=home_of(path, environment),
         generation=_generation(text, environment),
         text=text,
+        taken_policy=taken_policy,
     )
 
 

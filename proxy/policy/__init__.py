@@ -8,12 +8,14 @@ from proxy.policy.errors import BadPolicy as BadPolicy
 from proxy.policy.errors import PolicyUnavailable
 from proxy.policy.obligations import Duties
 from proxy.policy.opening import open_policy
+from proxy.policy.opening import take_policy as take_policy
 from proxy.policy.point import Point
 from proxy.policy.reading import EVERYTHING as EVERYTHING
 from proxy.policy.reading import Reads as Reads
 from proxy.policy.rego import EmbeddedRego as EmbeddedRego
 from proxy.policy.settings import PolicySettings
 from proxy.policy.trying import run_tests as run_tests
+from proxy.policy.watching import fingerprint as fingerprint
 
 # The names a call or a configuration needs; the others are what these take, give and raise.
 __all__ = [

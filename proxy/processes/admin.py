@@ -67,6 +67,7 @@ class AdminProcess:
         """Take a new file; the supervisor has already found it valid, so a fault here only keeps the old one."""
         try:
             text = self._folder.taken_config.read_text("utf-8")
-            self._parts.follow(load_config(self._config_path, environment(), text=text))
+            policy = self._folder.taken_policy
+            self._parts.follow(load_config(self._config_path, environment(), text=text, taken_policy=policy))
         except (BadConfig, OSError) as error:
             log.error("configuration not taken by the admin port", extra={"error": str(error)})

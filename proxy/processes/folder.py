@@ -42,6 +42,11 @@ class StateFolder:
         """The text of flyball.yaml as the supervisor last found it valid; its children read no other."""
         return self.run / "taken.yaml"
 
+    @property
+    def taken_policy(self) -> Path:
+        """The policies as the supervisor last found them good; its children read no others."""
+        return self.run / "taken-policy.json"
+
     def note_living(self, name: str) -> None:
         """Note that holds may be made in this name: should it die with all of us, they are known to be its."""
         (self.run / f"living-{name}").touch(mode=0o600)

@@ -1,21 +1,26 @@
-"""Noticing that the configuration file has changed."""
+"""Noticing that the configuration file has changed, or what belongs to it."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 
 class FileWatch:
-    """Whether a file differs from when it was last asked about, by its time, size and inode."""
+    """Whether a file differs from when it was last asked about, by its time, size and inode; or what lies beside it."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, beside: Callable[[], object] = lambda: None) -> None:
+        """`beside` gives something that is equal as long as nothing beside the file has changed."""
         self._path = path
+        self._beside = beside
         self._seen = self._look()
+        self._seen_beside = beside()
 
     def changed(self) -> bool:
         """Whether it changed since the last question; a file that is gone counts as unchanged."""
-        now = self._look()
-        if now is None or now == self._seen:
+        now, beside = self._look(), self._beside()
+        if (now is None or now == self._seen) and beside == self._seen_beside:
             return False
-        self._seen = now
+        self._seen = self._seen if now is None else now
+        self._seen_beside = beside
         return True
 
     def _look(self) -> tuple[int, int, int] | None:

@@ -23,8 +23,10 @@ def main() -> None:
     options = parser().parse_args()
     start_logging(options.role)
     # Not the file as it stands: it may have been broken since, and a process that died must come back.
-    text = StateFolder(options.home).taken_config.read_text("utf-8")
-    config = replace(load_config(options.config, environment(), text=text), home=options.home)
+    folder = StateFolder(options.home)
+    text = folder.taken_config.read_text("utf-8")
+    config = load_config(options.config, environment(), text=text, taken_policy=folder.taken_policy)
+    config = replace(config, home=options.home)
     # Only the role's own parts are loaded: a worker has no use for the admin port's 20 MB of code.
     run: Run = importlib.import_module(f"proxy.processes.{options.role}").run
     run(config, options, Parent(options.alive_fd, options.ready_fd))

@@ -19,6 +19,7 @@ from proxy.config import BadConfig, Config, load_config
 from proxy.core.clock import SystemClock
 from proxy.core.ids import new_id
 from proxy.identity import IdentityError, load_or_make_admin_token
+from proxy.policy import BadPolicy, fingerprint, take_policy
 from proxy.processes.child import Child
 from proxy.processes.duty import repeated
 from proxy.processes.folder import StateFolder
@@ -49,6 +50,7 @@ class Supervisor:
 
     def __init__(self, config: Config, roles: frozenset[str], announce: Callable[[dict[str, Any]], None]) -> None:
         self._config = config
+        self._policy = config.settings.policy
         self._roles = roles
         self._announce = announce
         self._clock = SystemClock()
@@ -104,6 +106,7 @@ class Supervisor:
                 if "worker" in self._roles:
                     await self._sweep_the_dead(sweeper)
                 self._folder.take_config(self._config.text)
+                take_policy(self._config.settings.policy, self._folder.taken_policy)
             with contextlib.ExitStack() as sockets:
                 self._make_children(sockets, sweeper)
                 return await self._supervise(stores, sweeper, spool, ledger, rebuilding, new=new, first_key=first_key)
@@ -259,13 +262,13 @@ class Supervisor:
     # duties
 
     async def _watch_file(self, stores: Stores) -> None:
-        watch = FileWatch(self._config.path)
+        watch = FileWatch(self._config.path, lambda: fingerprint(self._policy))
 
         async def look() -> None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TICK_S):
                     await self._reload.wait()
-            if watch.changed():
+            if await asyncio.to_thread(watch.changed):
                 # Perhaps half written, and what is left out there would be taken away: looked at when it is quiet.
                 self._is_new = True
             elif self._is_new or self._reload.is_set():
@@ -280,13 +283,15 @@ class Supervisor:
     def _take_file(self, stores: Stores) -> None:
         try:
             config = load_config(self._config.path, environment())
+            revision = take_policy(config.settings.policy, self._folder.taken_policy)
             stores.follow_file(config, environment())
-        except (BadConfig, IdentityError, BudgetConflict) as error:
+        except (BadConfig, BadPolicy, IdentityError, BudgetConflict) as error:
             problems = error.errors if isinstance(error, BadConfig) else [str(error)]
             log.error("the changed configuration is not used; the old one stays", extra={"errors": problems})
             return
         self._folder.take_config(config.text)
-        log.info("configuration taken", extra={"generation": config.generation})
+        self._policy = config.settings.policy
+        log.info("configuration taken", extra={"generation": config.generation, "policy": revision})
         for child in self._children:
             if child.role in ("worker", "admin"):
                 child.reload()

@@ -184,12 +184,17 @@ class Worker:
         except (BadConfig, OSError) as error:
             log.error("configuration not reloaded", extra={"error": str(error)})
             return
-        log.info("configuration reloaded", extra={"generation": self._configured.config.generation})
+        snapshot = self._configured.snapshot
+        log.info(
+            "configuration reloaded",
+            extra={"generation": snapshot.generation, "policy": snapshot.policy.revision},
+        )
 
     def _take_text(self, path: Path | None) -> None:
         # In a thread: prices are read anew, which would hold streams up.
         text = self._folder.taken_config.read_text("utf-8")
-        self._configured.reload_file(with_sim(load_config(path, environment(), text=text), self._sim_url))
+        config = load_config(path, environment(), text=text, taken_policy=self._folder.taken_policy)
+        self._configured.reload_file(with_sim(config, self._sim_url))
 
 
 def _calm_the_collector() -> None:
