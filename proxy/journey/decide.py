@@ -1,12 +1,16 @@
 """policy: may the call go on, and under which obligations?"""
 
+from typing import Final
+
 from proxy.core.refusal import Refusal, Refused
 from proxy.journey.oblige import oblige
 from proxy.journey.observe import refuse_unless_observed
 from proxy.journey.policy_facts import candidate_id, policy_facts
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
-from proxy.policy import Decision, Point, PolicyUnavailable
+from proxy.policy import Decision, Denial, Point, PolicyUnavailable
+
+PROVIDER_TOOL: Final = "provider_tool"
 
 
 async def decide(journey: Journey, rooms: Rooms, point: Point) -> None:
@@ -22,6 +26,8 @@ async def decide(journey: Journey, rooms: Rooms, point: Point) -> None:
     if not engine.is_live(point):
         if point is Point.REQUEST:
             journey.decision = engine.grant
+            if journey.request.hosted_tools and engine.is_live(Point.TOOL_CALL):
+                _refuse_hosted(journey)
         return
     facts = await policy_facts(journey, rooms, point, engine.reads(point))
     try:
@@ -37,6 +43,19 @@ async def decide(journey: Journey, rooms: Rooms, point: Point) -> None:
         _drop_candidates(journey, decision)
     if decision.duties is not engine.grant.duties:
         await oblige(journey, decision.duties, rooms)
+
+
+def _refuse_hosted(journey: Journey) -> None:
+    """Where rules look at tool calls, tools that the provider runs would pass them by: a rule must list them.
+
+    Raises:
+        Refused: POLICY_DENIED.
+    """
+    kinds = ", ".join(sorted(set(journey.request.hosted_tools)))
+    said = f"Tools that the provider runs must be listed by a rule: {kinds}."
+    no = Decision(allow=False, revision=journey.snapshot.policy.revision, denials=(Denial(PROVIDER_TOOL, said),))
+    journey.decision = no
+    refuse_unless_observed(journey, denied(no, Point.REQUEST))
 
 
 def denied(decision: Decision, point: Point) -> Refused:

@@ -29,9 +29,7 @@ async def oblige(journey: Journey, duties: Duties, rooms: Rooms) -> None:
         raise _needs_approval(duties.require_approval.reason)
     if duties.redact:
         raise _cannot("redact")
-    _tag(journey, duties)
-    for message in duties.alerts:
-        log.warning("a policy raises an alert", extra={"operation": journey.call.operation, "alert": message})
+    tell(journey, duties)
     tools_left = _strip(journey, duties)
     capped = _cap(journey, duties)
     if _substitute(journey, duties) or capped or tools_left:
@@ -39,7 +37,10 @@ async def oblige(journey: Journey, duties: Duties, rooms: Rooms) -> None:
         await estimate(journey, rooms)
 
 
-def _tag(journey: Journey, duties: Duties) -> None:
+def tell(journey: Journey, duties: Duties) -> None:
+    """Tag the call's row and raise alerts, as the policy says at any point."""
+    for message in duties.alerts:
+        log.warning("a policy raises an alert", extra={"operation": journey.call.operation, "alert": message})
     if duties.tags:
         journey.claims = replace(journey.claims, tags={**journey.claims.tags, **duties.tags})
 

@@ -8,6 +8,7 @@ from proxy.journey.answer_headers import answer_headers, stream_headers
 from proxy.journey.bill import Evidence, bill
 from proxy.journey.dispatch import sends_usage_flag
 from proxy.journey.extend import Cover
+from proxy.journey.gate_stream import stream_gate
 from proxy.journey.inflating import inflater_of
 from proxy.journey.patience import Unread
 from proxy.journey.pinger import Pinger
@@ -32,6 +33,7 @@ class Relay:
         self.attempt = journey.attempts[-1]
         self.tap = StreamTap(journey.call.endpoint, strip_usage=sends_usage_flag(journey, self.attempt.provider))
         self.cover = Cover(journey, self.attempt, self.tap.facts, rooms)
+        self.gate = stream_gate(journey, rooms)
         self.inflater = inflater_of(response)
         self.client_gone = False
         self.failure: UpstreamFailed | None = None
@@ -68,7 +70,7 @@ class Relay:
 
     async def _forward(self, pinger: Pinger) -> None:
         tap, exchange, chunk_of, attempt = self.tap, self.journey.exchange, self.response.chunk, self.attempt
-        inflater, facts, cover = self.inflater, tap.facts, self.cover
+        inflater, facts, cover, gate = self.inflater, tap.facts, self.cover, self.gate
         while (chunk := await chunk_of()) is not None:
             attempt.response_bytes += len(chunk)
             if inflater is not None:
@@ -79,7 +81,10 @@ class Relay:
                     attempt.first_output_ns = self.rooms.clock.monotonic_ns()
                 if self.client_gone:
                     self._drained(len(part))
-                elif out:
+                    out = b""
+                elif gate is not None:
+                    out = await gate.passed(out)
+                if out:
                     pinger.touched()
                     if not exchange.write(out):
                         await exchange.send(out)
@@ -94,6 +99,12 @@ class Relay:
         self.is_cut = True
         self.failure = UpstreamFailed("aborted", "the budget could not cover more", sent=True)
         self.broken = not self.tap.between_events
+
+    async def ending(self, last: bytes) -> bytes:
+        """The last of the stream, behind what its gate has withheld and may let go."""
+        if self.gate is None:
+            return last
+        return await self.gate.ended(b"" if self.client_gone else last)
 
     def kill(self) -> None:
         """The stream's run was stopped: it ends now, or with the event that is under way if that comes soon."""
@@ -183,19 +194,19 @@ async def _end(relay: Relay) -> None:
     if relay.unread.passed and relay.failure is not None:
         raise relay.failure
     if relay.client_gone or relay.attempt.outcome is not Outcome.TRUNCATED:
-        await exchange.finish(relay.left_over)
+        await exchange.finish(await relay.ending(relay.left_over))
         return
     if relay.broken or relay.stopped:
         await account(relay.journey, relay.rooms)
     if relay.broken:
         raise relay.failure or UpstreamFailed("reset", "the stream ended within an event", sent=True)
     if relay.is_cut:
-        await exchange.finish(relay.cover.cut(relay.tap.kept))
+        await exchange.finish(await relay.ending(relay.cover.cut(relay.tap.kept)))
         return
     who = "Flyball" if relay.stopped else f"The provider {relay.attempt.provider.name!r}"
     message = f"{who} stopped before the answer was complete ({_why(relay)})."
     call = relay.journey.call
-    await exchange.send(truncated_event(call.endpoint, call.operation, message))
+    await exchange.send(await relay.ending(truncated_event(call.endpoint, call.operation, message)))
     await exchange.finish()
 
 

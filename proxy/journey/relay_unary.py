@@ -10,6 +10,8 @@ from proxy.journey.account import account
 from proxy.journey.answer_headers import answer_headers
 from proxy.journey.bill import Evidence, bill
 from proxy.journey.call import Headers
+from proxy.journey.gate_answer import gated_answer
+from proxy.journey.gate_calls import is_gated
 from proxy.journey.inflating import inflated
 from proxy.journey.patience import Unread
 from proxy.journey.rooms import Rooms
@@ -19,6 +21,8 @@ from proxy.wire.openai.response import UnaryFacts, read_response
 
 READ_INLINE_BYTES: Final = 262_144
 """Inflating and reading more than this would hold the streams of others up."""
+_OF_THE_BYTES: Final = frozenset({b"content-encoding", b"content-length", b"content-md5", b"digest", b"etag"})
+"""Headers that say something of the bytes that came, and nothing of others."""
 BODILESS: Final = frozenset({204, 304})
 
 
@@ -54,10 +58,12 @@ async def relay_unary(journey: Journey, response: UpstreamResponse, rooms: Rooms
             read.unread.stop()
     attempt.ended_ns = rooms.clock.monotonic_ns()
     journey.mark("upstream", attempt.ended_ns)
-    await _settle(journey, response, attempt, whole, rooms)
+    changed = await _settle(journey, response, attempt, whole, rooms)
     exchange = journey.exchange
     if not exchange.started:
         headers = answer_headers(journey, response, rooms)
+        if changed is not None:
+            whole, headers = changed, [pair for pair in headers if pair[0] not in _OF_THE_BYTES]
         await exchange.answer(response.status, _with_length(response.status, headers, len(whole)), whole)
     else:
         await exchange.finish()
@@ -67,7 +73,8 @@ async def _collect(journey: Journey, response: UpstreamResponse, rooms: Rooms, r
     """Read the answer; past the bound for holding it back it is relayed as it comes."""
     settings, exchange, attempt = rooms.settings, journey.exchange, journey.attempts[-1]
     most_kept = settings.metered_answer_bytes
-    most_held_back = min(settings.buffered_answer_bytes, most_kept)
+    gated = is_gated(journey)
+    most_held_back = most_kept if gated else min(settings.buffered_answer_bytes, most_kept)
     parts = read.parts
     size = 0
     while (chunk := await response.chunk()) is not None:
@@ -75,6 +82,8 @@ async def _collect(journey: Journey, response: UpstreamResponse, rooms: Rooms, r
         attempt.response_bytes = size
         if exchange.started:
             await exchange.send(chunk)
+        elif gated and size > most_held_back:
+            raise UpstreamFailed("aborted", "the answer is too large to look for tool calls in", sent=True)
         elif size > most_held_back:
             read.unread = Unread(attempt)
             await exchange.start(response.status, answer_headers(journey, response, rooms))
@@ -87,7 +96,10 @@ async def _collect(journey: Journey, response: UpstreamResponse, rooms: Rooms, r
     return b"".join(parts)
 
 
-async def _settle(journey: Journey, response: UpstreamResponse, attempt: Attempt, whole: bytes, rooms: Rooms) -> None:
+async def _settle(
+    journey: Journey, response: UpstreamResponse, attempt: Attempt, whole: bytes, rooms: Rooms
+) -> bytes | None:
+    """Bill the answer and write its row; the body to send in its place, where a rule denies tool calls in it."""
     if len(whole) > READ_INLINE_BYTES:
         readable, facts = await asyncio.to_thread(_facts, journey, response, whole)
     else:
@@ -112,7 +124,11 @@ async def _settle(journey: Journey, response: UpstreamResponse, attempt: Attempt
         complete=readable or not attempt.response_bytes,
     )
     await bill(journey, attempt, evidence, rooms)
+    changed = None
+    if response.status < 400 and whole and is_gated(journey):
+        changed = await gated_answer(journey, inflated(response, whole), rooms)
     await account(journey, rooms)
+    return changed
 
 
 def _facts(journey: Journey, response: UpstreamResponse, whole: bytes) -> tuple[bool, UnaryFacts]:

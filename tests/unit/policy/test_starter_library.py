@@ -53,7 +53,7 @@ async def test_the_contract_names_every_member_of_the_input(tmp_path: Path) -> N
     contract: dict[str, Any] = json.loads((resources.files("policies") / "contract.json").read_text())
     seen: dict[Point, dict[str, Any]] = {}
     (tmp_path / "rules").mkdir()
-    for point in (Point.REQUEST, Point.ROUTE):
+    for point in (Point.REQUEST, Point.ROUTE, Point.TOOL_CALL):
         (tmp_path / "rules" / f"{point}.rego").write_text(f"package flyball.{point}\ndeny contains input if input.no")
     with one_worker(tmp_path, config(more="policy: {dir: rules}")) as worker:
         engine = worker.rooms.snapshot().policy
@@ -64,7 +64,12 @@ async def test_the_contract_names_every_member_of_the_input(tmp_path: Path) -> N
             return await decided(point, facts)
 
         engine.decide = spy  # type: ignore[method-assign, assignment] # looks on, and decides as ever
-        await worker.call(Client(chat()), Answer(b"{}", headers=JSON_HEADERS))
+        call = {"id": "a", "type": "function", "function": {"name": "read", "arguments": "{}"}}
+        answer = {"choices": [{"index": 0, "message": {"tool_calls": [call]}, "finish_reason": "tool_calls"}]}
+        await worker.call(Client(chat()), Answer(json.dumps(answer).encode(), headers=JSON_HEADERS))
     assert set(seen[Point.REQUEST]) == set(contract["request"])
     assert set(seen[Point.ROUTE]) == {**contract["request"], **contract["route"]}.keys()
+    told = seen[Point.TOOL_CALL]
+    assert set(told) == {**contract["request"], **contract["tool_call"]}.keys()
+    assert all(name in contract["tool_call"]["tool"] for name in told["tool"])
     assert seen[Point.REQUEST]["version"] == contract["version"]

@@ -1,0 +1,41 @@
+"""The tool calls of an answer in one piece: decided before any of it is sent."""
+
+import asyncio
+from typing import Final
+
+from proxy.core.refusal import Refusal, Refused
+from proxy.journey.gate_calls import CallJudge, observes, tell_denied
+from proxy.journey.rooms import Rooms
+from proxy.journey.state import Journey
+from proxy.wire.openai.gate import AnswerGate
+from proxy.wire.openai.gate_parts import UNREADABLE, Denied
+
+INLINE_BYTES: Final = 262_144
+
+
+async def gated_answer(journey: Journey, body: bytes, rooms: Rooms) -> bytes | None:
+    """The answer without the calls that a rule denies; None when none is, so that it goes on as it came.
+
+    `body` is the answer inflated, empty where it could not be.
+
+    Raises:
+        Refused: POLICY_DENIED when it may hold calls and cannot be read.
+    """
+    endpoint = journey.call.endpoint
+    if len(body) > INLINE_BYTES:
+        gate = await asyncio.to_thread(AnswerGate, endpoint, body)
+    else:
+        gate = AnswerGate(endpoint, body)
+    if not (body and gate.is_readable):
+        tell_denied(journey, [Denied("", UNREADABLE)])
+        if observes(journey):
+            return None
+        raise Refused(
+            Refusal.POLICY_DENIED,
+            "The answer may hold tool calls and could not be read, so it is not passed on.",
+            facts={"rule": UNREADABLE, "point": "tool_call"},
+            by=f"policy/{UNREADABLE}",
+        )
+    told = gate.answer(await CallJudge(journey, rooms).judge(gate.asks))
+    tell_denied(journey, gate.denied)
+    return None if not gate.denied or observes(journey) else told

@@ -1,0 +1,106 @@
+"""tool_call: may a call that the model emits reach the client?"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from proxy.core.refusal import Refusal
+from proxy.journey.oblige import tell
+from proxy.journey.observe import note
+from proxy.journey.policy_facts import policy_facts
+from proxy.journey.rooms import Rooms
+from proxy.journey.state import Journey
+from proxy.policy import Decision, Denial, Point, PolicyUnavailable
+from proxy.wire.endpoint import Endpoint
+from proxy.wire.openai.gate_parts import ALLOWED, UNREADABLE, Denied, ToolCall, Verdict, own_verdict
+from proxy.wire.openai.tool_schemas import RequestTools
+
+APPROVAL: Final = Refusal.APPROVAL_REQUIRED.code
+UNAVAILABLE: Final = "policy_unavailable"
+_GATED: Final = frozenset({Endpoint.CHAT, Endpoint.RESPONSES})
+_MOST_TOLD: Final = 8
+
+
+def is_gated(journey: Journey) -> bool:
+    """Whether a call's answer may hold tool calls that a rule looks at."""
+    return journey.call.endpoint in _GATED and journey.snapshot.policy.is_live(Point.TOOL_CALL)
+
+
+def observes(journey: Journey) -> bool:
+    """Whether what is denied is written down only."""
+    return journey.snapshot.budgets.observes(journey.principal.org)
+
+
+class CallJudge:
+    """Decides the tool calls of one answer, each by itself."""
+
+    def __init__(self, journey: Journey, rooms: Rooms) -> None:
+        self._journey = journey
+        self._rooms = rooms
+        self._facts: dict[str, Any] | None = None
+        self._tools: RequestTools | None = None
+
+    async def judge(self, calls: Sequence[ToolCall]) -> list[Verdict]:
+        """A verdict for each call, in their order. Where there is no decision the answer is no."""
+        return [await self._judge(call) for call in calls]
+
+    async def _judge(self, call: ToolCall) -> Verdict:
+        tools = self._tools = self._tools or RequestTools(self._journey.body)
+        if call.is_repeated and not tools.knows(call.kind, call.name):
+            return ALLOWED
+        try:
+            call.name.encode()
+            call.arguments.encode()
+        except UnicodeEncodeError:
+            return own_verdict(UNREADABLE)
+        judged = tools.judge(call)
+        engine = self._journey.snapshot.policy
+        try:
+            if self._facts is None:
+                reads = engine.reads(Point.TOOL_CALL)
+                self._facts = await policy_facts(self._journey, self._rooms, Point.TOOL_CALL, reads)
+            told = {
+                "name": call.name,
+                "type": call.kind,
+                "arguments": judged.arguments,
+                "arguments_bytes": len(call.arguments.encode()),
+                "valid": judged.valid,
+                "known": judged.known,
+            }
+            decision = await engine.decide(Point.TOOL_CALL, {**self._facts, "tool": told})
+        except PolicyUnavailable as error:
+            decision = _unavailable(engine.revision, error)
+        return self._carried_out(decision)
+
+    def _carried_out(self, decision: Decision) -> Verdict:
+        journey = self._journey
+        needed = decision.duties.require_approval
+        if decision.allow and needed is not None:
+            reason = f"A person must approve it first{f': {needed.reason}' if needed.reason else ''}."
+            decision = Decision(allow=False, revision=decision.revision, denials=(Denial(APPROVAL, reason),))
+        if decision.allow:
+            tell(journey, decision.duties)
+            return ALLOWED
+        journey.decision = decision
+        return Verdict(False, decision.code, decision.message)
+
+
+def tell_denied(journey: Journey, denied: Sequence[Denied]) -> None:
+    """Say in the row, and in the headers of an answer that is not sent yet, which calls were denied and why."""
+    if not denied:
+        return
+    first = denied[0]
+    if observes(journey):
+        note(journey, Refusal.POLICY_DENIED, f"policy/{first.code}")
+        return
+    if journey.decision is None or journey.decision.allow:
+        revision = journey.snapshot.policy.revision
+        no = own_verdict(first.code)
+        journey.decision = Decision(allow=False, revision=revision, denials=(Denial(no.code, no.message),))
+    names = [f"{each.name[:64] or 'unreadable'} ({each.code})" for each in denied[:_MOST_TOLD]]
+    more = f" and {len(denied) - _MOST_TOLD} more" if len(denied) > _MOST_TOLD else ""
+    journey.say(f"tool calls denied by policy: {', '.join(names)}{more}")
+
+
+def _unavailable(revision: str, error: PolicyUnavailable) -> Decision:
+    no = Denial(UNAVAILABLE, "The policy could not be evaluated, so nothing may pass.", error.reason)
+    return Decision(allow=False, revision=revision, denials=(no,))
