@@ -26,8 +26,8 @@ class PolicySettings:
         default=250,
         metadata={"doc": "How long the OPA server may take for one decision, in milliseconds; it is asked once."},
     )
-    points: tuple[Literal["request", "route"], ...] = field(
-        default=("request", "route"),
+    points: tuple[Literal["request", "route", "tool_call"], ...] = field(
+        default=("request", "route", "tool_call"),
         metadata={"doc": "Where the OPA server is asked; at the others a known key is granted without asking."},
     )
     send_text: bool = field(

@@ -36,6 +36,11 @@ SETTINGS: Final[dict[str, Any]] = {
         },
     },
     "unpriced": {"deny": True},
+    "tool_calls": {
+        "agents": {"triage": ["read_*", "send"], "*": ["read_mail", "web_*"]},
+        "write_actions": ["send", "code_*"],
+        "write_tag": {"key": "env", "value": "prod"},
+    },
 }
 ODD: Final = ("", "100%s", "größe", "a\nb", 'q"uote', "\u0430cme", "x" * 300, "*", "acme/support", "%!d", "🜚")
 MODELS: Final = ("gpt-4", "gpt-5-mini", "gpt-4o-2024-08-06", "claude-sonnet-4-20250514", "sim-small", "o9-preview")
@@ -51,8 +56,20 @@ def bundle(*, tests: bool = False) -> Bundle:
     return Bundle.of(own, {"settings": SETTINGS})
 
 
+def with_gaps(draw: random.Random) -> Bundle:
+    """The library with settings in which some members are left out, as people write them."""
+
+    def thinned(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {name: thinned(each) for name, each in value.items() if draw.random() < 0.75}
+
+    settings = {name: thinned(each) for name, each in SETTINGS.items()}
+    return Bundle.of(bundle().modules, {"settings": settings})
+
+
 def drawn(draw: random.Random) -> dict[str, Any]:
-    """One input, for the points request and route alike."""
+    """One input, for all points alike."""
 
     def some(*usual: str) -> str:
         return draw.choice(usual) if draw.random() < 0.9 else draw.choice(ODD)
@@ -60,6 +77,7 @@ def drawn(draw: random.Random) -> dict[str, Any]:
     def several(*of: str) -> list[str]:
         return [some(*of) for _ in range(draw.randrange(4))]
 
+    tool = some(*TOOLS)
     return {
         "version": 1,
         "point": "request",
@@ -107,6 +125,14 @@ def drawn(draw: random.Random) -> dict[str, Any]:
             "weekday": draw.randrange(1, 8),
             "hour": draw.randrange(24),
             "minute": draw.randrange(60),
+        },
+        "tool": {
+            "name": tool,
+            "type": "function",
+            "arguments": draw.choice(({}, {"path": "/x", "n": 1.5}, None)),
+            "arguments_bytes": draw.randrange(99),
+            "valid": draw.random() < 0.8,
+            "known": draw.random() < 0.8,
         },
         "candidates": [{"id": f"{name}/m", "provider": name, "model": "m"} for name in several(*PROVIDERS)],
     }

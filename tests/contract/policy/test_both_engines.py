@@ -15,7 +15,7 @@ from proxy.policy.decision import NO_GRANT
 from proxy.policy.opa import OpaServer
 from proxy.policy.point import Point
 from proxy.policy.trying import names_in
-from tests.contract.policy.all_settings import bundle, drawn
+from tests.contract.policy.all_settings import bundle, drawn, with_gaps
 from tests.contract.policy.real_opa import real_opa
 
 KNOWN: Final = {"org": "acme", "team": "support", "key": "bot", "model": "m"}
@@ -172,10 +172,10 @@ def starter_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def both(url: str) -> AsyncIterator[tuple[EmbeddedRego, OpaServer]]:
+async def both(url: str, embedded: Bundle | None = None) -> AsyncIterator[tuple[EmbeddedRego, OpaServer]]:
     server = OpaServer(PolicySettings(url=url, deadline_ms=PATIENT_MS))
     try:
-        yield EmbeddedRego(bundle()), server
+        yield EmbeddedRego(embedded or bundle()), server
     finally:
         await server.close()
 
@@ -196,11 +196,11 @@ def said(decision: Decision) -> tuple[Any, ...]:
     return decision.allow, decision.denials, decision.duties, decision.deny_candidates
 
 
-async def compare(url: str, seed: int, inputs: int) -> set[str]:
-    """Ask both about many inputs; the codes that came up."""
+async def compare(url: str, seed: int, inputs: int, library: Bundle | None = None) -> set[str]:
+    """Ask both about many inputs, at each point; the codes that came up."""
     draw = random.Random(seed)
     codes: set[str] = set()
-    async with both(url) as (embedded, server):
+    async with both(url, library) as (embedded, server):
 
         async def one(point: Point, facts: dict[str, Any]) -> None:
             found, wanted = await embedded.decide(point, facts), await server.decide(point, facts)
@@ -209,15 +209,20 @@ async def compare(url: str, seed: int, inputs: int) -> set[str]:
             codes.update(denial.code for denial in found.deny_candidates)
             codes.update(["cap_tokens"] if found.duties.cap_tokens else ["allowed"] if found.allow else [])
 
-        for _ in range(0, inputs, 10):
+        for _ in range(0, inputs, 5):
             drawn_now = [drawn(draw) for _ in range(5)]
-            await asyncio.gather(*(one(point, facts) for facts in drawn_now for point in (Point.REQUEST, Point.ROUTE)))
+            await asyncio.gather(*(one(point, facts) for facts in drawn_now for point in ASKED))
     return codes
 
 
+ASKED: Final = (Point.REQUEST, Point.ROUTE, Point.TOOL_CALL)
 EVERY_CODE: Final = {
     *("not_granted", "model_list", "model_blocked", "model_not_pinned", "call_too_dear", "tool_list", "agent_model"),
     *(
+        "unknown_tool",
+        "invalid_arguments",
+        "tool_not_listed",
+        "write_action",
         "agent_call_too_dear",
         "agent_tag",
         "outside_hours",
@@ -237,4 +242,20 @@ async def test_both_decide_the_same(starter_url: str) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(10))
 async def test_both_decide_the_same_many_times(starter_url: str, seed: int) -> None:
-    await compare(starter_url, 1000 + seed, 1000)
+    await compare(starter_url, 1000 + seed, 500)
+
+
+async def gaps(seed: int, folder: Path, inputs: int) -> None:
+    library = with_gaps(random.Random(seed))
+    with real_opa(library, folder) as url:
+        await compare(url, seed, inputs, library)
+
+
+async def test_both_decide_the_same_where_settings_have_gaps(tmp_path: Path) -> None:
+    await gaps(7, tmp_path, 200)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(20))
+async def test_both_decide_the_same_whatever_settings_lack(tmp_path: Path, seed: int) -> None:
+    await gaps(2000 + seed, tmp_path, 400)
