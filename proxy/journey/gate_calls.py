@@ -96,9 +96,15 @@ def tell_denied(journey: Journey, denied: Sequence[Denied]) -> None:
         revision = journey.snapshot.policy.revision
         no = own_verdict(first.code)
         journey.decision = Decision(allow=False, revision=revision, denials=(Denial(no.code, no.message),))
-    names = [f"{each.name[:64] or 'unreadable'} ({each.code})" for each in denied[:_MOST_TOLD]]
+    names = [_plain(f"{each.name[:64] or 'unreadable'} ({each.code})") for each in denied[:_MOST_TOLD]]
     more = f" and {len(denied) - _MOST_TOLD} more" if len(denied) > _MOST_TOLD else ""
     journey.say(f"tool calls denied by policy: {', '.join(names)}{more}")
+
+
+def _plain(text: str) -> str:
+    """A model's text as it may stand in a header and in a row: all but plain letters written as escapes."""
+    ascii_only = text.encode("ascii", "backslashreplace").decode()
+    return "".join(letter if letter.isprintable() else "?" for letter in ascii_only)
 
 
 def _unavailable(revision: str, error: PolicyUnavailable) -> Decision:

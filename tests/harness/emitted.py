@@ -16,7 +16,7 @@ def chunk(delta: Mapping[str, Json] | None = None, *, index: int = 0, finish: st
 def raw_chunk(*choices: Json) -> bytes:
     """A chat chunk of these choices."""
     value = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": list(choices)}
-    return b"data: " + json.dumps(value).encode() + b"\n\n"
+    return b"data: " + json.dumps(value, separators=(",", ":")).encode() + b"\n\n"
 
 
 def part(index: int | None = 0, name: str | None = None, arguments: str | None = None, id_: str | None = None) -> Json:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
+import httpx2
 import openai
 
 from proxy.wire.endpoint import Endpoint
@@ -23,20 +23,20 @@ class Read:
 
 def read_by_sdk(endpoint: Endpoint, body: bytes) -> Read:
     """A stream as the package's own stream helpers take it in."""
-    transport = httpx.MockTransport(
-        lambda _: httpx.Response(200, headers={"content-type": "text/event-stream"}, content=body)
+    transport = httpx2.MockTransport(
+        lambda _: httpx2.Response(200, headers={"content-type": "text/event-stream"}, content=body)
     )
     found = Read()
     with openai.OpenAI(
-        base_url="http://sdk.test/v1", api_key="k", max_retries=0, http_client=httpx.Client(transport=transport)
+        base_url="http://sdk.test/v1", api_key="k", max_retries=0, http_client=httpx2.Client(transport=transport)
     ) as client:
         try:
             if endpoint is Endpoint.RESPONSES:
                 _response(client, found)
             else:
                 _chat(client, found)
-        except openai.APIError as error:
-            found.error = str(error)
+        except Exception as error:  # noqa: BLE001 - the package raises what it likes at streams that break their form
+            found.error = f"{type(error).__name__}: {error}"
     return found
 
 

@@ -253,7 +253,8 @@ class ItemCalls:
             is_doubtful = False
         if slot is None:
             place = key if isinstance(key, int) else 0
-            slot = self._slots[key] = _ItemSlot(place, place, is_doubtful=is_doubtful)
+            # The place of one that is on its way is taken: what comes late is left out, and nothing put in.
+            slot = self._slots[key] = _ItemSlot(place, place, is_doubtful=is_doubtful, is_told=is_doubtful)
             self.fresh.append(slot)
         return slot
 
