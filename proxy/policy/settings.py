@@ -16,7 +16,10 @@ class PolicySettings:
 
     url: str | None = field(
         default=None,
-        metadata={"doc": "An OPA server that decides in place of the engine in the process, http(s)://host:port."},
+        metadata={
+            "doc": "An OPA server that decides in place of the engine in the process, http(s)://host:port; without a "
+            "port 8181, with https 443."
+        },
     )
     token: Secret | None = field(
         default=None,

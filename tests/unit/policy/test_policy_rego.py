@@ -68,6 +68,13 @@ async def test_what_fails_only_when_asked_gives_no_decision_and_the_next_call_on
     assert (await found.decide(Point.REQUEST, {**KNOWN, "model": "one"})).allow
 
 
+async def test_a_nul_character_which_globs_cannot_take_never_passes() -> None:
+    found = engine('deny contains {"code": "x", "msg": ""} if glob.match("gpt-*", [], input.model)')
+    with pytest.raises(PolicyUnavailable):
+        await found.decide(Point.REQUEST, {**KNOWN, "model": "gpt-\x00"})
+    assert not (await found.decide(Point.REQUEST, {**KNOWN, "model": "gpt-4"})).allow
+
+
 def test_each_thread_has_an_engine_of_its_own() -> None:
     found = engine('deny contains {"code": "x", "msg": "y"} if input.model == "b"')
     seen: list[bool] = []
