@@ -164,7 +164,8 @@ async def test_a_limit_that_is_changed_while_calls_flow(flyball: Flyball, crowd:
 
 
 async def test_as_many_at_once_as_there_are_places(provider: CrowdedProvider, crowd: Crowd) -> None:
-    ask = Ask(slow_s=1.5, key=KEYS["KEY_2"])
+    # Longer than a busy machine takes to bring them all in.
+    ask = Ask(slow_s=5, key=KEYS["KEY_2"])
     for _ in range(2):
         told = await crowd.all_at_once([ask] * 100)
         assert statuses(told) == {200: 8, 429: 92}
@@ -175,7 +176,7 @@ async def test_as_many_at_once_as_there_are_places(provider: CrowdedProvider, cr
     told = await crowd.steadily(Ask(slow_s=0.1, key=KEYS["KEY_2"]), per_s=120, seconds=3)
     assert provider.most == 8
     passed = statuses(told)[200]
-    assert passed > 8 * 3 / 0.2, passed
+    assert passed > 8 * 3 / 0.5, passed
 
 
 async def test_as_many_a_minute_as_the_limit_says(crowd: Crowd) -> None:

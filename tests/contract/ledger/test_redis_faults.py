@@ -171,6 +171,8 @@ async def test_a_failing_server_is_left_alone_and_then_tried_by_one_step(
 
 @pytest.mark.parametrize("kill", [True, False])
 async def test_a_restarted_server_still_has_its_holds(server: RedisServer, patient: RedisLedger, kill: bool) -> None:
+    # With `everysec` a write may wait up to two seconds for a disk that is slow just then, and die with the server.
+    assert server.command("CONFIG", "SET", "appendfsync", "always").startswith(b"+OK")
     await patient.hold(request("op_1", 60, BUDGET))
     await patient.dispatch("op_1", "wrk_1", start_record=b"sent")
     server.stop(kill=kill)
