@@ -155,7 +155,7 @@ async def test_a_limit_that_is_changed_while_calls_flow(flyball: Flyball, crowd:
     for limit in (20, 35, 10, 50, 30, 60):
         body = {"scope": "key:other/t/edited", "window": "total", "limit_requests": limit}
         edit = asyncio.to_thread(flyball.admin, "PUT", "/admin/v1/budgets/edited", body)
-        told, _ = await asyncio.gather(crowd.steadily(ask, per_s=100, seconds=1.2), edit)
+        told, _ = await asyncio.gather(crowd.steadily(ask, per_s=50, seconds=3), edit)
         passed += statuses(told)[200]
         assert passed <= 60
         if limit == 10:
