@@ -13,13 +13,13 @@ pytestmark = pytest.mark.timeout(120)
 
 
 def rewrite(loop: Loop, **runs: Any) -> None:
-    """Change what the file says of runs, and wait until it was taken."""
+    """Change what the file says of runs, and wait until the one worker has taken it."""
     config = json.loads(loop.flyball.config.read_text())
     config["runs"] = {**config["runs"], **runs}
-    taken = loop.flyball.log.read_text().count("configuration taken")
+    taken = loop.flyball.log.read_text().count("configuration reloaded")
     loop.flyball.config.write_text(json.dumps(config))
     deadline = time.monotonic() + 20
-    while loop.flyball.log.read_text().count("configuration taken") == taken:
+    while loop.flyball.log.read_text().count("configuration reloaded") == taken:
         assert time.monotonic() < deadline, loop.flyball.log.read_text()[-2000:]
         time.sleep(0.05)
 
