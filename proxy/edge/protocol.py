@@ -123,9 +123,15 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """One header line, or a trailer."""
         self._head_count += 1
         self._head_bytes += len(name) + len(value)
-        self._require(self._head_count <= MAX_HEADERS and self._head_bytes <= MAX_HEAD_BYTES, TOO_LARGE)
-        if self._state == "head":
-            super().on_header(name, value)
+        if self._head_count > MAX_HEADERS or self._head_bytes > MAX_HEAD_BYTES:
+            self._require(False, TOO_LARGE)
+        if self._state != "head":
+            return
+        # As uvicorn does it, without a call to it: a dozen times in each request.
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The head is whole; what follows is body."""
