@@ -10,6 +10,7 @@ from proxy.journey.used import used
 from proxy.upstream import UpstreamResponse, relayable
 
 NS_PER_MS = 1_000_000
+NS_PER_US = 1000
 OWN_SCOPES = ("key:", "run:")
 STREAM_HEADERS = ((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"))
 
@@ -71,7 +72,8 @@ def header_text(text: str) -> bytes:
 
 
 def _server_timing(journey: Journey) -> bytes:
-    return b", ".join([b"%s;dur=%.3f" % (stage.encode(), spent / NS_PER_MS) for stage, spent in journey.stages.items()])
+    stages = [(stage.encode(), spent // NS_PER_US) for stage, spent in journey.stages.items()]
+    return b", ".join([b"%b;dur=%d.%03d" % (stage, us // 1000, us % 1000) for stage, us in stages])
 
 
 def _tell_what_is_left(headers: Headers, journey: Journey, granted: Granted, rooms: Rooms) -> None:

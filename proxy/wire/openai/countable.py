@@ -165,9 +165,17 @@ def _of_chat(gathered: _Gathered, fields: dict[str, Any]) -> None:
         gathered.schema(wanted["json_schema"])
 
 
+_USUAL_MEMBERS: Final = 2
+"""Most messages are a role and a text."""
+
+
 def _of_message(gathered: _Gathered, message: dict[str, Any]) -> None:
     gathered.messages += 1
-    gathered.content(message.get("content"))
+    content = message.get("content")
+    if len(message) == _USUAL_MEMBERS and type(content) is str and "role" in message:
+        gathered.text(content)
+        return
+    gathered.content(content)
     for key in ("refusal", "reasoning_content", "reasoning"):
         gathered.text(message.get(key))
     if isinstance(message.get("name"), str):
