@@ -130,6 +130,15 @@ class LedgerMachine(RuleBasedStateMachine):
         self.compare(worker)
 
     def teardown(self) -> None:
+        try:
+            self.end_in_balance()
+        finally:
+            for worker in self.workers:
+                self.do(worker.close())
+            self.loop.close()
+            shutil.rmtree(self.folder)
+
+    def end_in_balance(self) -> None:
         first, oracle = self.workers[0], self.world.oracle
         assert oracle.tells_of_runs(self.do(first.runs("acme")))
         for operation in list(oracle.open):
@@ -143,10 +152,6 @@ class LedgerMachine(RuleBasedStateMachine):
             self.world.window -= 1
         assert all(count.held == 0 for count in oracle.counts.values())
         assert self.do(first.lapsed(1 << 62)) == []
-        for worker in self.workers:
-            self.do(worker.close())
-        self.loop.close()
-        shutil.rmtree(self.folder)
 
 
 # Shrinking a failure of so many steps takes minutes; the steps themselves are printed either way.
