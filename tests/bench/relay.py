@@ -5,6 +5,7 @@
 
 import gc
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
@@ -31,7 +32,7 @@ async def read_body(receive: Receive) -> bytes:
     return body
 
 
-class Lifespan:
+class Lifespan(ABC):
     """The part of ASGI that both relays share; `/s/…` goes to the streaming provider."""
 
     def __init__(self, unary: str, stream: str) -> None:
@@ -45,9 +46,9 @@ class Lifespan:
             return
         await self.relay(scope, await read_body(receive), send)
 
+    @abstractmethod
     async def relay(self, scope: Scope, body: bytes, send: Send) -> None:
         """Answer one call."""
-        raise NotImplementedError
 
     def target(self, scope: Scope) -> tuple[bool, str, bytes]:
         """Whether it streams, the path below the provider, and the raw query."""
