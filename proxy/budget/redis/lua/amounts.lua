@@ -34,18 +34,6 @@ local function text_of(hi, lo)
   return string.format('%.0f%09.0f', hi, lo)
 end
 
--- What is noted of counters, all read at once: spent and held of the first, of the second, …; false where there is
--- none. `names`: "budget\0window" of each.
-local function noted(counters, names)
-  if #names == 0 then return {} end
-  local fields = {}
-  for at, name in ipairs(names) do
-    fields[2 * at - 1] = name .. '\0s'
-    fields[2 * at] = name .. '\0h'
-  end
-  return redis.call('HMGET', counters, unpack(fields))
-end
-
 -- The sum of two amounts, and the difference. Up to 15 digits doubles are exact, also in the sum of three.
 local function plus(one, other)
   if #one <= 15 and #other <= 15 then return string.format('%.0f', one + other) end
