@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import quote
 
-from proxy.cli.running import AdminClient, connect
+from proxy.cli.actions import add_action, with_client
+from proxy.cli.running import AdminClient
 
 WHAT: Final = "list, create and revoke the client keys of the running Flyball"
 
@@ -14,29 +15,16 @@ def add_verb(verbs: Any, add_config: Callable[[argparse.ArgumentParser], None]) 
     """Add `keys` to the command line."""
     verb = verbs.add_parser("keys", help=WHAT, description=WHAT.capitalize() + ".")
     actions = verb.add_subparsers(metavar="ACTION", required=True)
-    listing = _action(actions, "list", "every key with its org and team")
-    create = _action(actions, "create", "make a key; its secret is shown once")
+    listing = add_action(actions, "list", "every key with its org and team")
+    create = add_action(actions, "create", "make a key; its secret is shown once")
     create.add_argument("org")
     create.add_argument("team")
     create.add_argument("name")
-    revoke = _action(actions, "revoke", "stop a key from working, on every worker within seconds")
+    revoke = add_action(actions, "revoke", "stop a key from working, on every worker within seconds")
     revoke.add_argument("key_id", help="the key's id, as `flyball keys list` and operations show it")
     for action, run in ((listing, _list), (create, _create), (revoke, _revoke)):
         add_config(action)
-        action.set_defaults(verb=_with_client(run))
-
-
-def _action(actions: Any, name: str, what: str) -> argparse.ArgumentParser:
-    made: argparse.ArgumentParser = actions.add_parser(name, help=what, description=what.capitalize() + ".")
-    return made
-
-
-def _with_client(action: Callable[[AdminClient, argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
-    def run(options: argparse.Namespace) -> int:
-        client = connect(options.config)
-        return 1 if client is None else action(client, options)
-
-    return run
+        action.set_defaults(verb=with_client(run))
 
 
 def _list(client: AdminClient, options: argparse.Namespace) -> int:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from proxy.cli.running import AdminClient, connect
+from proxy.cli.actions import add_action, with_client
+from proxy.cli.running import AdminClient
 
 WHAT: Final = "list, show and stop the agent runs of the running Flyball"
 PATH: Final = "/admin/v1/runs"
@@ -18,12 +19,12 @@ def add_verb(verbs: Any, add_config: Callable[[argparse.ArgumentParser], None]) 
     """Add `runs` to the command line."""
     verb = verbs.add_parser("runs", help=WHAT, description=WHAT.capitalize() + ".")
     actions = verb.add_subparsers(metavar="ACTION", required=True)
-    listing = _action(actions, "list", "the latest runs with what they did and cost")
+    listing = add_action(actions, "list", "the latest runs with what they did and cost")
     listing.add_argument("--agent", help="only runs in which this agent made a call")
     listing.add_argument("--state", choices=("open", "stopped", "killed"), help="only runs that stand so")
     listing.add_argument("--limit", type=int, default=100, metavar="N", help="how many at most (100)")
-    show = _action(actions, "show", "one run: what it did, its limits, its last calls")
-    kill = _action(actions, "kill", "stop a run: no more calls, its open streams end within a second")
+    show = add_action(actions, "show", "one run: what it did, its limits, its last calls")
+    kill = add_action(actions, "kill", "stop a run: no more calls, its open streams end within a second")
     kill.add_argument("--reason", default="", help="why; kept in the audit trail")
     for action in (show, kill):
         action.add_argument("run", help="the run's name or its id (run_…)")
@@ -32,20 +33,7 @@ def add_verb(verbs: Any, add_config: Callable[[argparse.ArgumentParser], None]) 
         action.add_argument("--team", help="of which team")
         action.add_argument("--key", help="of the key with this name")
         add_config(action)
-        action.set_defaults(verb=_with_client(run))
-
-
-def _action(actions: Any, name: str, what: str) -> argparse.ArgumentParser:
-    made: argparse.ArgumentParser = actions.add_parser(name, help=what, description=what.capitalize() + ".")
-    return made
-
-
-def _with_client(action: Callable[[AdminClient, argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
-    def run(options: argparse.Namespace) -> int:
-        client = connect(options.config)
-        return 1 if client is None else action(client, options)
-
-    return run
+        action.set_defaults(verb=with_client(run))
 
 
 def _list(client: AdminClient, options: argparse.Namespace) -> int:
