@@ -10,6 +10,7 @@ RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 STATE := $(CURDIR)/.flyball
 PYTEST_ARGS ?=
+# The locks are complete: nothing is left to resolve, and a newer release cannot get in by an extra.
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .PHONY: setup up demo check test test-all bench lock help
@@ -60,11 +61,11 @@ $(BIN)/python:
 
 $(RUNTIME): requirements/runtime.txt pyproject.toml | $(BIN)/python
 	@echo "Installing what Flyball needs into $(VENV) (a minute or two, once)"
-	@$(PIP) --require-hashes -r requirements/runtime.txt
+	@$(PIP) --no-deps --require-hashes -r requirements/runtime.txt
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(DEV): requirements/dev.txt $(RUNTIME)
 	@echo "Installing what checks and tests need into $(VENV)"
-	@$(PIP) --require-hashes -r requirements/dev.txt
+	@$(PIP) --no-deps --require-hashes -r requirements/dev.txt
 	@touch $@

@@ -36,8 +36,8 @@ def python_of(framework: str) -> Path:
     with _alone(folder):
         if not (folder / "done").exists():
             venv.create(folder, with_pip=True, clear=True)
-            pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--require-hashes"]
-            _run([*pip, "-r", str(lock)], REPOSITORY)
+            pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+            _run([*pip, "--no-deps", "--require-hashes", "-r", str(lock)], REPOSITORY)
             (folder / "done").touch()
     return python
 
