@@ -18,6 +18,7 @@ _FILE: Final = re.compile(r"(\d{4})_(\w+)\.sql")
 _RETENTION: Final = (
     ("operations", "toDateTime(charged_at)", "operations_days"),
     ("attempts", "toDateTime(started_at)", "attempts_days"),
+    ("decisions", "toDateTime(decided_at)", "decisions_days"),
     ("spend_quarter_hours", "quarter", "operations_days"),
 )
 _LEDGER: Final = """CREATE TABLE IF NOT EXISTS {database}.schema_migrations
@@ -69,6 +70,7 @@ def _placeholders(address: StoreAddress, settings: TelemetrySettings) -> dict[st
         "database": f"`{address.database.replace('`', '')}`",
         "operations_days": str(settings.operations_days),
         "attempts_days": str(settings.attempts_days),
+        "decisions_days": str(settings.decisions_days),
     }
 
 

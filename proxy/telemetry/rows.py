@@ -1,4 +1,4 @@
-"""The rows that are written: one operation per client call, one attempt per upstream request.
+"""The rows that are written: one operation per client call, one attempt per upstream request, one per decision.
 
 The fields are the columns of the tables of the same name (telemetry/migrations); a test compares the two.
 Money travels as decimal text of dollars, so that no float is ever made of it; times as DateTime64 text in UTC.
@@ -6,7 +6,7 @@ A field that has its default value is not written: the column has the same defau
 """
 
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -16,6 +16,7 @@ class Table(StrEnum):
 
     OPERATIONS = "operations"
     ATTEMPTS = "attempts"
+    DECISIONS = "decisions"
 
 
 class Tokens(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -138,14 +139,55 @@ class AttemptRow(Tokens, kw_only=True):
     worker: str = ""
 
 
-ROWS: Final[dict[Table, type[OperationRow] | type[AttemptRow]]] = {
+class DecisionRow(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What policy decided at one point of a call. `latency_us` in microseconds; `obligations` and `input` are JSON.
+
+    `input` holds no text of messages, and of a tool's arguments only their shape. `unread` names the members of it
+    that were left empty since no rule read them. `observed`: a no that was only observed.
+    """
+
+    decision_id: str
+    operation_id: str
+    decided_at: str
+    org: str
+    team: str
+    key_id: str
+    key_name: str
+    end_user: str = ""
+    agent: str = ""
+    run: str = ""
+    point: str = ""
+    engine: str = ""
+    revision: str = ""
+    shadow: bool = False
+    observed: bool = False
+    allow: bool = False
+    code: str = ""
+    message: str = ""
+    internal: str = ""
+    denials: list[str] = []
+    obligations: str = "[]"
+    tool: str = ""
+    model: str = ""
+    provider: str = ""
+    approval_id: str = ""
+    latency_us: float = 0.0
+    input: str = ""
+    unread: list[str] = []
+    worker: str = ""
+
+
+Row: TypeAlias = OperationRow | AttemptRow | DecisionRow
+
+ROWS: Final[dict[Table, type[Row]]] = {
     Table.OPERATIONS: OperationRow,
     Table.ATTEMPTS: AttemptRow,
+    Table.DECISIONS: DecisionRow,
 }
 
 _ENCODER: Final = msgspec.json.Encoder()
 
 
-def encode(row: OperationRow | AttemptRow) -> bytes:
+def encode(row: Row) -> bytes:
     """One JSON line, with its newline."""
     return _ENCODER.encode(row) + b"\n"

@@ -29,9 +29,10 @@ class TelemetrySettings:
     threads: int = field(default=4, metadata={"doc": "Statements the embedded ClickHouse runs at once."})
     operations_days: int = field(default=400, metadata={"doc": "Days that operations are kept; whole months drop."})
     attempts_days: int = field(default=90, metadata={"doc": "Days that attempts are kept; whole weeks drop."})
+    decisions_days: int = field(default=400, metadata={"doc": "Days that decisions are kept; whole months drop."})
     spool_mb: int = field(
         default=4096,
-        metadata={"doc": "Room for rows not yet shipped, in megabytes; attempts are shed at 9/10 of it, all at it."},
+        metadata={"doc": "Room for rows not yet shipped, in megabytes; attempts and decisions are shed at 9/10 of it."},
     )
     seal_after_ms: int = field(
         default=1000, metadata={"doc": "A segment of rows is closed for shipping at this age, in milliseconds."}

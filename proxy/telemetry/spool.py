@@ -4,8 +4,8 @@ A row is in the kernel before `append` returns, so it survives the death of the 
 A segment of operations is sealed only when each operation in it was reported settled: what lies under
 `open/` of a dead worker is exactly what may still have to be settled.
 
-A full or broken disk never stops serving. When the spool is at its bound, attempts are shed first (at nine
-tenths of it), then everything new; the oldest rows are kept. Each loss is counted by its reason.
+A full or broken disk never stops serving. When the spool is at its bound, attempts and decisions are shed first (at
+nine tenths of it), then everything new; the oldest rows are kept. Each loss is counted by its reason.
 """
 
 import logging
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from proxy.core.clock import Clock, SystemClock
-from proxy.telemetry.rows import AttemptRow, OperationRow, Table, encode
+from proxy.telemetry.rows import OperationRow, Row, Table, encode
 from proxy.telemetry.segments import OPEN, SEALED, SegmentName, bytes_in, checked_worker, without
 from proxy.telemetry.settings import TelemetrySettings
 
@@ -74,7 +74,7 @@ class Spool:
         segments = [*self._waiting, *self._open.values()]
         return sum(len(segment.unsettled) for segment in segments)
 
-    def append(self, table: Table | Literal["operations", "attempts"], row: OperationRow | AttemptRow) -> None:
+    def append(self, table: Table | Literal["operations", "attempts", "decisions"], row: Row) -> None:
         """Write one row; it is with the kernel when this returns, or counted as dropped. Never raises for the disk."""
         line = encode(row)
         table = Table(table)
@@ -90,7 +90,7 @@ class Spool:
         self._used += len(line)
         self.written += 1
         self.is_losing = False
-        if table is Table.OPERATIONS:
+        if isinstance(row, OperationRow):
             segment.unsettled.add(row.operation_id)
         if segment.size >= self._settings.seal_bytes:
             self._retire(table)

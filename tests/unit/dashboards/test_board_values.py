@@ -100,7 +100,7 @@ def migrated(engine: Engine, database: str) -> None:
     engine.query(f"CREATE DATABASE {database}", "default")
     for step in sorted(MIGRATIONS.glob("*.sql")):
         text = step.read_text().replace("{database}", database)
-        text = text.replace("{operations_days}", "4000").replace("{attempts_days}", "4000")
+        text = re.sub(r"\{\w+_days\}", "4000", text)
         for statement in text.split(";\n"):
             if statement.strip():
                 engine.query(statement, database)
