@@ -3,6 +3,7 @@
 from typing import Final
 
 from proxy.core.refusal import Refusal, Refused
+from proxy.journey.ask import Asked, ask, note_decision, note_own, tell_decision
 from proxy.journey.oblige import oblige
 from proxy.journey.observe import refuse_unless_observed
 from proxy.journey.policy_facts import candidate_id, policy_facts
@@ -27,25 +28,33 @@ async def decide(journey: Journey, rooms: Rooms, point: Point) -> None:
         if point is Point.REQUEST:
             journey.decision = engine.grant
             if journey.request.hosted_tools and engine.is_live(Point.TOOL_CALL):
-                _refuse_hosted(journey)
+                _refuse_hosted(journey, rooms)
         return
     facts = await policy_facts(journey, rooms, point, engine.reads(point))
+    asked = await ask(journey, rooms, point, facts)
+    journey.asked = asked.row
     try:
-        decision = await engine.decide(point, facts)
-    except PolicyUnavailable as error:
-        raise unavailable(error) from error
+        await _carry_out(journey, asked, rooms, point)
+    finally:
+        note_decision(rooms, asked.row)
+
+
+async def _carry_out(journey: Journey, asked: Asked, rooms: Rooms, point: Point) -> None:
+    decision, row, failure = asked
+    if failure is not None:
+        raise unavailable(failure) from failure
     journey.decision = decision
     journey.mark("policy", rooms.clock.monotonic_ns())
     if not decision.allow:
-        refuse_unless_observed(journey, denied(decision, point))
+        refuse_unless_observed(journey, denied(decision, point, row.decision_id))
         return
     if point is Point.ROUTE:
-        _drop_candidates(journey, decision)
-    if decision.duties is not engine.grant.duties:
+        _drop_candidates(journey, asked)
+    if decision.duties is not journey.snapshot.policy.grant.duties:
         await oblige(journey, decision.duties, rooms)
 
 
-def _refuse_hosted(journey: Journey) -> None:
+def _refuse_hosted(journey: Journey, rooms: Rooms) -> None:
     """Where rules look at tool calls, tools that the provider runs would pass them by: a rule must list them.
 
     Raises:
@@ -55,15 +64,20 @@ def _refuse_hosted(journey: Journey) -> None:
     said = f"Tools that the provider runs must be listed by a rule: {kinds}."
     no = Decision(allow=False, revision=journey.snapshot.policy.revision, denials=(Denial(PROVIDER_TOOL, said),))
     journey.decision = no
-    refuse_unless_observed(journey, denied(no, Point.REQUEST))
+    refuse_unless_observed(journey, denied(no, Point.REQUEST, note_own(journey, rooms, Point.REQUEST, no)))
 
 
-def denied(decision: Decision, point: Point) -> Refused:
+def denied(decision: Decision, point: Point, decision_id: str) -> Refused:
     """The answer to a rule's no: its message, its code, and by which rules it was decided."""
     return Refused(
         Refusal.POLICY_DENIED,
         decision.message or f"The policy {decision.code!r} does not allow this.",
-        facts={"rule": decision.code, "point": point.value, "revision": decision.revision},
+        facts={
+            "rule": decision.code,
+            "point": point.value,
+            "decision": decision_id,
+            "revision": decision.revision,
+        },
         by=f"policy/{decision.code}",
     )
 
@@ -78,12 +92,13 @@ def unavailable(error: PolicyUnavailable) -> Refused:
     )
 
 
-def _drop_candidates(journey: Journey, decision: Decision) -> None:
+def _drop_candidates(journey: Journey, asked: Asked) -> None:
     """Leave out the targets that a rule says no to.
 
     Raises:
         Refused: POLICY_DENIED when none is left.
     """
+    decision, row, _ = asked
     resolution = journey.resolution
     if resolution is None or not decision.deny_candidates:
         return
@@ -93,5 +108,11 @@ def _drop_candidates(journey: Journey, decision: Decision) -> None:
         journey.resolution = type(resolution)(resolution.route, left)
         return
     first = decision.deny_candidates[0]
-    journey.decision = no = Decision(allow=False, revision=decision.revision, denials=(first.as_denial(),))
-    refuse_unless_observed(journey, denied(no, Point.ROUTE))
+    journey.decision = no = Decision(
+        allow=False,
+        revision=decision.revision,
+        denials=(first.as_denial(),),
+        deny_candidates=decision.deny_candidates,
+    )
+    tell_decision(row, no, observes=journey.snapshot.budgets.observes(journey.principal.org))
+    refuse_unless_observed(journey, denied(no, Point.ROUTE, row.decision_id))

@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 from proxy.core.refusal import Refusal, Refused
-from proxy.journey.gate_calls import CallJudge, observes, tell_denied
+from proxy.journey.gate_calls import CallJudge, note_own_denials, observes, tell_denied
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.wire.openai.gate import AnswerGate
@@ -27,15 +27,18 @@ async def gated_answer(journey: Journey, body: bytes, rooms: Rooms) -> bytes | N
     else:
         gate = AnswerGate(endpoint, body)
     if not (body and gate.is_readable):
-        tell_denied(journey, [Denied("", UNREADABLE)])
+        denied = [Denied("", UNREADABLE)]
+        (decision,) = note_own_denials(journey, denied, rooms)
+        tell_denied(journey, denied)
         if observes(journey):
             return None
         raise Refused(
             Refusal.POLICY_DENIED,
             "The answer may hold tool calls and could not be read, so it is not passed on.",
-            facts={"rule": UNREADABLE, "point": "tool_call"},
+            facts={"rule": UNREADABLE, "point": "tool_call", "decision": decision},
             by=f"policy/{UNREADABLE}",
         )
     told = gate.answer(await CallJudge(journey, rooms).judge(gate.asks))
+    note_own_denials(journey, gate.denied, rooms)
     tell_denied(journey, gate.denied)
     return None if not gate.denied or observes(journey) else told

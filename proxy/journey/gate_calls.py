@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from proxy.core.refusal import Refusal
+from proxy.journey.ask import Asked, ask, note_decision, note_own
 from proxy.journey.oblige import tell
 from proxy.journey.observe import note
 from proxy.journey.policy_facts import policy_facts
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
-from proxy.policy import Decision, Denial, Point, PolicyUnavailable
+from proxy.policy import Decision, Denial, Point
 from proxy.wire.endpoint import Endpoint
 from proxy.wire.openai.gate_parts import ALLOWED, UNREADABLE, Denied, ToolCall, Verdict, own_verdict
 from proxy.wire.openai.tool_schemas import RequestTools
 
 APPROVAL: Final = Refusal.APPROVAL_REQUIRED.code
-UNAVAILABLE: Final = "policy_unavailable"
 _GATED: Final = frozenset({Endpoint.CHAT, Endpoint.RESPONSES})
 _MOST_TOLD: Final = 8
 
@@ -53,26 +53,26 @@ class CallJudge:
         except UnicodeEncodeError:
             return own_verdict(UNREADABLE)
         judged = tools.judge(call)
-        engine = self._journey.snapshot.policy
+        if self._facts is None:
+            reads = self._journey.snapshot.policy.reads(Point.TOOL_CALL)
+            self._facts = await policy_facts(self._journey, self._rooms, Point.TOOL_CALL, reads)
+        told = {
+            "name": call.name,
+            "type": call.kind,
+            "arguments": judged.arguments,
+            "arguments_bytes": len(call.arguments.encode()),
+            "valid": judged.valid,
+            "known": judged.known,
+        }
+        asked = await ask(self._journey, self._rooms, Point.TOOL_CALL, {**self._facts, "tool": told})
+        self._journey.asked = asked.row
         try:
-            if self._facts is None:
-                reads = engine.reads(Point.TOOL_CALL)
-                self._facts = await policy_facts(self._journey, self._rooms, Point.TOOL_CALL, reads)
-            told = {
-                "name": call.name,
-                "type": call.kind,
-                "arguments": judged.arguments,
-                "arguments_bytes": len(call.arguments.encode()),
-                "valid": judged.valid,
-                "known": judged.known,
-            }
-            decision = await engine.decide(Point.TOOL_CALL, {**self._facts, "tool": told})
-        except PolicyUnavailable as error:
-            decision = _unavailable(engine.revision, error)
-        return self._carried_out(decision)
+            return self._carried_out(asked)
+        finally:
+            note_decision(self._rooms, asked.row)
 
-    def _carried_out(self, decision: Decision) -> Verdict:
-        journey = self._journey
+    def _carried_out(self, asked: Asked) -> Verdict:
+        journey, decision = self._journey, asked.decision
         needed = decision.duties.require_approval
         if decision.allow and needed is not None:
             reason = f"A person must approve it first{f': {needed.reason}' if needed.reason else ''}."
@@ -81,7 +81,13 @@ class CallJudge:
             tell(journey, decision.duties)
             return ALLOWED
         journey.decision = decision
-        return Verdict(False, decision.code, decision.message)
+        return Verdict(False, decision.code, decision.message, asked.row.decision_id)
+
+
+def note_own_denials(journey: Journey, denied: Sequence[Denied], rooms: Rooms) -> list[str]:
+    """Write down the calls that the gate denied by itself, as decisions that no engine was asked for; their ids."""
+    own = [each for each in denied if not each.decision]
+    return [note_own(journey, rooms, Point.TOOL_CALL, _own(journey, each.code), each.name) for each in own]
 
 
 def tell_denied(journey: Journey, denied: Sequence[Denied]) -> None:
@@ -93,9 +99,7 @@ def tell_denied(journey: Journey, denied: Sequence[Denied]) -> None:
         note(journey, Refusal.POLICY_DENIED, f"policy/{first.code}")
         return
     if journey.decision is None or journey.decision.allow:
-        revision = journey.snapshot.policy.revision
-        no = own_verdict(first.code)
-        journey.decision = Decision(allow=False, revision=revision, denials=(Denial(no.code, no.message),))
+        journey.decision = _own(journey, first.code)
     names = [_plain(f"{each.name[:64] or 'unreadable'} ({each.code})") for each in denied[:_MOST_TOLD]]
     more = f" and {len(denied) - _MOST_TOLD} more" if len(denied) > _MOST_TOLD else ""
     journey.say(f"tool calls denied by policy: {', '.join(names)}{more}")
@@ -107,6 +111,7 @@ def _plain(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in ascii_only)
 
 
-def _unavailable(revision: str, error: PolicyUnavailable) -> Decision:
-    no = Denial(UNAVAILABLE, "The policy could not be evaluated, so nothing may pass.", error.reason)
-    return Decision(allow=False, revision=revision, denials=(no,))
+def _own(journey: Journey, code: str) -> Decision:
+    no = own_verdict(code)
+    denials = (Denial(no.code, no.message),)
+    return Decision(allow=False, revision=journey.snapshot.policy.revision, denials=denials)

@@ -1,6 +1,6 @@
 """A stream's tool calls on their way: withheld, decided one by one, and sent on or taken out."""
 
-from proxy.journey.gate_calls import CallJudge, is_gated, observes, tell_denied
+from proxy.journey.gate_calls import CallJudge, is_gated, note_own_denials, observes, tell_denied
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.wire.openai.gate import ToolGate
@@ -11,13 +11,13 @@ class StreamGate:
 
     def __init__(self, journey: Journey, rooms: Rooms) -> None:
         self._journey = journey
-        self._clock = rooms.clock
+        self._rooms = rooms
         self._judge = CallJudge(journey, rooms)
         self._gate = ToolGate(journey.call.endpoint, observes=observes(journey))
 
     async def passed(self, chunk: bytes) -> bytes:
         """What of the stream may go on now."""
-        out = self._gate.feed(chunk, self._clock.monotonic_ns())
+        out = self._gate.feed(chunk, self._rooms.clock.monotonic_ns())
         return out + await self._decided() if self._gate.asks else out
 
     async def ended(self, rest: bytes) -> bytes:
@@ -25,6 +25,7 @@ class StreamGate:
         out = await self.passed(rest) if rest else b""
         out += self._gate.close()
         out += await self._decided()
+        note_own_denials(self._journey, self._gate.denied, self._rooms)
         tell_denied(self._journey, self._gate.denied)
         self._gate.denied = []
         return out

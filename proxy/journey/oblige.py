@@ -26,7 +26,7 @@ async def oblige(journey: Journey, duties: Duties, rooms: Rooms) -> None:
             `estimate` raise.
     """
     if duties.require_approval is not None:
-        raise _needs_approval(duties.require_approval.reason)
+        raise _needs_approval(journey, duties.require_approval.reason)
     if duties.redact:
         raise _cannot("redact")
     tell(journey, duties)
@@ -83,11 +83,11 @@ def _substitute(journey: Journey, duties: Duties) -> bool:
     return True
 
 
-def _needs_approval(reason: str) -> Refused:
+def _needs_approval(journey: Journey, reason: str) -> Refused:
     return Refused(
         Refusal.APPROVAL_REQUIRED,
         f"A person must approve this call first{f': {reason}' if reason else ''}.",
-        facts={"reason": reason},
+        facts={"reason": reason, "decision": journey.asked.decision_id if journey.asked else ""},
         by="policy/require_approval",
     )
 

@@ -6,6 +6,7 @@ where a rule reads them.
 
 import asyncio
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from proxy.budget import Balance, HoldLine, LineKind, figures
@@ -21,6 +22,7 @@ VERSION: Final = 1
 INLINE_BYTES: Final = 32 * 1024
 OF_THE_BODY: Final = frozenset({"messages", "tools", "provider_tools", "params"})
 TEXT: Final = ("messages", "text")
+LOOKED_UP: Final = ("findings", "tool_results_unreleased", "budgets", "run_counters", "clock")
 _NOTHING: Final = PolicyView(messages=(), count=0, is_whole=True, tools=(), provider_tools=(), params={})
 
 
@@ -74,6 +76,17 @@ async def policy_facts(journey: Journey, rooms: Rooms, point: Point, reads: Read
     if point is Point.ROUTE:
         told["candidates"] = _candidates(journey)
     return told
+
+
+@lru_cache(maxsize=64)
+def left_empty(reads: Reads) -> tuple[str, ...]:
+    """The members of an input that are empty for one reason: that no rule reads them."""
+    if EVERYTHING in reads.paths:
+        return ()
+    roots = {path[0] for path in reads.paths}
+    empty = () if roots & OF_THE_BODY else ("params", "messages.count", "messages.roles", "tools")
+    text = () if _asks_for_text(reads) else (".".join(TEXT),)
+    return (*empty, *text, *(name for name in LOOKED_UP if name not in roots))
 
 
 def candidate_id(provider: str, model: str) -> str:

@@ -17,6 +17,7 @@ from proxy.policy import Decision
 from proxy.pricing import Price, Priced
 from proxy.routing import Candidate, Resolution
 from proxy.runs import Claims
+from proxy.telemetry import DecisionRow
 from proxy.upstream import Provider
 from proxy.wire.openai.request import RequestFacts
 
@@ -106,6 +107,8 @@ class Journey:
     estimate: Estimate = NO_ESTIMATE
     ticket: RunTicket | None = None
     decision: Decision | None = None
+    asked: DecisionRow | None = None
+    """The row of the decision that is being carried out: it is written once that is done."""
     granted: Granted | None = None
     dispatched: bool = False
     attempts: list[Attempt] = field(default_factory=list)

@@ -7,6 +7,7 @@ from proxy.policy.engine import PolicyEngine
 from proxy.policy.errors import BadPolicy as BadPolicy
 from proxy.policy.errors import PolicyUnavailable
 from proxy.policy.obligations import Duties
+from proxy.policy.obligations import obligations_of as obligations_of
 from proxy.policy.opening import open_policy
 from proxy.policy.opening import take_policy as take_policy
 from proxy.policy.point import Point

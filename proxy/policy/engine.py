@@ -12,6 +12,11 @@ class PolicyEngine(Protocol):
     """Decides at the points of a call's journey, by one revision of the rules."""
 
     @property
+    def kind(self) -> str:
+        """What stands behind the door, as the rows of decisions name it: `embedded` or `opa`."""
+        ...
+
+    @property
     def revision(self) -> str:
         """Which rules decide."""
         ...

@@ -136,6 +136,29 @@ def combined(obligations: Sequence[AnyObligation]) -> Duties:
     )
 
 
+def obligations_of(duties: Duties) -> list[AnyObligation]:
+    """What the duties are made of, as a policy would say it: one obligation for each thing to do."""
+    if duties is NO_DUTIES:
+        return []
+    found: list[AnyObligation] = []
+    if duties.cap_tokens is not None:
+        found.append(CapTokens(max=duties.cap_tokens))
+    if duties.force_model is not None:
+        found.append(ForceModel(model=duties.force_model))
+    if duties.downgrade:
+        found.append(Downgrade(to=dict(duties.downgrade)))
+    found += [StripTool(name=name) for name in sorted(duties.strip_tools)]
+    if duties.redact:
+        found.append(Redact(kinds=sorted(duties.redact)))
+    if duties.no_cache:
+        found.append(NoCache())
+    if duties.require_approval is not None:
+        found.append(duties.require_approval)
+    found += [Tag(key=key, value=value) for key, value in sorted(duties.tags.items())]
+    found += [Alert(msg=message) for message in duties.alerts]
+    return found
+
+
 def misplaced(obligations: Sequence[AnyObligation], point: Point) -> str | None:
     """The first obligation's type that means nothing at this point; None when all of them do."""
     for each in obligations:

@@ -64,6 +64,11 @@ class OpaServer:
         self._reads = Reads(live=True, volatile=True, paths=paths)
 
     @property
+    def kind(self) -> str:
+        """`opa`."""
+        return "opa"
+
+    @property
     def grant(self) -> Decision:
         """A plain yes by the revision that was last heard of."""
         return Decision(allow=True, revision=self.revision)

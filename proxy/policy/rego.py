@@ -67,6 +67,11 @@ class EmbeddedRego:
         self._memos = {point: Memo(self._reads[point], memo_entries) for point in Point}
 
     @property
+    def kind(self) -> str:
+        """`embedded`."""
+        return "embedded"
+
+    @property
     def away(self) -> str:
         """Never: it is in this process."""
         return ""

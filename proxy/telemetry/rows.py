@@ -143,7 +143,8 @@ class DecisionRow(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What policy decided at one point of a call. `latency_us` in microseconds; `obligations` and `input` are JSON.
 
     `input` holds no text of messages, and of a tool's arguments only their shape. `unread` names the members of it
-    that were left empty since no rule read them. `observed`: a no that was only observed.
+    that are not what a rule may have seen: left empty since no rule read them, or not kept. `observed`: a no that was
+    only observed. `denials` are the codes of all that said no, those to one candidate of a route as `code:candidate`.
     """
 
     decision_id: str

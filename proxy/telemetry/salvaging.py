@@ -10,7 +10,7 @@ import msgspec
 from proxy.core.money import Nano, NotMoney, exact_usd
 from proxy.core.usage import INPUT_BUCKETS, OUTPUT_BUCKETS
 from proxy.telemetry.rows import Table, Tokens
-from proxy.telemetry.segments import OPEN, SEALED, segments_in, without
+from proxy.telemetry.segments import OPEN, SEALED, SegmentName, segments_in, without
 
 
 class _Taken(Tokens, kw_only=True):
@@ -53,10 +53,12 @@ class SalvagedRows:
     def seal(self, without_rows: Collection[str] = ()) -> None:
         """Hand the segments to the collector; call it once every operation in `rows` is settled.
 
-        `without_rows`: operations whose rows another host has written, since it settled them as lost.
+        `without_rows`: operations whose rows another host has written, since it settled them as lost. What policy
+        decided for them was asked here only, and stays.
         """
         for segment in self.segments:
-            if without_rows:
+            name = SegmentName.parse(segment.name)
+            if without_rows and name is not None and name.table is not Table.DECISIONS:
                 without(segment, without_rows)
             sealed = segment.parent.parent / SEALED
             sealed.mkdir(exist_ok=True)

@@ -107,9 +107,13 @@ class Spool:
                 self._seal(waiting)
 
     def withdraw(self, operation: str) -> None:
-        """Another host has written the rows of this operation, since it settled it as lost: ours go no further."""
+        """Another host has written the rows of this operation, since it settled it as lost: ours go no further.
+
+        What policy decided for it stays: that was asked here only.
+        """
         for segment in (*self._waiting, *self._open.values()):
-            segment.withdrawn.add(operation)
+            if segment.name.table is not Table.DECISIONS:
+                segment.withdrawn.add(operation)
         self.settled(operation)
 
     def seal_due(self) -> None:

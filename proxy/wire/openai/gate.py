@@ -183,7 +183,7 @@ class ToolGate:
         self._calls.decided(taken)  # type: ignore[arg-type] # its own slots
         if denied:
             self._soil()
-            self.denied += [Denied(slot.name, slot.verdict.code) for slot in denied]
+            self.denied += [Denied(slot.name, slot.verdict.code, slot.verdict.decision) for slot in denied]
         events, self._held, self._held_bytes = self._held, [], 0
         return self._sent(events)
 
@@ -246,7 +246,7 @@ class AnswerGate:
         denied = [slot for slot in self._slots if slot.state is State.DENIED]
         if not denied:
             return self._body
-        self.denied = [Denied(slot.name, slot.verdict.code) for slot in denied]
+        self.denied = [Denied(slot.name, slot.verdict.code, slot.verdict.decision) for slot in denied]
         self._calls.decided(self._slots)  # type: ignore[arg-type] # its own slots
         if isinstance(self._seen, ItemsSeen) and isinstance(self._calls, ItemCalls):
             self._calls.change(self._value, self._seen.listed)

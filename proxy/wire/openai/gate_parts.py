@@ -33,11 +33,15 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a call may reach the client; `code` and `message` are the rule's that says no."""
+    """Whether a call may reach the client; `code` and `message` are the rule's that says no.
+
+    `decision` is the id of what is written down of it; the gate's own have none.
+    """
 
     allow: bool
     code: str = ""
     message: str = ""
+    decision: str = ""
 
 
 ALLOWED: Final = Verdict(True)
@@ -45,10 +49,11 @@ ALLOWED: Final = Verdict(True)
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """A call that was taken out, by which rule."""
+    """A call that was taken out, by which rule; `decision` as its verdict has it."""
 
     name: str
     code: str
+    decision: str = ""
 
 
 class Unreadable(ValueError):

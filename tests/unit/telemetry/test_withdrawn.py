@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from proxy.core.clock import SystemClock
-from proxy.telemetry import AttemptRow, OperationRow, Spool, Table, TelemetrySettings, salvage
+from proxy.telemetry import AttemptRow, DecisionRow, OperationRow, Spool, Table, TelemetrySettings, salvage
 
 
 def operation(name: str) -> OperationRow:
@@ -67,3 +67,22 @@ def test_what_is_salvaged_is_sealed_without_them(tmp_path: Path) -> None:
     assert set(left.rows) == {"op_1", "op_2"}
     left.seal({"op_1"})
     assert sealed(tmp_path) == {"operations": ["op_2"], "attempts": ["op_2"]}
+
+
+def decision(name: str) -> DecisionRow:
+    return DecisionRow(decision_id="x", operation_id=name, decided_at="", org="a", team="t", key_id="k", key_name="n")
+
+
+def test_what_policy_decided_stays_when_the_call_is_withdrawn(tmp_path: Path) -> None:
+    spool = spooled(tmp_path, "op_1")
+    spool.append(Table.DECISIONS, decision("op_1"))
+    spool.withdraw("op_1")
+    spool.close()
+    assert sealed(tmp_path) == {"decisions": ["op_1"]}
+
+
+def test_what_policy_decided_is_salvaged_whoever_has_the_call(tmp_path: Path) -> None:
+    spool = spooled(tmp_path, "op_1")
+    spool.append(Table.DECISIONS, decision("op_1"))
+    salvage(tmp_path, "wrk_1").seal({"op_1"})
+    assert sealed(tmp_path) == {"decisions": ["op_1"]}
