@@ -19,6 +19,8 @@ from tests.chaos.raw_client import Answer, RawClient
 from tests.chaos.scene import LEASE_S, balanced_books, chat, sim_config, started, until_nothing_is_held
 from tests.harness.flyball import Flyball
 
+pytestmark = pytest.mark.alone
+
 CLIENTS: Final = 400
 STORM_S: Final = 6.0
 PLACES: Final = 120

@@ -22,6 +22,8 @@ from tests.harness.one_worker import (
     settle_what_waits,
 )
 
+pytestmark = pytest.mark.alone
+
 PATIENCE_S: Final = 0.2
 SLACK_S: Final = 0.5
 """For a machine that is busy with other tests."""

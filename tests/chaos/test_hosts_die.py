@@ -17,6 +17,8 @@ from tests.chaos.scene import LEASE_S, chat
 from tests.contract.ledger.redis_server import RedisServer, served
 from tests.harness.flyball import Flyball
 
+pytestmark = pytest.mark.alone
+
 LOOKED_AT_S = 5 + 2 * 2 + 3
 """How long another host waits for a sign of life after a lease, two sweeps, and a busy machine."""
 

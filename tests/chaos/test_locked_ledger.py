@@ -21,6 +21,8 @@ from tests.chaos.raw_client import Answer, RawClient
 from tests.chaos.scene import balanced_books, chat, sim_config, started, until_nothing_is_held
 from tests.harness.flyball import Flyball
 
+pytestmark = pytest.mark.alone
+
 PATIENCE_S: Final = 1.0
 SLACK_S: Final = 1.0
 """For a machine that is busy with other tests; alone it is a few hundredths."""

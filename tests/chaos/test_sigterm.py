@@ -20,6 +20,8 @@ from tests.chaos.raw_client import Answer, RawClient
 from tests.chaos.scene import balanced_books, chat, sim_config, started
 from tests.harness.flyball import Flyball
 
+pytestmark = pytest.mark.alone
+
 SHUTDOWN_S: Final = 3
 
 

@@ -14,6 +14,8 @@ from proxy.sim.settings import SimSettings
 from tests.chaos.raw_client import Answer, RawClient
 from tests.chaos.scene import balanced_books, chat, config, started
 
+pytestmark = pytest.mark.alone
+
 PATIENCE_S: Final = 0.6
 SLACK_S: Final = 0.5
 

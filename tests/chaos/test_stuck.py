@@ -20,6 +20,8 @@ from proxy.sim.settings import SimSettings
 from tests.chaos.raw_client import Answer, RawClient
 from tests.chaos.scene import LEASE_S, balanced_books, budget, chat, config, sim_config, started, until_nothing_is_held
 
+pytestmark = pytest.mark.alone
+
 TOTAL_S: Final = 3
 
 

@@ -10,7 +10,7 @@ import pytest
 from proxy.cli import main
 from tests.journey.looping_agent import Loop, looping, stopped
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(120)]
 WITHIN_S = 2.0
 """Every worker knows of a kill within a second; the rest is for a machine that does other things too."""
 LONG = {"max_tokens": 4000, "extra_body": {"metadata": {"sim_output_tokens": "4000"}}}

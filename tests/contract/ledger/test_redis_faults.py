@@ -17,6 +17,8 @@ from tests.contract.ledger.kinds import line, request
 from tests.contract.ledger.redis_server import RedisServer, served
 from tests.contract.ledger.slow_relay import SlowRelay, relayed
 
+pytestmark = pytest.mark.alone
+
 BUDGET = line(limit=10**15)
 ANSWER_S = 0.25
 PATIENT = RedisSettings(deadline_ms=10_000, patience_ms=20_000)

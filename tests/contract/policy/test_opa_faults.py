@@ -20,6 +20,8 @@ from proxy.policy.point import Point
 from proxy.policy.reading import EVERYTHING
 from tests.contract.policy.scripted_opa import GRANT, Scripted, answer, scripted
 
+pytestmark = pytest.mark.alone
+
 KNOWN = {"org": "acme", "team": "support", "key": "bot"}
 MEMBERS_OF_THE_BODY = ("messages", "tools", "provider_tools", "params")
 

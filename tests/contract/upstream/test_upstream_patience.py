@@ -14,6 +14,8 @@ from proxy.upstream import UpstreamFailed, UpstreamResponse
 from tests.contract.upstream.conftest import Call, pieces
 from tests.contract.upstream.scripted import CHUNKED_HEAD, Conversation, ScriptedUpstream, always, answer, chunked
 
+pytestmark = pytest.mark.alone
+
 MAX_BUFFER = 256 * 1024
 
 

@@ -55,6 +55,7 @@ async def longest_pause(until: "asyncio.Future[object]") -> float:
     return longest
 
 
+@pytest.mark.alone
 async def test_a_hold_waits_for_a_locked_file_without_stopping_the_loop(ledger: SqliteLedger, state: StateFile) -> None:
     process = await locked_elsewhere(state.path, 0.3)
     began = time.monotonic()
@@ -67,6 +68,7 @@ async def test_a_hold_waits_for_a_locked_file_without_stopping_the_loop(ledger: 
     await asyncio.to_thread(process.join)
 
 
+@pytest.mark.alone
 async def test_a_file_locked_for_longer_is_said_to_be_unavailable_in_time(
     ledger: SqliteLedger, state: StateFile
 ) -> None:

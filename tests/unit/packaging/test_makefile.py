@@ -27,7 +27,14 @@ def test_testing_runs_the_gates() -> None:
     commands = make("--dry-run", "check", "test")
     for gate in ("ruff format --check", "ruff check", "mypy", "lint-imports", "dashboards.build --check"):
         assert gate in commands
-    assert "--cov-fail-under=90" in commands
+    first, then = (line for line in commands.splitlines() if "pytest" in line)
+    assert '"not long and not alone"' in first and "-n 2" in first
+    assert '"alone and not long"' in then and "-n" not in then.split() and "--cov-fail-under=90" in then
+
+
+def test_finding_no_test_is_a_failure_unless_some_were_named() -> None:
+    assert '"" = 5' in make("--dry-run", "test")
+    assert '"$?" = 5' in make("--dry-run", "test", "PYTEST_ARGS=tests/unit/core")
 
 
 def test_dependencies_are_installed_by_hash_only() -> None:

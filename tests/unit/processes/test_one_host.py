@@ -27,6 +27,7 @@ async def test_a_second_host_is_refused_while_the_first_lives(tmp_path: Path) ->
         living.cancel()
 
 
+@pytest.mark.alone
 async def test_one_that_died_is_followed_after_a_look(tmp_path: Path) -> None:
     await HostSign(tmp_path, "one").take()
     began = time.monotonic()
@@ -34,6 +35,7 @@ async def test_one_that_died_is_followed_after_a_look(tmp_path: Path) -> None:
     assert 0.5 <= time.monotonic() - began < 3
 
 
+@pytest.mark.alone
 async def test_one_that_is_long_gone_or_left_or_is_ourselves_is_not_waited_for(tmp_path: Path) -> None:
     first, second = HostSign(tmp_path, "one"), HostSign(tmp_path, "two")
     began = time.monotonic()
