@@ -10,8 +10,9 @@ from proxy.core.ids import new_id
 from proxy.journey.kept_facts import ALL, kept_facts
 from proxy.journey.policy_facts import left_empty
 from proxy.journey.rooms import Rooms
+from proxy.journey.shadows import Shadow, differs
 from proxy.journey.state import Journey
-from proxy.policy import Decision, Denial, Point, PolicyUnavailable, obligations_of
+from proxy.policy import Decision, Denial, Point, PolicyEngine, PolicyUnavailable, Reads, both, obligations_of
 from proxy.telemetry import DecisionRow, Table
 
 UNAVAILABLE: Final = "policy_unavailable"
@@ -41,11 +42,50 @@ async def ask(journey: Journey, rooms: Rooms, point: Point, facts: Mapping[str, 
         decision = _no_decision(engine.revision, error)
     took_ns = clock.monotonic_ns() - began_ns
     row = _row(journey, rooms, point, decision)
-    row.engine, row.latency_us = engine.kind, took_ns / 1000
-    row.input, row.unread = kept_facts(facts, left_empty(engine.reads(point)))
-    if point is Point.TOOL_CALL:
-        row.tool = facts["tool"]["name"][:_LONGEST]
+    row.latency_us = took_ns / 1000
+    _keep(row, point, facts, engine)
+    if engine.has_shadow(point):
+        ask_shadow_later(journey, rooms, point, facts, Asked(decision, row))
     return Asked(decision, row, failure)
+
+
+def reads_at(engine: PolicyEngine, point: Point) -> Reads:
+    """What an input must hold for the rules at a point, and for those that are only tried there."""
+    reads = engine.reads(point)
+    return both(reads, engine.shadow_reads(point)) if engine.has_shadow(point) else reads
+
+
+def ask_shadow_later(
+    journey: Journey, rooms: Rooms, point: Point, facts: Mapping[str, Any], live: Asked | None = None
+) -> None:
+    """Let the shadow rules of a point be asked when there is time; `live` is what counted, None the plain grant."""
+    engine = journey.snapshot.policy
+    counted = engine.grant if live is None else live.decision
+    row = _row(journey, rooms, point, engine.grant)
+    row.shadow, row.live_id = True, "" if live is None else live.row.decision_id
+    size = len(journey.body) + (facts["tool"]["arguments_bytes"] if point is Point.TOOL_CALL else 0)
+    if not rooms.shadows.put(Shadow(engine, point, facts, counted, row, size)):
+        rooms.counters.shadow("dropped")
+
+
+async def ask_shadows(rooms: Rooms) -> None:
+    """Ask what waits, and write down what shadow rules would have said; nothing is ever done about it."""
+    clock = rooms.clock
+    while (shadow := await rooms.shadows.take()) is not None:
+        began_ns = clock.monotonic_ns()
+        try:
+            decision = await shadow.engine.shadow(shadow.point, shadow.facts)
+        except PolicyUnavailable as error:
+            rooms.counters.shadow("failed")
+            rooms.shadows.complain(error, shadow.point, began_ns)
+            continue
+        row = shadow.row
+        row.latency_us = (clock.monotonic_ns() - began_ns) / 1000
+        _keep(row, shadow.point, shadow.facts, shadow.engine)
+        tell_decision(row, decision, observes=False)
+        row.differs = differs(shadow.live, decision)
+        rooms.counters.shadow("differs" if row.differs else "same")
+        note_decision(rooms, row)
 
 
 def note_decision(rooms: Rooms, row: DecisionRow) -> None:
@@ -97,6 +137,13 @@ def _row(journey: Journey, rooms: Rooms, point: Point, decision: Decision) -> De
         row.provider = journey.resolution.candidates[0].provider
     tell_decision(row, decision, observes=journey.snapshot.budgets.observes(principal.org))
     return row
+
+
+def _keep(row: DecisionRow, point: Point, facts: Mapping[str, Any], engine: PolicyEngine) -> None:
+    row.engine = engine.kind
+    row.input, row.unread = kept_facts(facts, left_empty(reads_at(engine, point)))
+    if point is Point.TOOL_CALL:
+        row.tool = facts["tool"]["name"][:_LONGEST]
 
 
 def _no_decision(revision: str, error: PolicyUnavailable) -> Decision:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from proxy.core.refusal import Refusal, Refused
-from proxy.journey.ask import Asked, ask, note_decision, note_own, tell_decision
+from proxy.journey.ask import Asked, ask, ask_shadow_later, note_decision, note_own, reads_at, tell_decision
 from proxy.journey.oblige import oblige
 from proxy.journey.observe import refuse_unless_observed
 from proxy.journey.policy_facts import candidate_id, policy_facts
@@ -27,10 +27,12 @@ async def decide(journey: Journey, rooms: Rooms, point: Point) -> None:
     if not engine.is_live(point):
         if point is Point.REQUEST:
             journey.decision = engine.grant
-            if journey.request.hosted_tools and engine.is_live(Point.TOOL_CALL):
-                _refuse_hosted(journey, rooms)
+        if engine.has_shadow(point):
+            ask_shadow_later(journey, rooms, point, await policy_facts(journey, rooms, point, reads_at(engine, point)))
+        if point is Point.REQUEST and journey.request.hosted_tools and engine.is_live(Point.TOOL_CALL):
+            _refuse_hosted(journey, rooms)
         return
-    facts = await policy_facts(journey, rooms, point, engine.reads(point))
+    facts = await policy_facts(journey, rooms, point, reads_at(engine, point))
     asked = await ask(journey, rooms, point, facts)
     journey.asked = asked.row
     try:

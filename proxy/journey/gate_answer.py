@@ -13,6 +13,13 @@ from proxy.wire.openai.gate_parts import UNREADABLE, Denied
 INLINE_BYTES: Final = 262_144
 
 
+async def watched_answer(journey: Journey, body: bytes, rooms: Rooms) -> None:
+    """Have rules that are only tried look at the calls of an answer, which goes on as it came."""
+    gate = await _read(journey, body)
+    if body and gate.is_readable:
+        await CallJudge(journey, rooms).judge(gate.asks)
+
+
 async def gated_answer(journey: Journey, body: bytes, rooms: Rooms) -> bytes | None:
     """The answer without the calls that a rule denies; None when none is, so that it goes on as it came.
 
@@ -21,11 +28,7 @@ async def gated_answer(journey: Journey, body: bytes, rooms: Rooms) -> bytes | N
     Raises:
         Refused: POLICY_DENIED when it may hold calls and cannot be read.
     """
-    endpoint = journey.call.endpoint
-    if len(body) > INLINE_BYTES:
-        gate = await asyncio.to_thread(AnswerGate, endpoint, body)
-    else:
-        gate = AnswerGate(endpoint, body)
+    gate = await _read(journey, body)
     if not (body and gate.is_readable):
         denied = [Denied("", UNREADABLE)]
         (decision,) = note_own_denials(journey, denied, rooms)
@@ -42,3 +45,10 @@ async def gated_answer(journey: Journey, body: bytes, rooms: Rooms) -> bytes | N
     note_own_denials(journey, gate.denied, rooms)
     tell_denied(journey, gate.denied)
     return None if not gate.denied or observes(journey) else told
+
+
+async def _read(journey: Journey, body: bytes) -> AnswerGate:
+    endpoint = journey.call.endpoint
+    if len(body) > INLINE_BYTES:
+        return await asyncio.to_thread(AnswerGate, endpoint, body)
+    return AnswerGate(endpoint, body)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from proxy.core.refusal import Refusal
-from proxy.journey.ask import Asked, ask, note_decision, note_own
+from proxy.journey.ask import Asked, ask, ask_shadow_later, note_decision, note_own, reads_at
 from proxy.journey.oblige import tell
 from proxy.journey.observe import note
 from proxy.journey.policy_facts import policy_facts
@@ -23,6 +23,14 @@ _MOST_TOLD: Final = 8
 def is_gated(journey: Journey) -> bool:
     """Whether a call's answer may hold tool calls that a rule looks at."""
     return journey.call.endpoint in _GATED and journey.snapshot.policy.is_live(Point.TOOL_CALL)
+
+
+def is_watched(journey: Journey) -> bool:
+    """Whether its tool calls are only looked at, by rules that are tried: then nothing is withheld."""
+    policy = journey.snapshot.policy
+    if not policy.has_shadow(Point.TOOL_CALL) or policy.is_live(Point.TOOL_CALL):
+        return False
+    return journey.call.endpoint in _GATED
 
 
 def observes(journey: Journey) -> bool:
@@ -54,7 +62,7 @@ class CallJudge:
             return own_verdict(UNREADABLE)
         judged = tools.judge(call)
         if self._facts is None:
-            reads = self._journey.snapshot.policy.reads(Point.TOOL_CALL)
+            reads = reads_at(self._journey.snapshot.policy, Point.TOOL_CALL)
             self._facts = await policy_facts(self._journey, self._rooms, Point.TOOL_CALL, reads)
         told = {
             "name": call.name,
@@ -64,7 +72,11 @@ class CallJudge:
             "valid": judged.valid,
             "known": judged.known,
         }
-        asked = await ask(self._journey, self._rooms, Point.TOOL_CALL, {**self._facts, "tool": told})
+        facts = {**self._facts, "tool": told}
+        if not is_gated(self._journey):
+            ask_shadow_later(self._journey, self._rooms, Point.TOOL_CALL, facts)
+            return ALLOWED
+        asked = await ask(self._journey, self._rooms, Point.TOOL_CALL, facts)
         self._journey.asked = asked.row
         try:
             return self._carried_out(asked)

@@ -1,6 +1,6 @@
 """A stream's tool calls on their way: withheld, decided one by one, and sent on or taken out."""
 
-from proxy.journey.gate_calls import CallJudge, is_gated, note_own_denials, observes, tell_denied
+from proxy.journey.gate_calls import CallJudge, is_gated, is_watched, note_own_denials, observes, tell_denied
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.wire.openai.gate import ToolGate
@@ -37,6 +37,25 @@ class StreamGate:
         return out
 
 
+class WatchedStream(StreamGate):
+    """A stream that goes on as it comes, while its calls are read for rules that are only tried."""
+
+    async def passed(self, chunk: bytes) -> bytes:
+        """All of it."""
+        await super().passed(chunk)
+        return chunk
+
+    async def ended(self, rest: bytes) -> bytes:
+        """The last of the stream."""
+        if rest:
+            await super().passed(rest)
+        self._gate.close()
+        await self._decided()
+        return rest
+
+
 def stream_gate(journey: Journey, rooms: Rooms) -> StreamGate | None:
     """The gate of a stream, where a rule looks at tool calls."""
-    return StreamGate(journey, rooms) if is_gated(journey) else None
+    if is_gated(journey):
+        return StreamGate(journey, rooms)
+    return WatchedStream(journey, rooms) if is_watched(journey) else None

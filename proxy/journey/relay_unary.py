@@ -10,8 +10,8 @@ from proxy.journey.account import account
 from proxy.journey.answer_headers import answer_headers
 from proxy.journey.bill import Evidence, bill
 from proxy.journey.call import Headers
-from proxy.journey.gate_answer import gated_answer
-from proxy.journey.gate_calls import is_gated
+from proxy.journey.gate_answer import gated_answer, watched_answer
+from proxy.journey.gate_calls import is_gated, is_watched
 from proxy.journey.inflating import inflated
 from proxy.journey.patience import Unread
 from proxy.journey.rooms import Rooms
@@ -127,6 +127,8 @@ async def _settle(
     changed = None
     if response.status < 400 and whole and is_gated(journey):
         changed = await gated_answer(journey, inflated(response, whole), rooms)
+    elif response.status < 400 and is_watched(journey):
+        await watched_answer(journey, inflated(response, whole), rooms)
     await account(journey, rooms)
     return changed
 

@@ -11,6 +11,7 @@ from proxy.core.money import Nano
 from proxy.core.outcome import Outcome
 from proxy.identity import Keyring
 from proxy.journey.run_book import RunBook
+from proxy.journey.shadows import Shadows
 from proxy.journey.standing import Standing
 from proxy.metering import TokenCounter
 from proxy.policy import PolicyEngine
@@ -79,6 +80,10 @@ class Counters(Protocol):
         """Note which budget, limit or list refused a call, by scope and name: its alert is raised elsewhere."""
         ...
 
+    def shadow(self, how: str) -> None:
+        """Count one shadow decision: `same`, `differs`, `failed` or `dropped`."""
+        ...
+
     def unpriced(self, model: str) -> None:
         """Count one call that was served without a price."""
         ...
@@ -122,5 +127,7 @@ class Rooms:
     killed: set[RunKey] = field(default_factory=set)
     kills_seen_ns: int = 0
     standing: Standing = field(default_factory=Standing)
+    shadows: Shadows = field(default_factory=Shadows)
+    """What shadow rules are still to be asked."""
     ledger_away: bool = False
     """Whether the ledger has failed a call and not answered since."""

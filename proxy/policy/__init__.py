@@ -13,6 +13,7 @@ from proxy.policy.opening import take_policy as take_policy
 from proxy.policy.point import Point
 from proxy.policy.reading import EVERYTHING as EVERYTHING
 from proxy.policy.reading import Reads as Reads
+from proxy.policy.reading import both as both
 from proxy.policy.rego import EmbeddedRego as EmbeddedRego
 from proxy.policy.settings import PolicySettings
 from proxy.policy.trying import run_tests as run_tests

@@ -44,6 +44,10 @@ class PolicyEngine(Protocol):
         """What the point's rules read of the input."""
         ...
 
+    def shadow_reads(self, point: Point) -> Reads:
+        """What the point's shadow rules read of the input."""
+        ...
+
     async def decide(self, point: Point, facts: Mapping[str, Any]) -> Decision:
         """The decision on one fully populated input (policies/contract.json).
 

@@ -90,6 +90,10 @@ class OpaServer:
         """Everything; what was said only where the settings send it."""
         return self._reads
 
+    def shadow_reads(self, point: Point) -> Reads:
+        """Nothing more: none is asked."""
+        return self._reads
+
     async def decide(self, point: Point, facts: Mapping[str, Json]) -> Decision:
         """The decision on one input, fully populated.
 

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from proxy.policy.bundle import BASE
@@ -26,6 +27,12 @@ class Reads:
     live: bool
     volatile: bool
     paths: frozenset[Path]
+
+
+@lru_cache(maxsize=64)
+def both(one: Reads, other: Reads) -> Reads:
+    """What two sets of rules read together."""
+    return Reads(live=one.live or other.live, volatile=one.volatile or other.volatile, paths=one.paths | other.paths)
 
 
 @dataclass(frozen=True, kw_only=True)

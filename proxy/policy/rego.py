@@ -88,6 +88,10 @@ class EmbeddedRego:
         """What the point's rules read of the input, shadow rules not counted."""
         return self._reads[point]
 
+    def shadow_reads(self, point: Point) -> Reads:
+        """What the point's shadow rules read of the input."""
+        return self._shadow_reads[point]
+
     async def decide(self, point: Point, facts: Mapping[str, Any]) -> Decision:
         """The decision on one input, fully populated.
 

@@ -19,6 +19,7 @@ OPERATIONS: Final = "flyball_operations_total"
 COST: Final = "flyball_cost_usd_total"
 UNPRICED: Final = "flyball_unpriced_requests_total"
 UNAUTHORISED: Final = "flyball_unauthorised_total"
+SHADOWS: Final = "flyball_policy_shadow_total"
 GAUGES: Final = frozenset({"flyball_workers", "flyball_ledger_up", "flyball_ledger_unsettled"})
 HELP: Final = {
     OPERATIONS: "Finished client calls by endpoint, outcome and refusal code.",
@@ -26,6 +27,7 @@ HELP: Final = {
     UNPRICED: "Calls served without a known price.",
     UNAUTHORISED: "Calls refused for lack of a valid key.",
     "flyball_rows_dropped_total": "Telemetry rows lost, by table and reason.",
+    SHADOWS: "Shadow decisions of policy, by whether they differ from what counted, failed or were dropped.",
     "flyball_workers": "Worker processes that report.",
     "flyball_ledger_up": "Whether every worker that reports reaches the ledger.",
     "flyball_ledger_unsettled": "Calls recorded and not settled yet, for want of the ledger.",
@@ -50,6 +52,10 @@ class WorkerCounters:
     def refused(self, by: str, at_ns: int) -> None:
         """Note what refused a call: its alert is raised by the admin process."""
         self._refused_by.note(by, at_ns)
+
+    def shadow(self, how: str) -> None:
+        """Count one shadow decision."""
+        self._counts[f'{SHADOWS}{{result="{how}"}}'] += 1
 
     def unpriced(self, model: str) -> None:
         """Count one call that was served without a price."""

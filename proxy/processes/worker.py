@@ -20,6 +20,7 @@ from proxy.app.worker import WorkerParts
 from proxy.budget import LedgerUnavailable
 from proxy.config import BadConfig, Config, load_config
 from proxy.core.clock import SystemClock
+from proxy.journey.ask import ask_shadows
 from proxy.journey.running import end_killed
 from proxy.processes.duty import repeated
 from proxy.processes.folder import StateFolder
@@ -34,6 +35,7 @@ REPORT_S: Final = 1.0
 SETTLE_LATE_S: Final = 1.0
 KILLS_S: Final = 0.5
 KNOCK_S: Final = 1.0
+SHADOWS_S: Final = 0.1
 LAST_CALLS_S: Final = 3.0
 log = logging.getLogger("flyball.worker")
 
@@ -86,6 +88,9 @@ class Worker:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._settle_now()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAST_CALLS_S):
+                    await self._ask_shadows()
             with contextlib.suppress(OSError):
                 self._write_counters()
             await self._parts.close()
@@ -100,6 +105,7 @@ class Worker:
             (self._report, REPORT_S),
             (self._settle_now, SETTLE_LATE_S),
             (self._end_killed, KILLS_S),
+            (self._ask_shadows, SHADOWS_S),
         ]
 
     async def _watch_state(self) -> None:
@@ -159,6 +165,10 @@ class Worker:
         """End the streams of runs that were killed, here or elsewhere; while the ledger is away nobody can kill."""
         with contextlib.suppress(LedgerUnavailable):
             await end_killed(self._parts.rooms)
+
+    async def _ask_shadows(self) -> None:
+        """Ask the rules that are only tried about the calls that have gone on."""
+        await ask_shadows(self._parts.rooms)
 
     async def _report(self) -> None:
         self._write_counters()

@@ -145,6 +145,8 @@ class DecisionRow(msgspec.Struct, kw_only=True, omit_defaults=True):
     `input` holds no text of messages, and of a tool's arguments only their shape. `unread` names the members of it
     that are not what a rule may have seen: left empty since no rule read them, or not kept. `observed`: a no that was
     only observed. `denials` are the codes of all that said no, those to one candidate of a route as `code:candidate`.
+    `shadow`: made by rules that are only tried; `live_id` is the decision that counted, empty where only the grant is
+    loaded, and `differs` tells whether the two are not the same.
     """
 
     decision_id: str
@@ -161,6 +163,8 @@ class DecisionRow(msgspec.Struct, kw_only=True, omit_defaults=True):
     engine: str = ""
     revision: str = ""
     shadow: bool = False
+    live_id: str = ""
+    differs: bool = False
     observed: bool = False
     allow: bool = False
     code: str = ""
