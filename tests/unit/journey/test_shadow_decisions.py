@@ -70,7 +70,7 @@ async def test_a_shadow_obligation_obliges_to_nothing(tmp_path: Path) -> None:
     with tried(tmp_path, request=rule) as worker:
         await unary(worker)
         (row,) = await shadows_of(worker)
-        sent = json.loads(worker.rooms.transport.seen[0].body)  # type: ignore[attr-defined] # a scripted one
+        sent = json.loads(worker.rooms.transport.seen[0].body)
     assert sent["max_tokens"] == 50 and row["allow"] and row["differs"]
     assert json.loads(row["obligations"]) == [{"type": "cap_tokens", "max": 7}]
 
