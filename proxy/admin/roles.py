@@ -24,6 +24,9 @@ class Permission(StrEnum):
     READ_AUDIT = "read audit"
     READ_RUNS = "read runs"
     STOP_RUNS = "stop runs"
+    READ_SWITCHES = "read kill switches"
+    SET_SWITCHES = "set kill switches"
+    LIFT_SWITCHES = "lift kill switches"
 
 
 _EVERYONE: Final = frozenset(
@@ -33,14 +36,16 @@ _EVERYONE: Final = frozenset(
         Permission.READ_BUDGETS,
         Permission.READ_OPERATIONS,
         Permission.READ_RUNS,
+        Permission.READ_SWITCHES,
     }
 )
 
 PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.OWNER: frozenset(Permission),
     Role.BILLING: _EVERYONE | {Permission.READ_SPEND, Permission.CHANGE_BUDGETS, Permission.STOP_RUNS},
-    Role.POLICY_ADMIN: _EVERYONE | {Permission.STOP_RUNS},
-    Role.APPROVER: _EVERYONE | {Permission.STOP_RUNS},
+    Role.POLICY_ADMIN: _EVERYONE | {Permission.STOP_RUNS, Permission.SET_SWITCHES, Permission.LIFT_SWITCHES},
+    # Who may say no to a call may stop what makes it; to let it go on again is for those who make the policy.
+    Role.APPROVER: _EVERYONE | {Permission.STOP_RUNS, Permission.SET_SWITCHES},
     Role.AUDITOR: _EVERYONE | {Permission.READ_SPEND, Permission.READ_TOKENS, Permission.READ_AUDIT},
     Role.VIEWER: _EVERYONE | {Permission.READ_SPEND},
 }

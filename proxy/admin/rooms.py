@@ -13,6 +13,7 @@ from proxy.core.clock import Clock
 from proxy.core.secret import Secret
 from proxy.identity import AdminIdentity, AdminTokens, KeyStore
 from proxy.journey.run_book import RunBook
+from proxy.policy import SwitchStore
 from proxy.state import StateFile
 from proxy.telemetry import (
     Observed,
@@ -107,6 +108,14 @@ class AuditLog(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Configured:
+    """Names that flyball.yaml gives: of providers, and of models as routes and their targets call them."""
+
+    providers: frozenset[str] = frozenset()
+    models: frozenset[str] = frozenset()
+
+
 @dataclass(frozen=True, kw_only=True)
 class AdminRooms:
     """Everything the admin port needs.
@@ -114,7 +123,8 @@ class AdminRooms:
     `allowed_hosts` are Host names it answers to beside the loopback ones (`*` is any). `metrics` gives the
     Prometheus text, behind `metrics_token` when that is set. `console_link` makes a one-time path into the console
     for a person, `signed_out` is told when a person's token is gone;
-    both are called on the event loop. `observes_all` tells whether everyone's enforcement is `observe`.
+    both are called on the event loop. `observes_all` tells whether everyone's enforcement is `observe`,
+    `configured` what names the file gives.
     """
 
     state: StateFile
@@ -124,6 +134,8 @@ class AdminRooms:
     budget_store: BudgetStore
     reader: SpendReader
     runs: RunLedger
+    switch_store: SwitchStore
+    configured: Callable[[], Configured] = Configured
     run_book: Callable[[], RunBook] = RunBook
     alerts: Alerting | None = None
     observes_all: Callable[[], bool] = bool

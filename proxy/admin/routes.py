@@ -71,6 +71,7 @@ from proxy.admin.shapes.tenants import (
     Team,
     TeamBody,
 )
+from proxy.admin.switch_routes import SWITCH_ROUTES
 
 EXAMPLE_OPERATION: Final = "op_019a9f3c8e007b4c8000000000000001"
 MADE_KEY: Final = "key_019a9f3c8e007b4c8000000000000002"
@@ -260,6 +261,7 @@ ROUTES: Final = (
     ),
     *ALERT_ROUTES,
     *RUN_ROUTES,
+    *SWITCH_ROUTES,
     Route(
         method="POST",
         path="/tokens",

@@ -10,6 +10,7 @@ from proxy.admin.faults import Fault, Refusal
 from proxy.budget import BudgetConflict, LedgerUnavailable
 from proxy.core import refusal as core
 from proxy.identity import IdentityError
+from proxy.policy import SwitchError
 from proxy.state import StateAway, StateBusy, StateForeign
 
 LOG: Final = logging.getLogger("flyball.admin")
@@ -22,6 +23,11 @@ _IDENTITY: Final[Mapping[str, Fault]] = {
     "invalid": Fault.INVALID_REQUEST,
     "in_use": Fault.IN_USE,
     "revoked": Fault.REVOKED,
+}
+_SWITCH: Final[Mapping[str, Fault]] = {
+    "invalid": Fault.INVALID_REQUEST,
+    "not_found": Fault.NOT_FOUND,
+    "ended": Fault.REVOKED,
 }
 _CORE: Final[Mapping[core.Refusal, Fault]] = {
     core.Refusal.INVALID_REQUEST: Fault.INVALID_REQUEST,
@@ -36,6 +42,8 @@ def refusal_of(error: Exception) -> Refusal:
         return error
     if isinstance(error, IdentityError):
         return Refusal(_IDENTITY[error.fault], f"{error}.", param=error.param)
+    if isinstance(error, SwitchError):
+        return Refusal(_SWITCH[error.fault], f"{error}.", param=error.param)
     if isinstance(error, BudgetConflict):
         taken = error.code == "already_exists"
         return Refusal(Fault.ALREADY_EXISTS if taken else Fault.MANAGED_BY_FILE, f"{error}.")

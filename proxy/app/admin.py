@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from proxy import __version__
-from proxy.admin import AdminRooms, build_admin
+from proxy.admin import AdminRooms, Configured, build_admin
 from proxy.admin.console import (
     ConsoleRooms,
     ConsoleSessions,
@@ -16,6 +16,7 @@ from proxy.admin.console import (
 )
 from proxy.admin.inside import Inside
 from proxy.app.alerts import AlertParts
+from proxy.app.configuration import SIM_MODELS
 from proxy.app.following_reader import FollowingReader
 from proxy.app.ledgers import open_ledger
 from proxy.app.stores import Stores, hash_key_of
@@ -48,6 +49,7 @@ class AdminParts:
         self.run_book = RunBook.of(config.settings.runs)
         self.alerts = AlertParts(config, stores, clock, refused)
         self.observes_all = config.settings.enforcement == "observe"
+        self.configured = configured_names(config)
         rooms = AdminRooms(
             state=stores.state,
             hash_key=hash_key,
@@ -56,11 +58,13 @@ class AdminParts:
             budget_store=stores.budgets,
             reader=reader,
             runs=self.ledger,
+            switch_store=stores.switches,
+            configured=lambda: self.configured,
             run_book=lambda: self.run_book,
             alerts=self.alerts.alerting,
             observes_all=lambda: self.observes_all,
             clock=clock,
-            metrics=lambda: metrics() + self.alerts.alerting.metrics(),
+            metrics=lambda: metrics() + self.alerts.alerting.metrics() + stores.switches.metrics(),
             console_link=self._console_link,
             signed_out=self.sessions.close_all_of,
             version=__version__,
@@ -84,6 +88,7 @@ class AdminParts:
         """Show runs against the limits of a new file, and tell its receivers of alerts."""
         self.run_book = RunBook.of(config.settings.runs)
         self.observes_all = config.settings.enforcement == "observe"
+        self.configured = configured_names(config)
         self.alerts.take(config)
 
     async def close(self) -> None:
@@ -101,3 +106,13 @@ class AdminParts:
 
     def _console_link(self, identity: AdminIdentity) -> str:
         return f"/console/open?code={self.sessions.make_link(identity).reveal()}"
+
+
+def configured_names(config: Config) -> Configured:
+    """The names that a file gives; the simulated provider stands in none."""
+    routes = config.settings.routes
+    targets = [target.model for route in routes for target in route.targets if target.model]
+    return Configured(
+        providers=frozenset((*config.settings.providers, "sim")),
+        models=frozenset((*(route.model for route in routes), *targets, SIM_MODELS)),
+    )

@@ -1,6 +1,7 @@
 """What a process is configured with: the file, the simulated provider over it, and the snapshot calls start with."""
 
 import os
+import threading
 from dataclasses import replace
 
 from proxy.app.stores import Stores
@@ -8,7 +9,7 @@ from proxy.budget import BudgetCatalog
 from proxy.config import Config
 from proxy.journey.rooms import Snapshot
 from proxy.journey.run_book import RunBook
-from proxy.policy import PolicyEngine, open_policy
+from proxy.policy import PolicyEngine, ToolBook, open_policy
 from proxy.pricing import PriceBook, load_book
 from proxy.routing import Router, RouteSettings, TargetSettings
 from proxy.upstream import Provider, ProviderSettings
@@ -37,20 +38,30 @@ class Configured:
         self._stores = stores
         self.config = config
         self._replaced: list[PolicyEngine] = []
+        self._swap = threading.Lock()
         policy = open_policy(config.settings.policy, taken=config.taken_policy)
         self.snapshot = self._make(config, load_book(config.settings.prices), policy)
+
+    def reload_switches(self) -> None:
+        """Take kill switches from the state file anew: before all else, and beside whatever else is being taken."""
+        switches = self._stores.switches.load()
+        with self._swap:
+            self.snapshot = replace(self.snapshot, switches=switches)
 
     def reload_state(self) -> None:
         """Take keys and budgets from the state file anew; never beside `reload_file`: one would undo the other."""
         keyring, budgets = self._stores.keys.load(), self._budgets(self.config)
-        # What rows begin with says what keys were: whose they are, what they cost to whom.
-        self.snapshot = replace(self.snapshot, keyring=keyring, budgets=budgets, row_beginnings={})
+        with self._swap:
+            # What rows begin with says what keys were: whose they are, what they cost to whom.
+            self.snapshot = replace(self.snapshot, keyring=keyring, budgets=budgets, row_beginnings={})
 
     def reload_file(self, config: Config) -> None:
         """Take providers, routes and prices from a new configuration."""
         known = self.snapshot.policy
         policy = open_policy(config.settings.policy, known, taken=config.taken_policy)
-        self.snapshot = self._make(config, load_book(config.settings.prices), policy)
+        made = self._make(config, load_book(config.settings.prices), policy)
+        with self._swap:
+            self.snapshot = replace(made, switches=self.snapshot.switches)
         if policy is not known:
             self._replaced.append(known)
         self.config = config
@@ -84,6 +95,8 @@ class Configured:
             policy=policy,
             deny_unpriced=settings.prices.unpriced == "deny",
             runs=RunBook.of(settings.runs),
+            switches=self._stores.switches.load(),
+            tools=ToolBook(settings.tools),
         )
 
 

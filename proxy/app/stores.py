@@ -9,6 +9,7 @@ from proxy.budget import BudgetStore
 from proxy.config import Config
 from proxy.core.clock import Clock
 from proxy.identity import KeyStore, load_or_make_hash_key
+from proxy.policy import SwitchStore
 from proxy.state import StateFile
 
 
@@ -19,13 +20,15 @@ class Stores:
     state: StateFile
     keys: KeyStore
     budgets: BudgetStore
+    switches: SwitchStore
 
     @classmethod
     def open(cls, config: Config, ledger_path: Path, clock: Clock) -> "Stores":
         """Open the state file and the stores in it; where hosts share one, what stands in it is looked at later."""
         state = StateFile(ledger_path, shared=shared_state(config))
         keys = KeyStore(state, hash_key_of(config), clock=clock)
-        return cls(state=state, keys=keys, budgets=BudgetStore(state, clock=clock, book=counter_book(config, state)))
+        budgets = BudgetStore(state, clock=clock, book=counter_book(config, state))
+        return cls(state=state, keys=keys, budgets=budgets, switches=SwitchStore(state, clock=clock))
 
     def follow_file(self, config: Config, environment: Mapping[str, str]) -> None:
         """Make the file-managed objects what flyball.yaml says."""

@@ -15,7 +15,7 @@ from proxy.config.schema import FileSettings
 from proxy.config.tree import Listing, Mapping_, Node
 from proxy.core.money import NotMoney, exact_usd
 from proxy.core.refusal import Refused
-from proxy.policy import BadPolicy, open_policy
+from proxy.policy import BadPolicy, open_policy, tool_problems
 from proxy.pricing import BadPrices, load_book
 from proxy.routing import Router
 from proxy.runs import BadAlias, BadRunLimit, read_alias, read_limit
@@ -35,6 +35,7 @@ def contradictions(
         *_providers(settings),
         *_server(settings),
         *_policy(settings, taken_policy),
+        *_tools(settings),
         *ledger_contradictions(settings.ledger, place_of(tree, "ledger.url")),
         *_prices(settings),
         *_budgets(settings),
@@ -74,6 +75,12 @@ def _routes(settings: FileSettings) -> Iterator[tuple[str, str]]:
                 known = ", ".join(settings.providers) or "none"
                 path = f"routes[{at}].targets[{number}].provider"
                 yield path, f"names {target.provider!r}, which is not under providers (there: {known})"
+
+
+def _tools(settings: FileSettings) -> Iterator[tuple[str, str]]:
+    for sentence in tool_problems(settings.tools):
+        path, _, what = sentence.partition(": ")
+        yield path, what
 
 
 def _providers(settings: FileSettings) -> Iterator[tuple[str, str]]:

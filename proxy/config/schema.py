@@ -10,7 +10,7 @@ from proxy.core.secret import Secret
 from proxy.identity import OrgSettings
 from proxy.journey.rooms import JourneySettings
 from proxy.metering import MeteringSettings
-from proxy.policy import PolicySettings
+from proxy.policy import PolicySettings, ToolSettings
 from proxy.pricing import PricingSettings
 from proxy.routing import RouteSettings
 from proxy.runs import RunSettings
@@ -86,6 +86,13 @@ class FileSettings:
     holds: BudgetSettings = field(default=BudgetSettings(), metadata={"doc": "How the ledger keeps holds."})
     telemetry: TelemetrySettings = field(default=TelemetrySettings(), metadata={"doc": "Where rows go."})
     policy: PolicySettings = field(default=PolicySettings(), metadata={"doc": "What decides whether a call may go on."})
+    tools: tuple[ToolSettings, ...] = field(
+        default=(),
+        metadata={
+            "doc": "What is known of the tools that models call: whose they are, and whether they change anything; "
+            "the first that matches a name speaks of it."
+        },
+    )
     cache: CacheSettings = field(default=CacheSettings(), metadata={"doc": "What may be answered from memory."})
     metering: MeteringSettings = field(default=MeteringSettings(), metadata={"doc": "How tokens are counted."})
     upstream: UpstreamSettings = field(default=UpstreamSettings(), metadata={"doc": "How providers are reached."})

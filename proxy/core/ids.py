@@ -5,7 +5,9 @@ import random
 import time
 from typing import Literal, TypeAlias
 
-Prefix: TypeAlias = Literal["op", "att", "key", "bud", "apr", "dec", "run", "tok", "wrk", "org", "team", "rai", "sup"]
+Prefix: TypeAlias = Literal[
+    "op", "att", "key", "bud", "apr", "dec", "run", "tok", "wrk", "org", "team", "rai", "sup", "kil"
+]
 
 # Ids must not meet, but they are no secrets: a generator seeded by the kernel is a tenth of asking it each time.
 _noise = random.Random(os.urandom(32))

@@ -15,8 +15,8 @@ from msgspec.structs import replace
 
 from proxy.budget import Granted, LedgerUnavailable, LineKind, Short, Unit
 from proxy.core.refusal import JsonValue, Refusal
-from proxy.core.tenant import run_scope
 from proxy.journey.estimate import output_bound, worst_price
+from proxy.journey.halt import Halt
 from proxy.journey.observe import WHY, named
 from proxy.journey.refusals import noun, standing
 from proxy.journey.rooms import Rooms
@@ -55,14 +55,15 @@ class Cover:
         "_attempt",
         "_chars",
         "_facts",
+        "_halt",
         "_held",
         "_journey",
-        "_killed",
         "_made",
         "_most",
         "_price",
         "_rooms",
         "_step",
+        "_tap",
         "_units",
         "away",
         "mark",
@@ -79,7 +80,8 @@ class Cover:
         self._held = self._most = self._made = self._chars = 0
         self._units = _watched_units(journey)
         self._step = max(LEAST_STEP, rooms.holding.first_hold_output_tokens) * journey.request.choices
-        self._killed: StreamTap | None = None
+        self._halt: Halt | None = None
+        self._tap: StreamTap | None = None
         self.short: Short | None = None
         self.away = False
         self.mark = self.mouthful = NEVER
@@ -101,8 +103,8 @@ class Cover:
     async def reaches(self) -> bool:
         """Whether the stream may go on: what is held covers it, or more could be held. False: it must end now."""
         facts = self._facts
-        if self._killed is not None:
-            return not self._killed.between_events
+        if self._tap is not None:
+            return not self._tap.between_events
         if facts.terminal or (facts.finish_reason is not None and self._journey.request.choices == 1):
             self.mark = NEVER  # nothing more is made; what is left to come are its numbers
             return True
@@ -119,9 +121,9 @@ class Cover:
         self.mouthful = 0
         return self._held - self._made > self._near()
 
-    def kill(self, tap: StreamTap) -> None:
-        """The stream's run was stopped: it reaches no further than to the end of the event that is under way."""
-        self._killed = tap
+    def kill(self, tap: StreamTap, halt: Halt) -> None:
+        """People ended the stream: it reaches no further than to the end of the event that is under way."""
+        self._tap, self._halt = tap, halt
         self.mark = 0
 
     def cut(self, kept: Kept) -> bytes:
@@ -140,8 +142,10 @@ class Cover:
         journey, attempt = self._journey, self._attempt
         attempt.error = journey.error = journey.code = self._code()
         attempt.finish_reason = "length"
-        if self._killed is not None:
-            why = "its run was stopped"
+        if self._halt is not None:
+            why = self._halt.said
+            if self._halt.by:
+                journey.measured.refused_by = self._halt.by
         elif self.short is not None and not self.away:
             why = f"the {noun(self.short.line)} {self.short.line.name!r} could not cover more"
             journey.measured.refused_by = named(self.short.line)
@@ -230,8 +234,8 @@ class Cover:
         return worst_price(journey, price, given, self._held + tokens) - now
 
     def _code(self) -> str:
-        if self._killed is not None:
-            return Refusal.RUN_STOPPED.code
+        if self._halt is not None:
+            return self._halt.refusal.code
         if self.short is None or self.away:
             return Refusal.DEPENDENCY_UNAVAILABLE.code
         return WHY[self.short.line.kind].code
@@ -239,8 +243,8 @@ class Cover:
     def _standing(self) -> dict[str, JsonValue]:
         journey = self._journey
         run: dict[str, JsonValue] = {"run": journey.claims.run}
-        if self._killed is not None:
-            return {"scope": run_scope(journey.principal.org, journey.claims.run), **run, "why": "killed"}
+        if self._halt is not None:
+            return dict(self._halt.facts)
         if self.short is None or self.away:
             return {"dependency": "ledger"}
         short = self.short

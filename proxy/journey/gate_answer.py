@@ -17,7 +17,7 @@ async def watched_answer(journey: Journey, body: bytes, rooms: Rooms) -> None:
     """Have rules that are only tried look at the calls of an answer, which goes on as it came."""
     gate = await _read(journey, body)
     if body and gate.is_readable:
-        await CallJudge(journey, rooms).judge(gate.asks)
+        await CallJudge(journey, rooms, withholds=False).judge(gate.asks)
 
 
 async def gated_answer(journey: Journey, body: bytes, rooms: Rooms) -> bytes | None:

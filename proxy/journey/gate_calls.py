@@ -10,6 +10,7 @@ from proxy.journey.observe import note
 from proxy.journey.policy_facts import policy_facts
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
+from proxy.journey.switched import tool_denial
 from proxy.policy import Decision, Denial, Point
 from proxy.wire.endpoint import Endpoint
 from proxy.wire.openai.gate_parts import ALLOWED, UNREADABLE, Denied, ToolCall, Verdict, own_verdict
@@ -20,9 +21,14 @@ _GATED: Final = frozenset({Endpoint.CHAT, Endpoint.RESPONSES})
 _MOST_TOLD: Final = 8
 
 
-def is_gated(journey: Journey) -> bool:
-    """Whether a call's answer may hold tool calls that a rule looks at."""
-    return journey.call.endpoint in _GATED and journey.snapshot.policy.is_live(Point.TOOL_CALL)
+def is_gated(journey: Journey, rooms: Rooms) -> bool:
+    """Whether a call's answer may hold tool calls that a rule or a kill switch looks at."""
+    if journey.call.endpoint not in _GATED:
+        return False
+    if journey.snapshot.policy.is_live(Point.TOOL_CALL):
+        return True
+    switches = rooms.snapshot().switches
+    return bool(switches) and switches.gates(journey.principal.org)
 
 
 def is_watched(journey: Journey) -> bool:
@@ -39,9 +45,10 @@ def observes(journey: Journey) -> bool:
 
 
 class CallJudge:
-    """Decides the tool calls of one answer, each by itself."""
+    """Decides the tool calls of one answer, each by itself; `withholds` false only has tried rules look at them."""
 
-    def __init__(self, journey: Journey, rooms: Rooms) -> None:
+    def __init__(self, journey: Journey, rooms: Rooms, *, withholds: bool = True) -> None:
+        self._withholds = withholds
         self._journey = journey
         self._rooms = rooms
         self._facts: dict[str, Any] | None = None
@@ -60,9 +67,16 @@ class CallJudge:
             call.arguments.encode()
         except UnicodeEncodeError:
             return own_verdict(UNREADABLE)
+        off = tool_denial(self._journey, self._rooms, call.name) if self._withholds else None
+        if off is not None:
+            return self._denied(call, off)
+        policy = self._journey.snapshot.policy
+        is_live = policy.is_live(Point.TOOL_CALL)
+        if not is_live and not policy.has_shadow(Point.TOOL_CALL):
+            return ALLOWED
         judged = tools.judge(call)
         if self._facts is None:
-            reads = reads_at(self._journey.snapshot.policy, Point.TOOL_CALL)
+            reads = reads_at(policy, Point.TOOL_CALL)
             self._facts = await policy_facts(self._journey, self._rooms, Point.TOOL_CALL, reads)
         told = {
             "name": call.name,
@@ -73,7 +87,7 @@ class CallJudge:
             "known": judged.known,
         }
         facts = {**self._facts, "tool": told}
-        if not is_gated(self._journey):
+        if not is_live:
             ask_shadow_later(self._journey, self._rooms, Point.TOOL_CALL, facts)
             return ALLOWED
         asked = await ask(self._journey, self._rooms, Point.TOOL_CALL, facts)
@@ -82,6 +96,13 @@ class CallJudge:
             return self._carried_out(asked)
         finally:
             note_decision(self._rooms, asked.row)
+
+    def _denied(self, call: ToolCall, off: Denial) -> Verdict:
+        """A kill switch's no: no rule is asked."""
+        journey = self._journey
+        journey.decision = no = Decision(allow=False, revision=journey.snapshot.policy.revision, denials=(off,))
+        noted = note_own(journey, self._rooms, Point.TOOL_CALL, no, call.name)
+        return Verdict(False, off.code, off.msg, noted)
 
     def _carried_out(self, asked: Asked) -> Verdict:
         journey, decision = self._journey, asked.decision

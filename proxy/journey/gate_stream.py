@@ -7,12 +7,14 @@ from proxy.wire.openai.gate import ToolGate
 
 
 class StreamGate:
-    """The gate of one stream, with who decides behind it."""
+    """The gate of one stream, with who decides behind it. `withholds`: calls that are denied stay here."""
+
+    withholds = True
 
     def __init__(self, journey: Journey, rooms: Rooms) -> None:
         self._journey = journey
         self._rooms = rooms
-        self._judge = CallJudge(journey, rooms)
+        self._judge = CallJudge(journey, rooms, withholds=self.withholds)
         self._gate = ToolGate(journey.call.endpoint, observes=observes(journey))
 
     async def passed(self, chunk: bytes) -> bytes:
@@ -40,6 +42,8 @@ class StreamGate:
 class WatchedStream(StreamGate):
     """A stream that goes on as it comes, while its calls are read for rules that are only tried."""
 
+    withholds = False
+
     async def passed(self, chunk: bytes) -> bytes:
         """All of it."""
         await super().passed(chunk)
@@ -56,6 +60,6 @@ class WatchedStream(StreamGate):
 
 def stream_gate(journey: Journey, rooms: Rooms) -> StreamGate | None:
     """The gate of a stream, where a rule looks at tool calls."""
-    if is_gated(journey):
+    if is_gated(journey, rooms):
         return StreamGate(journey, rooms)
     return WatchedStream(journey, rooms) if is_watched(journey) else None

@@ -33,7 +33,7 @@ async def oblige(journey: Journey, duties: Duties, rooms: Rooms) -> None:
     tools_left = _strip(journey, duties)
     capped = _cap(journey, duties)
     if _substitute(journey, duties) or capped or tools_left:
-        resolve(journey)
+        resolve(journey, rooms)
         await estimate(journey, rooms)
 
 

@@ -25,11 +25,11 @@ async def travel(call: Call, exchange: Exchange, rooms: Rooms) -> None:
         await read(journey, rooms)
         claim(journey)
         while journey.granted is None:  # once more where a ladder names another model
-            resolve(journey)
+            resolve(journey, rooms)
             await estimate(journey, rooms)
             await decide(journey, rooms, Point.REQUEST)
             await hold(journey, rooms)
         await decide(journey, rooms, Point.ROUTE)
-        select(journey)
+        select(journey, rooms)
         response = await dispatch(journey, rooms)
         await pump(journey, response, rooms)

@@ -9,18 +9,20 @@ from proxy.journey.bill import Evidence, bill
 from proxy.journey.dispatch import sends_usage_flag
 from proxy.journey.extend import Cover
 from proxy.journey.gate_stream import stream_gate
+from proxy.journey.halt import Halt
 from proxy.journey.inflating import inflater_of
 from proxy.journey.patience import Unread
 from proxy.journey.pinger import Pinger
 from proxy.journey.rooms import Rooms
-from proxy.journey.running import enter, leave
+from proxy.journey.running import enter, leave, run_halt
 from proxy.journey.state import Attempt, Journey
+from proxy.journey.switched import halt_of
 from proxy.upstream import UpstreamFailed, UpstreamResponse
 from proxy.wire.openai.response import truncated_event
 from proxy.wire.openai.stream import StreamTap
 
 EVENT_S = 0.5
-"""How long a stream whose run was stopped may take to end the event that is under way."""
+"""How long a stream that people have ended may take to end the event that is under way."""
 
 
 class Relay:
@@ -107,11 +109,21 @@ class Relay:
         return await self.gate.ended(b"" if self.client_gone else last)
 
     def kill(self) -> None:
-        """The stream's run was stopped: it ends now, or with the event that is under way if that comes soon."""
+        """The stream's run was stopped."""
+        self._halt(run_halt(self.journey))
+
+    def look(self) -> None:
+        """Kill switches were set: end the stream if one of them is of it."""
+        halt = halt_of(self.journey, self.rooms, is_gated=self.gate is not None and self.gate.withholds)
+        if halt is not None:
+            self._halt(halt)
+
+    def _halt(self, halt: Halt) -> None:
+        """The stream ends now, or with the event that is under way if that comes soon."""
         if self._over or self.is_cut:
             return
         self.is_cut = True
-        self.cover.kill(self.tap)
+        self.cover.kill(self.tap, halt)
         if self.tap.between_events:
             self.response.abort()
         else:
@@ -159,7 +171,7 @@ async def relay_stream(journey: Journey, response: UpstreamResponse, rooms: Room
     One that comes encoded, though it was asked for as it is, is passed on inflated: events are read, and may be added.
     """
     relay = Relay(journey, response, rooms)
-    enter(journey, rooms, relay.kill)
+    enter(journey, rooms, relay.kill, relay.look)
     try:
         await _relay(relay, journey, response, rooms)
     except asyncio.CancelledError:
@@ -168,7 +180,7 @@ async def relay_stream(journey: Journey, response: UpstreamResponse, rooms: Room
         raise
     finally:
         relay.unread.stop()
-        leave(journey, rooms, relay.kill)
+        leave(journey, rooms, relay.kill, relay.look)
 
 
 async def _relay(relay: Relay, journey: Journey, response: UpstreamResponse, rooms: Rooms) -> None:

@@ -73,7 +73,7 @@ async def _collect(journey: Journey, response: UpstreamResponse, rooms: Rooms, r
     """Read the answer; past the bound for holding it back it is relayed as it comes."""
     settings, exchange, attempt = rooms.settings, journey.exchange, journey.attempts[-1]
     most_kept = settings.metered_answer_bytes
-    gated = is_gated(journey)
+    gated = is_gated(journey, rooms)
     most_held_back = most_kept if gated else min(settings.buffered_answer_bytes, most_kept)
     parts = read.parts
     size = 0
@@ -125,7 +125,7 @@ async def _settle(
     )
     await bill(journey, attempt, evidence, rooms)
     changed = None
-    if response.status < 400 and whole and is_gated(journey):
+    if response.status < 400 and whole and is_gated(journey, rooms):
         changed = await gated_answer(journey, inflated(response, whole), rooms)
     elif response.status < 400 and is_watched(journey):
         await watched_answer(journey, inflated(response, whole), rooms)

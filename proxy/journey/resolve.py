@@ -5,8 +5,9 @@ from fnmatch import fnmatchcase
 from proxy.core.refusal import Refusal, Refused
 from proxy.core.tenant import Principal
 from proxy.journey.observe import refuse_unless_observed
-from proxy.journey.rooms import Snapshot
+from proxy.journey.rooms import Rooms, Snapshot
 from proxy.journey.state import Journey
+from proxy.journey.switched import drop_switched, refuse_switched
 
 
 def may_use(patterns: tuple[str, ...], model: str) -> bool:
@@ -23,15 +24,18 @@ def usable_models(snapshot: Snapshot, principal: Principal) -> list[str]:
     return snapshot.router.names(lambda name: may_use(principal.models, name), known)
 
 
-def resolve(journey: Journey) -> None:
+def resolve(journey: Journey, rooms: Rooms) -> None:
     """Find the candidates for the model the client named, or that a ladder named in its place.
 
     The key's own list is of what its client may name.
 
     Raises:
-        Refused: MODEL_NOT_ALLOWED by the key's own list, MODEL_NOT_FOUND when no route matches.
+        Refused: MODEL_NOT_ALLOWED by the key's own list, MODEL_NOT_FOUND when no route matches, POLICY_DENIED or
+            RUN_STOPPED by a kill switch.
     """
-    model = journey.model
+    model, switches = journey.model, journey.snapshot.switches
+    if switches:
+        refuse_switched(journey, switches, rooms)
     if model == journey.request.model and not may_use(journey.principal.models, model):
         refused = Refused(
             Refusal.MODEL_NOT_ALLOWED,
@@ -44,10 +48,20 @@ def resolve(journey: Journey) -> None:
     journey.resolution = journey.snapshot.router.resolve(
         model, lambda: usable_models(journey.snapshot, journey.principal)
     )
+    if switches:
+        drop_switched(journey, switches, rooms)
 
 
-def select(journey: Journey) -> None:
-    """Take the best candidate of the route."""
+def select(journey: Journey, rooms: Rooms) -> None:
+    """Take the best candidate of the route.
+
+    Raises:
+        Refused: POLICY_DENIED or RUN_STOPPED by a kill switch that was set while the call waited.
+    """
+    switches = rooms.snapshot().switches
+    if switches:
+        refuse_switched(journey, switches, rooms)
+        drop_switched(journey, switches, rooms)
     if journey.resolution is None:
         raise RuntimeError("a target is selected before the route was resolved")
     journey.candidate = journey.resolution.candidates[0]

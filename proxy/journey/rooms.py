@@ -14,7 +14,7 @@ from proxy.journey.run_book import RunBook
 from proxy.journey.shadows import Shadows
 from proxy.journey.standing import Standing
 from proxy.metering import TokenCounter
-from proxy.policy import PolicyEngine
+from proxy.policy import NO_SWITCHES, NO_TOOLS, PolicyEngine, Switches, ToolBook
 from proxy.pricing import PriceBook
 from proxy.routing import Router
 from proxy.telemetry import OperationRow, Spool
@@ -34,6 +34,8 @@ class Snapshot:
     policy: PolicyEngine
     deny_unpriced: bool = False
     runs: RunBook = field(default_factory=RunBook)
+    switches: Switches = NO_SWITCHES
+    tools: ToolBook = NO_TOOLS
     row_beginnings: dict[str, OperationRow] = field(default_factory=dict)
     """Per key, the columns that all its rows of this generation share; filled as keys are seen."""
 
@@ -124,6 +126,8 @@ class Rooms:
     throttled: int = 0
     running: dict[RunKey, set[Callable[[], None]]] = field(default_factory=dict)
     """What ends each open stream of a run."""
+    streams: set[Callable[[], None]] = field(default_factory=set)
+    """What has each open stream look at the kill switches."""
     killed: set[RunKey] = field(default_factory=set)
     kills_seen_ns: int = 0
     standing: Standing = field(default_factory=Standing)

@@ -1,12 +1,15 @@
-"""Open streams by the run they belong to, so that a run that is killed ends with all of them.
+"""Open streams, so that those of a run that is killed, or of what a kill switch turns off, are ended.
 
-Only calls that name a run are noted; a chunk costs nothing for it.
+A stream is noted when it begins; a chunk costs nothing for it.
 """
 
 from collections.abc import Callable, Collection
 from typing import Final
 
 from proxy.budget import Stopped
+from proxy.core.refusal import Refusal
+from proxy.core.tenant import run_scope
+from proxy.journey.halt import Halt
 from proxy.journey.observe import refuse_unless_observed
 from proxy.journey.refusals import stopped
 from proxy.journey.rooms import Rooms, RunKey
@@ -16,8 +19,14 @@ OVERLAP_NS: Final = 60_000_000_000
 """How far back every look at the kills reaches beyond the last one: clocks differ between hosts."""
 
 
-def enter(journey: Journey, rooms: Rooms, stop: Callable[[], None]) -> None:
-    """Have a stream ended by `stop` when its run is killed; at once where it was killed a moment ago."""
+def enter(journey: Journey, rooms: Rooms, stop: Callable[[], None], look: Callable[[], None]) -> None:
+    """Have a stream ended by `stop` when its run is killed, and told to `look` when kill switches are set.
+
+    At once where that was a moment ago.
+    """
+    rooms.streams.add(look)
+    if rooms.snapshot().switches:
+        look()
     if not journey.claims.run:
         return
     run = run_of(journey)
@@ -26,8 +35,9 @@ def enter(journey: Journey, rooms: Rooms, stop: Callable[[], None]) -> None:
         stop()
 
 
-def leave(journey: Journey, rooms: Rooms, stop: Callable[[], None]) -> None:
+def leave(journey: Journey, rooms: Rooms, stop: Callable[[], None], look: Callable[[], None]) -> None:
     """The stream has ended."""
+    rooms.streams.discard(look)
     if not journey.claims.run:
         return
     run = run_of(journey)
@@ -71,6 +81,13 @@ def refuse_killed(journey: Journey, rooms: Rooms) -> None:
     """
     if journey.ticket is None and journey.claims.run and run_of(journey) in rooms.killed:
         refuse_unless_observed(journey, stopped(journey, Stopped(journey.claims.run, "killed")))
+
+
+def run_halt(journey: Journey) -> Halt:
+    """The end of a stream whose run was killed."""
+    run = journey.claims.run
+    facts = {"scope": run_scope(journey.principal.org, run), "run": run, "why": "killed"}
+    return Halt(Refusal.RUN_STOPPED, "its run was stopped", facts)
 
 
 def run_of(journey: Journey) -> RunKey:

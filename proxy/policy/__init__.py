@@ -16,6 +16,20 @@ from proxy.policy.reading import Reads as Reads
 from proxy.policy.reading import both as both
 from proxy.policy.rego import EmbeddedRego as EmbeddedRego
 from proxy.policy.settings import PolicySettings
+from proxy.policy.switches.board import NO_SWITCHES as NO_SWITCHES
+from proxy.policy.switches.board import Switches as Switches
+from proxy.policy.switches.store import LONGEST_REASON as LONGEST_REASON
+from proxy.policy.switches.store import SwitchError as SwitchError
+from proxy.policy.switches.store import SwitchStore as SwitchStore
+from proxy.policy.switches.switch import Switch as Switch
+from proxy.policy.switches.target import BadTarget as BadTarget
+from proxy.policy.switches.target import SwitchKind as SwitchKind
+from proxy.policy.switches.target import SwitchTarget as SwitchTarget
+from proxy.policy.switches.target import parse_target as parse_target
+from proxy.policy.tools.book import NO_TOOLS as NO_TOOLS
+from proxy.policy.tools.book import ToolBook as ToolBook
+from proxy.policy.tools.settings import ToolSettings as ToolSettings
+from proxy.policy.tools.settings import tool_problems as tool_problems
 from proxy.policy.trying import run_tests as run_tests
 from proxy.policy.watching import fingerprint as fingerprint
 

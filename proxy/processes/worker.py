@@ -22,6 +22,7 @@ from proxy.config import BadConfig, Config, load_config
 from proxy.core.clock import SystemClock
 from proxy.journey.ask import ask_shadows
 from proxy.journey.running import end_killed
+from proxy.journey.switched import end_switched
 from proxy.processes.duty import repeated
 from proxy.processes.folder import StateFolder
 from proxy.processes.gate import Gate
@@ -109,8 +110,14 @@ class Worker:
         ]
 
     async def _watch_state(self) -> None:
-        """Take changed keys and budgets within half a second; a change is looked for until it has been taken."""
+        """Take changed keys and budgets within half a second; a change is looked for until it has been taken.
+
+        Kill switches are taken first: reading all keys may take its time.
+        """
         self._is_stale = self._parts.stores.state.changed() or self._is_stale
+        if self._is_stale or self._configured.snapshot.switches.has_ended(self._parts.rooms.clock.now_ns()):
+            await asyncio.to_thread(self._configured.reload_switches)
+            end_switched(self._parts.rooms)
         if self._is_stale:
             async with self._taking:
                 await asyncio.to_thread(self._configured.reload_state)

@@ -30,6 +30,7 @@ from proxy.budget import BudgetSpec, BudgetStore, SqliteLedger
 from proxy.core.clock import SetClock
 from proxy.core.money import Nano
 from proxy.identity import AdminTokens, KeyStore
+from proxy.policy import SwitchStore
 from proxy.state import StateFile
 from proxy.telemetry import AttemptRow, OperationRow, Reader, StoreAddress, Table
 from proxy.telemetry.spool import Spool
@@ -178,6 +179,7 @@ def _served(folder: Path, store: StoreAddress, rows: list[OperationRow]) -> Iter
             budget_store=budgets,
             reader=reader,
             runs=SqliteLedger(state, clock=clock),
+            switch_store=SwitchStore(state, clock=clock),
             clock=clock,
         )
     )

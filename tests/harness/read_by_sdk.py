@@ -81,3 +81,15 @@ def _of_items(items: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
     for item in items:
         if str(item.get("type", "")).endswith("_call") and item["type"] != "web_search_call":
             yield (str(item.get("name")), str(item.get("arguments")))
+
+
+def chunks_by_sdk(body: bytes) -> list[Any]:
+    """The chunks of a chat's stream as the package's plain iteration gives them; raises what the package raises."""
+    transport = httpx2.MockTransport(
+        lambda _: httpx2.Response(200, headers={"content-type": "text/event-stream"}, content=body)
+    )
+    with openai.OpenAI(
+        base_url="http://sdk.test/v1", api_key="k", max_retries=0, http_client=httpx2.Client(transport=transport)
+    ) as client:
+        given: Any = client.chat.completions
+        return list(given.create(model="m", messages=[{"role": "user", "content": "x"}], stream=True))

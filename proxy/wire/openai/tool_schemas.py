@@ -43,6 +43,11 @@ class RequestTools:
         fields: Mapping[str, Json] = msgspec.json.decode(body)
         self._schemas: dict[tuple[str, str], Json] = dict(_offered(fields))
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of all that are offered."""
+        return frozenset(name for _, name in self._schemas)
+
     def knows(self, kind: str, name: str) -> bool:
         """Whether such a tool is offered."""
         return (kind, name) in self._schemas

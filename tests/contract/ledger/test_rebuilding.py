@@ -31,6 +31,7 @@ from proxy.core.ids import new_id
 from proxy.core.money import ZERO, Nano
 from proxy.core.secret import Secret
 from proxy.identity import KeyStore
+from proxy.policy import SwitchStore
 from proxy.state import Remote, StateFile
 from proxy.telemetry import CountedQuery, CountedRow
 from tests.contract.ledger.kinds import ledger_name, line, opened, request
@@ -68,7 +69,8 @@ def book_of(kind: str, folder: Path, state: StateFile) -> RebuildableBook:
 def stores(folder: Path) -> Stores:
     state = StateFile(folder / "ledger.sqlite")
     clock = SetClock(NOW)
-    return Stores(state=state, keys=KeyStore(state, b"h" * 32), budgets=BudgetStore(state, clock=clock))
+    budgets, switches = BudgetStore(state, clock=clock), SwitchStore(state, clock=clock)
+    return Stores(state=state, keys=KeyStore(state, b"h" * 32), budgets=budgets, switches=switches)
 
 
 def spec(name: str, scope: str, **more: object) -> BudgetSpec:

@@ -27,6 +27,7 @@ from proxy.core.money import ZERO
 from proxy.core.refusal import Refused
 from proxy.core.secret import Secret
 from proxy.identity import AdminTokens, KeyStore
+from proxy.policy import SwitchStore
 from proxy.state import StateFile
 from proxy.telemetry import (
     Observed,
@@ -186,6 +187,7 @@ def serving(folder: Path, clock: SetClock, **more: Any) -> Iterator[Port]:
         budget_store=budget_store,
         reader=reader,
         runs=SqliteLedger(state, clock=clock),
+        switch_store=SwitchStore(state, clock=clock),
         alerts=Alerting(watcher, Sender(outbox, post, clock), outbox, clock),
         clock=clock,
         signed_out=signed_out.append,

@@ -15,6 +15,7 @@ from proxy.admin.openapi import openapi_document
 from proxy.admin.route import ROOT, Route
 from proxy.admin.routes import EXAMPLE_OPERATION, MADE_KEY, ROUTES
 from proxy.admin.run_routes import EXAMPLE_RUN
+from proxy.admin.switch_routes import MADE_SWITCH
 from tests.unit.admin.admin_port import Port
 from tests.unit.admin.alert_rows import raised
 from tests.unit.admin.reference import render
@@ -42,6 +43,8 @@ def answers(port: Port, owner: httpx.Client) -> list[tuple[Route, httpx.Response
             made[MADE_KEY] = response.json()["key"]["id"]
         if route.name in ("raise_budget", "raise_limit"):
             made[MADE_RAISE] = response.json()["id"]
+        if route.name == "set_switch":
+            made[MADE_SWITCH] = response.json()["id"]
         given.append((route, response))
     return given
 

@@ -9,6 +9,7 @@ from proxy.app.stores import Stores
 from proxy.budget import BudgetStore
 from proxy.core.clock import SystemClock
 from proxy.identity import KeyStore
+from proxy.policy import SwitchStore
 from proxy.processes.joining import know_all_tables
 from proxy.state import StateFile
 
@@ -18,6 +19,7 @@ SHARED = {
     *("budgets", "budget_raises"),
     *("alerts", "alert_deliveries", "alert_claims"),
     *("audit", "admin_answers"),
+    "kill_switches",
 }
 CLOCKS_AND_CHANCE = re.compile(
     r"\b(CURRENT_TIME|CURRENT_DATE|CURRENT_TIMESTAMP|strftime|julianday|unixepoch|random|randomblob)\b"
@@ -26,7 +28,8 @@ CLOCKS_AND_CHANCE = re.compile(
 
 def test_a_host_that_joins_has_every_table_that_is_shared(tmp_path: Path) -> None:
     state = StateFile(tmp_path / "ledger.sqlite")
-    stores = Stores(state=state, keys=KeyStore(state, b"h" * 32), budgets=BudgetStore(state, clock=SystemClock()))
+    budgets, switches = BudgetStore(state, clock=SystemClock()), SwitchStore(state, clock=SystemClock())
+    stores = Stores(state=state, keys=KeyStore(state, b"h" * 32), budgets=budgets, switches=switches)
     know_all_tables(stores)
     with state.read() as connection:
         found = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -35,7 +38,7 @@ def test_a_host_that_joins_has_every_table_that_is_shared(tmp_path: Path) -> Non
 
 def test_no_statement_asks_for_a_clock_or_for_chance() -> None:
     """Hosts would come to different tables by the same change."""
-    for path in (*SOURCE.glob("identity/**/*.py"), *SOURCE.glob("budget/**/*.py"), *SOURCE.glob("admin/**/*.py")):
+    for path in (path for room in ("identity", "budget", "admin", "policy") for path in SOURCE.glob(f"{room}/**/*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 changes = re.match(r"\s*(INSERT|UPDATE|DELETE|REPLACE)\b", node.value)
