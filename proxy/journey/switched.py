@@ -83,16 +83,13 @@ def halt_by(journey: Journey, switch: Switch) -> Halt:
     )
 
 
-def tool_denial(journey: Journey, rooms: Rooms, names: Sequence[str]) -> Denial | None:
-    """Why a call that the model emits may not reach the client; `names` are those that its tool goes by.
-
-    None where no kill switch of the moment is of it.
-    """
+def tool_denial(journey: Journey, rooms: Rooms, name: str) -> Denial | None:
+    """Why a call that the model emits may not reach the client; None where no kill switch of the moment is of it."""
     switches = rooms.snapshot().switches
     if not switches:
         return None
-    off = _of_tools(journey, switches, names)
-    return None if off is None else switch_denial(off, f"The tool {names[0][:_LONGEST_NAME]!r}")
+    off = _of_tools(journey, switches, (name,))
+    return None if off is None else switch_denial(off, f"The tool {name[:_LONGEST_NAME]!r}")
 
 
 def end_switched(rooms: Rooms) -> None:

@@ -88,6 +88,9 @@ async def test_a_new_call_is_refused_and_the_row_names_the_switch(house: OneWork
         row = house.rows()[-1]
         assert (row["outcome"], row["code"], row["decision"]) == ("refused", code, "deny:kill_switch")
         assert row["refused_by"] == f"{target}/kill_switch"
+        decision = house.rows("decisions")[-1]
+        assert (decision["decision_id"], decision["code"]) == (told["decision"], "kill_switch")
+        assert (decision["engine"], decision["internal"]) == ("flyball", switch)
         house.stores.switches.lift(switch, by="ben")
     assert await house.standing() == (0, 0)
     assert len(house.rows()) == len(OF_THE_CALL)
@@ -249,6 +252,8 @@ async def test_a_tool_that_is_off_does_not_reach_the_client(house: OneWorker) ->
     row = house.rows()[-1]
     assert (row["outcome"], row["decision"]) == ("ok", "deny:kill_switch")
     assert "delete_file (kill_switch)" in row["reason"]
+    (decision,) = house.rows("decisions")
+    assert (decision["point"], decision["tool"], decision["code"]) == ("tool_call", "delete_file", "kill_switch")
     spent, held = await house.standing()
     assert held == 0 and spent == exact_usd(row["cost_usd"])
 
