@@ -12,6 +12,7 @@ from proxy.policy.point import Point
 
 NO_GRANT: Final = "not_granted"
 CONFLICT: Final = "obligations_conflict"
+_written: Final = msgspec.json.Encoder(order="sorted").encode
 
 
 class Denial(Struct, frozen=True):
@@ -73,15 +74,18 @@ def read_decision(point: Point, package: Mapping[str, Any] | None, revision: str
         found = msgspec.convert(package or {}, _Package)
     except msgspec.ValidationError as error:
         raise PolicyUnavailable(f"data.flyball.{point} has a wrong shape: {error}") from error
-    if (out_of_place := misplaced(found.obligations, point)) is not None:
+    obligations = found.obligations
+    if len(obligations) > 1:  # what is told of several must not hang on the order in which they were found
+        obligations = sorted(obligations, key=_written)
+    if (out_of_place := misplaced(obligations, point)) is not None:
         raise PolicyUnavailable(f"the obligation {out_of_place} means nothing at the point {point}")
     if found.deny_candidates and point is not Point.ROUTE:
         raise PolicyUnavailable(f"deny_candidates means nothing at the point {point}")
-    denials = sorted(found.deny, key=lambda each: (each.code, each.msg))
+    denials = sorted(set(found.deny), key=lambda each: (each.code, each.msg, each.internal))
     if found.allow is not True and not denials:
         denials = [Denial(NO_GRANT, f"No policy grants this {point.value.replace('_', ' ')}.")]
     try:
-        duties = combined(found.obligations)
+        duties = combined(obligations)
     except Conflict as conflict:
         denials.append(Denial(CONFLICT, "The policy's obligations contradict each other.", str(conflict)))
         duties = NO_DUTIES
@@ -91,5 +95,5 @@ def read_decision(point: Point, package: Mapping[str, Any] | None, revision: str
         denials=tuple(denials),
         duties=duties,
         # Sets come in any order, and the first one may be told.
-        deny_candidates=tuple(sorted(found.deny_candidates, key=lambda each: (each.id, each.code, each.msg))),
+        deny_candidates=tuple(sorted(set(found.deny_candidates), key=lambda each: (each.id, each.code, each.msg))),
     )

@@ -1,64 +1,46 @@
-"""Remembered decisions: the same values in the same paths that a point's rules read give the same decision."""
+"""What rules said lately, by the very input they were asked with: the same input gives the same answer."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final, Generic, TypeVar
 
-import msgspec
-
-from proxy.policy.decision import Decision
 from proxy.policy.reading import EVERYTHING, Path, Reads
+from proxy.policy.rules import meet
 
 _LONGEST_KEY: Final = 4096
 """Inputs that differ by long texts are seldom met again: they are not kept."""
-_encode = msgspec.json.Encoder(order="sorted").encode
+_MOST_BYTES: Final = 8 * 1024 * 1024
+_NEVER_AGAIN: Final[tuple[Path, ...]] = (("operation",), ("clock", "now"), ("clock", "unix"))
+_Answer = TypeVar("_Answer")
 
 
-class Memo:
-    """The latest decisions of one point, the longest unused forgotten first. For one thread."""
+def is_met_again(reads: Reads) -> bool:
+    """Whether what rules read may be the same in another call, and give the same answer then."""
+    if reads.volatile or EVERYTHING in reads.paths:
+        return False
+    return not any(meet(path, each) for path in reads.paths for each in _NEVER_AGAIN)
 
-    def __init__(self, reads: Reads, most: int) -> None:
+
+class Memo(Generic[_Answer]):
+    """The latest answers, the longest unused forgotten first; bounded in number and in bytes. For one thread."""
+
+    def __init__(self, most: int) -> None:
         self._most = most
-        self._known: OrderedDict[bytes, Decision] = OrderedDict()
-        self._paths = _outermost(reads.paths)
-        # A clock moves on with every call: nothing would be met again.
-        self._is_off = reads.volatile or EVERYTHING in reads.paths or any(path[0] == "clock" for path in self._paths)
+        self._bytes = 0
+        self._known: OrderedDict[bytes, _Answer] = OrderedDict()
 
-    def key_of(self, facts: Mapping[str, Any]) -> bytes | None:
-        """What an input is known by; None where nothing is remembered."""
-        if self._is_off:
-            return None
-        key = _encode([_value(facts, path) for path in self._paths])
-        return key if len(key) <= _LONGEST_KEY else None
-
-    def get(self, key: bytes | None) -> Decision | None:
-        """The decision on such an input, if it was met lately."""
-        if key is None:
-            return None
-        known = self._known.get(key)
+    def get(self, asked: bytes) -> _Answer | None:
+        """The answer to this input, if it was met lately."""
+        known = self._known.get(asked)
         if known is not None:
-            self._known.move_to_end(key)
+            self._known.move_to_end(asked)
         return known
 
-    def put(self, key: bytes | None, decision: Decision) -> None:
-        """Remember a decision; the one that was not asked for longest makes room."""
-        if key is None:
+    def put(self, asked: bytes, answer: _Answer) -> None:
+        """Remember an answer; those that were not asked for longest make room."""
+        if len(asked) > _LONGEST_KEY or asked in self._known:
             return
-        self._known[key] = decision
-        if len(self._known) > self._most:
-            self._known.popitem(last=False)
-
-
-def _outermost(paths: frozenset[Path]) -> tuple[Path, ...]:
-    """The paths that lie in no other of them, in a fixed order."""
-    return tuple(sorted(path for path in paths if not any(path[:n] in paths for n in range(1, len(path)))))
-
-
-def _value(facts: Mapping[str, Any], path: Path) -> tuple[Any, ...]:
-    """What stands at a path, alone in a tuple; an empty one where nothing does, which no value looks like."""
-    value: Any = facts
-    for name in path:
-        if not isinstance(value, Mapping) or name not in value:
-            return ()
-        value = value[name]
-    return (value,)
+        self._known[asked] = answer
+        self._bytes += len(asked)
+        while len(self._known) > self._most or self._bytes > _MOST_BYTES:
+            forgotten, _ = self._known.popitem(last=False)
+            self._bytes -= len(forgotten)

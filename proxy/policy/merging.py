@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from proxy.policy.errors import BadPolicy
-from proxy.policy.reading import Module
+from proxy.policy.reading import Module, variables
 
 Json: TypeAlias = Any
 _PLACE: Final = re.compile(r"(?P<module>[^\s:]+ \(\d+ files\)):(?P<line>\d+)")
@@ -140,7 +140,7 @@ def _file(parsed: Mapping[str, Json]) -> File:
         path=source["file"],
         package=_of(tree["package"]["refr"], text),
         imports=tuple(each for each in imports if not each.path.startswith(_LANGUAGE)),
-        names=frozenset(_names(tree["rules"])),
+        names=frozenset(variables(tree["rules"])),
         rules=bytes(rules),
     )
 
@@ -156,14 +156,3 @@ def _of(node: Mapping[str, Json], text: bytes) -> bytes:
     """The source of a reference, without the blanks in it."""
     ((_, body),) = node.items()
     return b"".join(text[body["span"]["start"] : body["span"]["end"]].split())
-
-
-def _names(node: Json) -> Iterator[str]:
-    if isinstance(node, list):
-        for each in node:
-            yield from _names(each)
-    elif isinstance(node, dict):
-        if "Var" in node and len(node) == 1:
-            yield node["Var"]["value"]
-        for each in node.values():
-            yield from _names(each)

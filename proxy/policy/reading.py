@@ -13,8 +13,8 @@ from proxy.policy.point import Point
 Path: TypeAlias = tuple[str, ...]
 
 EVERYTHING: Final[Path] = ()
-_PACKAGE: Final = "flyball"
-_VOLATILE: Final = re.compile(
+PACKAGE: Final = "flyball"
+VOLATILE: Final = re.compile(
     r"\b(?:time\.now_ns|rand\.intn|uuid\.rfc4122|http\.send|opa\.runtime|net\.lookup_ip_addr)\b"
 )
 
@@ -54,7 +54,7 @@ def modules_of(syntax_trees: str) -> list[Module]:
 
 def queries_of(point: Point) -> tuple[Path, Path]:
     """The package that decides at a point, and its shadow."""
-    return (_PACKAGE, point.value), (_PACKAGE, "shadow", point.value)
+    return (PACKAGE, point.value), (PACKAGE, "shadow", point.value)
 
 
 def reads_of(modules: list[Module], point: Point, *, shadow: bool = False) -> Reads:
@@ -100,88 +100,100 @@ def _meet(module: Module, reference: Path) -> bool:
 
 def _module(parsed: Mapping[str, Any]) -> Module:
     tree, source = parsed["ast"], parsed["source"]
-    package = _chain(tree["package"]["refr"])
-    found = list(_references({"imports": tree["imports"], "rules": tree["rules"]}))
+    package = chain(tree["package"]["refr"])
+    found = list(references({"imports": tree["imports"], "rules": tree["rules"]}))
     return Module(
         path=source["file"],
         package=package,
         heads=frozenset(_head(rule) for rule in tree["rules"]),
         inputs=frozenset(path[1:] for path in found if path[0] == "input"),
         refers=frozenset(path[1:] for path in found if path[0] == "data"),
-        volatile=_VOLATILE.search(source["contents"]) is not None,
+        volatile=VOLATILE.search(source["contents"]) is not None,
     )
 
 
 def _head(rule: Mapping[str, Any]) -> Path:
     (kind, body), *_ = rule.items()
     if kind == "Default":
-        return _chain(body["refr"])
+        return chain(body["refr"])
     (_, head), *_ = body["head"].items()
-    return _chain(head["refr"])
+    return chain(head["refr"])
 
 
-def _chain(node: Any) -> Path:
+def chain(node: Any) -> Path:
     """The names of a reference from its root as far as they are written out; nothing for what is no reference."""
     (kind, body), *_ = node.items()
     if kind == "Var":
         return (body["value"],)
     if kind == "RefDot":
-        return (*_chain(body["refr"]), body["field"][1])
+        return (*chain(body["refr"]), body["field"][1])
     if kind == "RefBrack":
         (index_kind, index), *_ = body["index"].items()
-        if index_kind in ("String", "RawString") and _is_literal(body["refr"]):
-            return (*_chain(body["refr"]), index["value"])
-        return _chain(body["refr"])
+        if index_kind in ("String", "RawString") and is_literal(body["refr"]):
+            return (*chain(body["refr"]), index["value"])
+        return chain(body["refr"])
     return ()
 
 
-def _is_literal(node: Any) -> bool:
+def is_literal(node: Any) -> bool:
     """Whether a reference is written out to its end, with no variable on the way."""
     (kind, body), *_ = node.items()
     if kind == "Var":
         return True
     if kind == "RefDot":
-        return _is_literal(body["refr"])
+        return is_literal(body["refr"])
     if kind == "RefBrack":
         (index_kind, _), *_ = body["index"].items()
-        return index_kind in ("String", "RawString") and _is_literal(body["refr"])
+        return index_kind in ("String", "RawString") and is_literal(body["refr"])
     return False
 
 
-def _cut(node: Any) -> Path:
+def cut(node: Any) -> Path:
     """A reference's names up to its first variable index."""
-    while not _is_literal(node):
+    while not is_literal(node):
         (_, body), *_ = node.items()
         if "refr" not in body:
             return ()
         node = body["refr"]
-    return _chain(node)
+    return chain(node)
 
 
-def _references(node: Any) -> Iterator[Path]:
+def references(node: Any) -> Iterator[Path]:
     """Every reference into `input` or `data` in a syntax tree, cut at its first variable; their indices as well."""
     if isinstance(node, list):
         for each in node:
-            yield from _references(each)
+            yield from references(each)
         return
     if not isinstance(node, dict):
         return
     for kind in ("RefDot", "RefBrack", "Var"):
         if kind in node and len(node) == 1:
-            path = _cut(node)
+            path = cut(node)
             if path and path[0] in ("input", "data"):
                 yield path
                 yield from _indices(node)
                 return
             break
     for each in node.values():
-        yield from _references(each)
+        yield from references(each)
 
 
 def _indices(node: Any) -> Iterator[Path]:
     """What stands in the brackets of a reference."""
     (kind, body), *_ = node.items()
     if kind == "RefBrack":
-        yield from _references(body["index"])
+        yield from references(body["index"])
     if kind in ("RefBrack", "RefDot"):
         yield from _indices(body["refr"])
+
+
+def variables(node: Any) -> Iterator[str]:
+    """Every bare name in a syntax tree, of rules, imports and what is bound on the way alike."""
+    if isinstance(node, list):
+        for each in node:
+            yield from variables(each)
+    elif isinstance(node, dict):
+        if "Var" in node and len(node) == 1:
+            yield node["Var"]["value"]
+        for each in node.values():
+            yield from variables(each)

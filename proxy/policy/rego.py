@@ -1,50 +1,38 @@
 """The embedded engine: Rego evaluated in this process by regorus, one engine per thread (docs/adr/008)."""
 
 import json
-import threading
 from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 import regorus
 
+from proxy.policy.asking import Part, PointRules
 from proxy.policy.bundle import BASE, Bundle, shipped_base
 from proxy.policy.decision import Decision, read_decision
-from proxy.policy.errors import BadPolicy, PolicyUnavailable
-from proxy.policy.memo import Memo
+from proxy.policy.errors import BadPolicy
+from proxy.policy.lean import Lean
 from proxy.policy.merging import merged, partly_read
 from proxy.policy.point import Point
-from proxy.policy.reading import Reads, modules_of, queries_of, reads_of
+from proxy.policy.reading import PACKAGE, Module, Reads, modules_of, queries_of, reads_of
+from proxy.policy.regorus_rules import RegorusData, RegorusRules, told
+from proxy.policy.rules import Rule, rules_of
+from proxy.policy.slicing import Slice, sliced
 
-_STACK: Final = "Stack backtrace"
 _PROBES: Final = ("{}", '{"org":"o","team":"t","key":"k"}')
 """Inputs at load: an unsupported builtin is found when its package is first evaluated, whatever the input says."""
-
-
-class _Expression(msgspec.Struct):
-    value: Any = None
-
-
-class _Result(msgspec.Struct):
-    expressions: list[_Expression]
-
-
-class _Evaluated(msgspec.Struct):
-    result: list[_Result] = []
-
-
-_read = msgspec.json.Decoder(_Evaluated).decode
 _write = msgspec.json.Encoder().encode
 
 
 class EmbeddedRego:
-    """Decides by one bundle; immutable, replaced whole. May be asked from any thread; each gets an engine of its own.
+    """Decides by one bundle; immutable, replaced whole. May be asked from any thread; each gets engines of its own.
 
-    A decision is remembered by the values that its point's rules read, unless one of them looks at a clock of its own.
+    What rules said is remembered by the values that they read, unless one of them looks at a clock of its own. Rules
+    that read what differs from call to call are evaluated by themselves, so that the others need not be.
     """
 
     def __init__(self, bundle: Bundle, *, memo_entries: int = 8192) -> None:
-        """Load and try a bundle; takes milliseconds.
+        """Load and try a bundle; takes milliseconds. Without `memo_entries` each decision evaluates all rules anew.
 
         Raises:
             BadPolicy: a module that cannot be read or calls what this engine has not, with file and line.
@@ -52,19 +40,22 @@ class EmbeddedRego:
         self.bundle: Final = bundle
         self.revision: Final = bundle.revision
         self.grant: Final = Decision(allow=True, revision=bundle.revision)
-        self._data = json.dumps(bundle.data)
-        self._engines = threading.local()
         trees = self._parsed()
         self._merged = merged(trees)
+        self._data = RegorusData(json.dumps(bundle.data))
+        self._whole = RegorusRules(self._merged.modules, self._data, self._merged.placed)
         modules = modules_of(trees)
         if problems := partly_read(modules, [query for point in Point for query in queries_of(point)]):
             raise BadPolicy(problems)
-        self._try()
+        trees = self._try()
         self._reads = {point: reads_of(modules, point) for point in Point}
         # Without the grant as it is shipped, nothing is known of who is granted what.
         self._is_ruled = bundle.modules.get(BASE) != shipped_base()
         self._shadow_reads = {point: reads_of(modules, point, shadow=True) for point in Point}
-        self._memos = {point: Memo(self._reads[point], memo_entries) for point in Point}
+        self._shadow_leans = {point: Lean(reads.paths) for point, reads in self._shadow_reads.items()}
+        is_plain = _is_plain(modules, bundle, is_granted=not self._is_ruled)
+        rules = rules_of(trees) if memo_entries and is_plain else []
+        self._points = {point: self._asked(point, rules, memo_entries) for point in Point}
 
     @property
     def kind(self) -> str:
@@ -98,14 +89,7 @@ class EmbeddedRego:
         Raises:
             PolicyUnavailable: the engine failed, or the package has a wrong shape.
         """
-        memo = self._memos[point]
-        key = memo.key_of(facts)
-        known = memo.get(key)
-        if known is not None:
-            return known
-        decision = read_decision(point, self.evaluate(f"data.flyball.{point}", facts), self.revision)
-        memo.put(key, decision)
-        return decision
+        return self._points[point].decide(facts)
 
     async def shadow(self, point: Point, facts: Mapping[str, Any]) -> Decision:
         """What the shadow package would have decided; never remembered, never enforced.
@@ -113,7 +97,8 @@ class EmbeddedRego:
         Raises:
             PolicyUnavailable: as `decide`.
         """
-        return read_decision(point, self.evaluate(f"data.flyball.shadow.{point}", facts), self.revision)
+        asked = self._shadow_leans[point].written(facts)
+        return read_decision(point, self._whole.evaluate(f"data.flyball.shadow.{point}", asked), self.revision)
 
     def evaluate(self, query: str, facts: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The value of one query, None where it is undefined.
@@ -121,22 +106,7 @@ class EmbeddedRego:
         Raises:
             PolicyUnavailable: the engine failed, or the value is no object.
         """
-        try:
-            engine = self._engine()
-            engine.set_input_json(_write(facts).decode())
-            answer = engine.eval_query_as_json(query)
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as error:  # noqa: BLE001 - a panic of the engine is a BaseException, and must not end the worker
-            self._engines.engine = None
-            raise PolicyUnavailable(self._merged.placed(told(error))) from None
-        evaluated = _read(answer).result
-        if not evaluated or not evaluated[0].expressions:
-            return None
-        value = evaluated[0].expressions[0].value
-        if not isinstance(value, dict):
-            raise PolicyUnavailable(f"{query} is no package")
-        return value
+        return self._whole.evaluate(query, _write(facts))
 
     async def knock(self) -> None:
         """Nothing to look at."""
@@ -144,18 +114,26 @@ class EmbeddedRego:
     async def close(self) -> None:
         """Nothing to let go of."""
 
-    def _engine(self) -> Any:
-        engine = getattr(self._engines, "engine", None)
-        if engine is None:
-            engine = self._engines.engine = self._loaded()
-        return engine
+    def _asked(self, point: Point, rules: list[Rule], memo_entries: int) -> PointRules:
+        """The rules of a point, in slices where that is worth it and leaves none of them out."""
+        query = f"data.flyball.{point}"
+        slices = sliced(self._merged.modules, rules, queries_of(point)[0]) or ()
+        loaded = [self._loaded(each) for each in slices]
+        if not slices or any(each is None for each in loaded):
+            parts = [Part(self._whole, self._reads[point], query, memo_entries)]
+        else:
+            found = zip(loaded, slices, strict=True)
+            parts = [Part(each, piece.reads, query, memo_entries) for each, piece in found if each is not None]
+        return PointRules(point, parts, self.revision)
 
-    def _loaded(self) -> Any:
-        engine = regorus.Engine()
-        for name, text in self._merged.modules.items():
-            engine.add_policy(name, text)
-        engine.add_data_json(self._data)
-        return engine
+    def _loaded(self, piece: Slice) -> RegorusRules | None:
+        """A slice as the engine has it; None where it reads other rules in it than were put there."""
+        rules = RegorusRules(piece.modules, self._data, self._merged.placed)
+        try:
+            found = rules_of(str(rules.loaded().get_ast_as_json()))
+        except RuntimeError:
+            return None
+        return rules if len(found) == piece.rules else None
 
     def _parsed(self) -> str:
         """The syntax trees of all modules; all that is wrong at once."""
@@ -170,23 +148,20 @@ class EmbeddedRego:
             raise BadPolicy(problems)
         return str(engine.get_ast_as_json())
 
-    def _try(self) -> None:
-        """Evaluate every package once, so that what the engine lacks is found now."""
+    def _try(self) -> str:
+        """Evaluate every package once, so that what the engine lacks is found now; the syntax trees of what it has."""
         try:
-            engine = self._loaded()
+            engine = self._whole.loaded()
             for package in sorted(set(engine.get_packages())):
                 for probe in _PROBES:
                     engine.set_input_json(probe)
                     engine.eval_query_as_json(package)
+            return str(engine.get_ast_as_json())
         except RuntimeError as error:
             raise BadPolicy([self._merged.placed(told(error))]) from error
 
 
-def told(error: BaseException) -> str:
-    """What the engine says is wrong, on one line with its place first, without its own stack."""
-    lines = [line.strip() for line in str(error).partition(_STACK)[0].splitlines() if line.strip(" |")]
-    place = next((line.removeprefix("--> ") for line in lines if line.startswith("--> ")), "")
-    said = next((line.removeprefix("error: ") for line in lines if line.startswith("error: ")), "")
-    if not said:
-        said = " ".join(lines) or type(error).__name__
-    return f"{place}: {said}" if place else said
+def _is_plain(modules: list[Module], bundle: Bundle, *, is_granted: bool) -> bool:
+    """Whether what stands at `data.flyball.<point>` is told by rules of that package and the shipped grant alone."""
+    around = [each.path for each in modules if each.package == (PACKAGE,)]
+    return PACKAGE not in bundle.data and (not around or (around == [BASE] and is_granted))

@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 from proxy.policy.bundle import Bundle, read_bundle, shipped_base
 from proxy.policy.decision import Decision
 from proxy.policy.errors import BadPolicy, PolicyUnavailable
-from proxy.policy.memo import Memo
 from proxy.policy.point import Point
-from proxy.policy.reading import Reads
 from proxy.policy.rego import EmbeddedRego
 
 GRANT = shipped_base()
@@ -108,8 +106,14 @@ INPUTS = st.fixed_dictionaries(
         "params": st.dictionaries(st.just("banned"), NAMES | st.lists(NAMES)),
     },
 )
-MEMO = engine(RULES, data={"blocked": ["b"], "which": "user"})
-FIXED = engine(RULES.replace("input[data.which]", "input.user"), data={"blocked": ["b"]})
+DATA = {"blocked": ["b"], "which": "user"}
+BY_NAME = engine(RULES, data=DATA)
+FIXED_RULES = RULES.replace("input[data.which]", "input.user")
+FIXED = engine(FIXED_RULES, data=DATA)
+UNREMEMBERED = EmbeddedRego(
+    Bundle.of({"flyball/base.rego": GRANT, "rules.rego": f"package flyball.request\n{FIXED_RULES}"}, DATA),
+    memo_entries=0,
+)
 
 
 @settings(max_examples=300)
@@ -119,11 +123,9 @@ def test_a_remembered_decision_is_the_one_that_would_be_made(inputs: list[dict[s
         return await found.decide(Point.REQUEST, facts)
 
     for facts in inputs:
-        fresh = Memo(Reads(live=True, volatile=True, paths=frozenset()), 1)
-        unremembered = EmbeddedRego.__new__(EmbeddedRego)
-        unremembered.__dict__.update(FIXED.__dict__, _memos={point: fresh for point in Point})
-        for each in (MEMO, FIXED):
-            found, wanted = asyncio.run(ask(each, facts)), asyncio.run(ask(unremembered, facts))
+        wanted = asyncio.run(ask(UNREMEMBERED, facts))
+        for each in (BY_NAME, FIXED):
+            found = asyncio.run(ask(each, facts))
             assert (found.allow, found.denials, found.duties) == (wanted.allow, wanted.denials, wanted.duties)
 
 
