@@ -27,6 +27,8 @@ class Permission(StrEnum):
     READ_SWITCHES = "read kill switches"
     SET_SWITCHES = "set kill switches"
     LIFT_SWITCHES = "lift kill switches"
+    READ_APPROVALS = "read approvals"
+    DECIDE_APPROVALS = "decide approvals"
 
 
 _EVERYONE: Final = frozenset(
@@ -37,6 +39,7 @@ _EVERYONE: Final = frozenset(
         Permission.READ_OPERATIONS,
         Permission.READ_RUNS,
         Permission.READ_SWITCHES,
+        Permission.READ_APPROVALS,
     }
 )
 
@@ -45,7 +48,7 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.BILLING: _EVERYONE | {Permission.READ_SPEND, Permission.CHANGE_BUDGETS, Permission.STOP_RUNS},
     Role.POLICY_ADMIN: _EVERYONE | {Permission.STOP_RUNS, Permission.SET_SWITCHES, Permission.LIFT_SWITCHES},
     # Who may say no to a call may stop what makes it; to let it go on again is for those who make the policy.
-    Role.APPROVER: _EVERYONE | {Permission.STOP_RUNS, Permission.SET_SWITCHES},
+    Role.APPROVER: _EVERYONE | {Permission.STOP_RUNS, Permission.SET_SWITCHES, Permission.DECIDE_APPROVALS},
     Role.AUDITOR: _EVERYONE | {Permission.READ_SPEND, Permission.READ_TOKENS, Permission.READ_AUDIT},
     Role.VIEWER: _EVERYONE | {Permission.READ_SPEND},
 }

@@ -13,7 +13,7 @@ from proxy.core.clock import Clock
 from proxy.core.secret import Secret
 from proxy.identity import AdminIdentity, AdminTokens, KeyStore
 from proxy.journey.run_book import RunBook
-from proxy.policy import SwitchStore
+from proxy.policy import ApprovalBook, SwitchStore
 from proxy.state import StateFile
 from proxy.telemetry import (
     Observed,
@@ -138,6 +138,7 @@ class AdminRooms:
     configured: Callable[[], Configured] = Configured
     run_book: Callable[[], RunBook] = RunBook
     alerts: Alerting | None = None
+    approvals: ApprovalBook | None = None
     observes_all: Callable[[], bool] = bool
     clock: Clock
     metrics: Callable[[], str] = str

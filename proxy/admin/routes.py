@@ -6,6 +6,7 @@ The examples stand in the order in which they work on a fresh server that knows 
 from typing import Final
 
 from proxy.admin.alert_routes import ALERT_ROUTES
+from proxy.admin.approval_routes import APPROVAL_ROUTES
 from proxy.admin.budget_routes import BUDGET_ROUTES, THE_BUDGET, THE_LIMIT
 from proxy.admin.desks.budgets import (
     delete_budget,
@@ -262,6 +263,7 @@ ROUTES: Final = (
     *ALERT_ROUTES,
     *RUN_ROUTES,
     *SWITCH_ROUTES,
+    *APPROVAL_ROUTES,
     Route(
         method="POST",
         path="/tokens",

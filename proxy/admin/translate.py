@@ -10,7 +10,7 @@ from proxy.admin.faults import Fault, Refusal
 from proxy.budget import BudgetConflict, LedgerUnavailable
 from proxy.core import refusal as core
 from proxy.identity import IdentityError
-from proxy.policy import SwitchError
+from proxy.policy import ApprovalsUnavailable, SwitchError
 from proxy.state import StateAway, StateBusy, StateForeign
 
 LOG: Final = logging.getLogger("flyball.admin")
@@ -55,7 +55,7 @@ def refusal_of(error: Exception) -> Refusal:
         LOG.warning("%s", error)
         message = "The state that all hosts share cannot be reached, so nothing was changed; try again."
         return Refusal(Fault.DEPENDENCY_UNAVAILABLE, message, headers=_RETRY)
-    if isinstance(error, StateBusy | sqlite3.Error):
+    if isinstance(error, StateBusy | sqlite3.Error | ApprovalsUnavailable):
         LOG.warning("state file unavailable: %s", type(error).__name__)
         return Refusal(Fault.DEPENDENCY_UNAVAILABLE, "The state file is busy; try again.", headers=_RETRY)
     if isinstance(error, core.Refused) and error.why in _CORE:

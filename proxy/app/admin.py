@@ -45,6 +45,7 @@ class AdminParts:
         self.tokens = AdminTokens(stores.state, hash_key, bootstrap=first, clock=clock)
         self.sessions = ConsoleSessions(clock)
         self.reader = reader
+        self.approvals = stores.approvals
         self.ledger = open_ledger(config, stores.state, clock)
         self.run_book = RunBook.of(config.settings.runs)
         self.alerts = AlertParts(config, stores, clock, refused)
@@ -62,6 +63,7 @@ class AdminParts:
             configured=lambda: self.configured,
             run_book=lambda: self.run_book,
             alerts=self.alerts.alerting,
+            approvals=stores.approvals,
             observes_all=lambda: self.observes_all,
             clock=clock,
             metrics=lambda: metrics() + self.alerts.alerting.metrics() + stores.switches.metrics(),
@@ -96,6 +98,11 @@ class AdminParts:
         await self.alerts.close()
         await self.reader.close()
         await self.ledger.close()
+        self.approvals.close()
+
+    async def sweep_approvals(self) -> None:
+        """Let approvals that nobody used in their time be gone, with the answers that waited."""
+        await asyncio.to_thread(self.approvals.sweep, SystemClock().now_ns())
 
     async def _authenticate(self, token: str) -> AdminIdentity | None:
         now_ns = SystemClock().now_ns()

@@ -90,14 +90,15 @@ def alert_lead(config: Config) -> Lead | None:
     return RedisLead(Remote(settings.redis), settings.name, "alerts", new_id("wrk"))
 
 
-def same_hash_key(url: Secret, name: str, hash_key: bytes) -> bool:
-    """Whether this host hashes keys as those do that share its ledger; the first one to come decides."""
+def same_key(url: Secret, name: str, what: str, key: bytes) -> bool:
+    """Whether this host has the same key of a kind (`hash-key`, `body-key`) as those that share its ledger; the first
+    one to come decides."""
     from proxy.state import RedisJournal, Remote  # noqa: PLC0415 - as above
 
-    fingerprint = hashlib.sha256(b"flyball hash-key " + hash_key).hexdigest()[:16]
+    fingerprint = hashlib.sha256(f"flyball {what} ".encode() + key).hexdigest()[:16]
     remote = Remote(url)
     try:
-        return RedisJournal(remote, name).pin("hash-key", fingerprint) == fingerprint
+        return RedisJournal(remote, name).pin(what, fingerprint) == fingerprint
     finally:
         remote.close()
 

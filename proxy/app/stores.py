@@ -8,8 +8,8 @@ from proxy.app.ledgers import counter_book, shared_state
 from proxy.budget import BudgetStore
 from proxy.config import Config
 from proxy.core.clock import Clock
-from proxy.identity import KeyStore, load_or_make_hash_key
-from proxy.policy import SwitchStore
+from proxy.identity import KeyStore, load_or_make_body_key, load_or_make_hash_key
+from proxy.policy import ApprovalBook, Sealer, SwitchStore
 from proxy.state import StateFile
 
 
@@ -21,14 +21,20 @@ class Stores:
     keys: KeyStore
     budgets: BudgetStore
     switches: SwitchStore
+    approvals: ApprovalBook
 
     @classmethod
     def open(cls, config: Config, ledger_path: Path, clock: Clock) -> "Stores":
         """Open the state file and the stores in it; where hosts share one, what stands in it is looked at later."""
         state = StateFile(ledger_path, shared=shared_state(config))
         keys = KeyStore(state, hash_key_of(config), clock=clock)
-        budgets = BudgetStore(state, clock=clock, book=counter_book(config, state))
-        return cls(state=state, keys=keys, budgets=budgets, switches=SwitchStore(state, clock=clock))
+        return cls(
+            state=state,
+            keys=keys,
+            budgets=BudgetStore(state, clock=clock, book=counter_book(config, state)),
+            switches=SwitchStore(state, clock=clock),
+            approvals=ApprovalBook(state, Sealer(body_key_of(config)), config.settings.policy.approvals),
+        )
 
     def follow_file(self, config: Config, environment: Mapping[str, str]) -> None:
         """Make the file-managed objects what flyball.yaml says."""
@@ -39,3 +45,8 @@ class Stores:
 def hash_key_of(config: Config) -> bytes:
     """What keys are hashed with: as it is set, else the state folder's own."""
     return load_or_make_hash_key(config.home, config.settings.server.hash_key)
+
+
+def body_key_of(config: Config) -> bytes:
+    """What is kept of bodies is encrypted with: as it is set, else the state folder's own."""
+    return load_or_make_body_key(config.home, config.settings.server.body_key)

@@ -48,6 +48,7 @@ class WorkerParts:
             ledger=self.ledger,
             counter=self.counter,
             transport=self.transport,
+            approvals=stores.approvals,
             spool=self.spool,
             counters=counters,
             settings=settings.limits,
@@ -68,6 +69,7 @@ class WorkerParts:
         self.counter.close()
         self.spool.close()
         await self.reader.close()
+        self.stores.approvals.close()
 
     def _readiness(self) -> Readiness:
         """Calls are refused without a ledger or a policy, and served without a spool; one that only lost a row earlier

@@ -46,6 +46,14 @@ class ServerSettings:
             "`hash-key` of the state folder. Hosts that share a ledger must have the same."
         },
     )
+    body_key: Secret | None = field(
+        default=None,
+        metadata={
+            "doc": "The 64 hexadecimal digits that answers which wait for a person are encrypted with (`openssl rand "
+            "-hex 32`); unset keeps them in `body-key` of the state folder. Hosts that share a ledger must have the "
+            "same."
+        },
+    )
     max_body_bytes: int = field(default=33_554_432, metadata={"doc": "The largest request body that is read."})
     shutdown_s: int = field(
         default=30, metadata={"doc": "How long running streams may finish after SIGTERM, in seconds."}

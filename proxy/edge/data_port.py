@@ -15,7 +15,7 @@ from proxy.edge.exchange import AsgiExchange, Receive, Scope, Send
 from proxy.edge.heads import check_head
 from proxy.edge.health import HEALTH_PATHS, Readiness, answer_health
 from proxy.edge.openai import endpoint_of, under_base, unknown_path, wrong_method
-from proxy.edge.own import FindOperation, key_facts, model_object, own_operation
+from proxy.edge.own import FindOperation, key_facts, model_object, own_approval, own_operation
 from proxy.edge.refuse import refuse
 from proxy.edge.strangers import Strangers
 from proxy.journey.call import Call
@@ -127,6 +127,8 @@ class DataPort:
             return await key_facts(rooms, principal, rooms.clock.now_ns())
         if path.startswith("/flyball/operations/"):
             return await own_operation(self._find_operation, path.removeprefix("/flyball/operations/"), principal)
+        if path.startswith("/flyball/approvals/"):
+            return await own_approval(rooms, path.removeprefix("/flyball/approvals/"), principal)
         raise unknown_path(path)
 
     def _model(self, name: str, principal: Principal) -> object:

@@ -1,19 +1,23 @@
 """What a key may ask about itself: its models, limits and operations (DESIGN §3)."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from proxy.budget import Balance, LedgerUnavailable, LineKind, figures
 from proxy.core.clock import utc
 from proxy.core.ids import born_ms
 from proxy.core.refusal import Refusal, Refused
 from proxy.core.tenant import Principal
+from proxy.journey.approve import unavailable as approvals_unavailable
 from proxy.journey.hold import ledger_refusal
 from proxy.journey.resolve import usable_models
 from proxy.journey.rooms import Rooms
+from proxy.policy import ApprovalsUnavailable
 from proxy.runs import Claims
 from proxy.telemetry import TelemetryUnavailable
 
+MOST_ID: Final = 64
 FindOperation: TypeAlias = Callable[[str, Principal], Awaitable[dict[str, Any] | None]]
 
 
@@ -101,6 +105,40 @@ async def own_operation(find: FindOperation, operation: str, principal: Principa
             "This key has no such operation. A row appears a few seconds after its call has ended.",
         )
     return found
+
+
+async def own_approval(rooms: Rooms, approval: str, principal: Principal) -> dict[str, Any]:
+    """How one of the key's own approvals stands, for who waits for it.
+
+    Raises:
+        Refused: NOT_FOUND for an unknown one, and just the same for another key's; DEPENDENCY_UNAVAILABLE.
+    """
+    try:
+        found = await asyncio.to_thread(rooms.approvals.find, approval[:MOST_ID])
+    except ApprovalsUnavailable as error:
+        raise approvals_unavailable(error) from error
+    if found is None or found.key_id != principal.key_id:
+        raise Refused(Refusal.NOT_FOUND, "This key has no such approval.")
+    return {
+        "object": "flyball.approval",
+        "id": found.id,
+        "state": found.standing(rooms.clock.now_ns()),
+        "point": found.point,
+        "operation": found.operation,
+        "model": found.model,
+        "run": found.run,
+        "reason": found.reason,
+        "tools": list(found.tools),
+        "made_at": _moment(found.made_ns),
+        "expires_at": _moment(found.expires_ns),
+        "decided_at": _moment(found.decided_ns),
+        "note": found.note,
+        "used_by": found.used_by,
+    }
+
+
+def _moment(ns: int | None) -> str | None:
+    return None if ns is None else utc(ns).isoformat(timespec="seconds")
 
 
 def _is_ours(operation: str) -> bool:

@@ -3,6 +3,7 @@
 from proxy.identity.errors import IdentityError
 from proxy.identity.keyring import Keyring
 from proxy.identity.private_files import load_or_make_admin_token as load_or_make_admin_token
+from proxy.identity.private_files import load_or_make_body_key as load_or_make_body_key
 from proxy.identity.private_files import load_or_make_hash_key
 from proxy.identity.records import AdminIdentity
 from proxy.identity.settings import IdentitySettings

@@ -13,9 +13,10 @@ from proxy.identity.errors import IdentityError
 from proxy.identity.secret_text import TOKEN_MARK, new_secret, well_shaped
 
 HASH_KEY_FILE: Final = "hash-key"
+BODY_KEY_FILE: Final = "body-key"
 ADMIN_TOKEN_FILE: Final = "admin-token"
 OWNER_ONLY: Final = 0o600
-_HASH_KEY_BYTES: Final = 32
+_KEY_BYTES: Final = 32
 
 
 def load_or_make_hash_key(folder: Path, given: Secret | None = None) -> bytes:
@@ -24,18 +25,16 @@ def load_or_make_hash_key(folder: Path, given: Secret | None = None) -> bytes:
     Raises:
         IdentityError: it is damaged, or others than the file's owner may read it.
     """
-    if given is None:
-        text = load_or_make(folder / HASH_KEY_FILE, lambda: secrets.token_hex(_HASH_KEY_BYTES))
-    else:
-        text = given.reveal()
-    try:
-        key = bytes.fromhex(text)
-    except ValueError:
-        key = b""
-    if len(key) != _HASH_KEY_BYTES:
-        where = folder / HASH_KEY_FILE if given is None else "server.hash_key"
-        raise IdentityError("invalid", f"{where} does not hold 64 hexadecimal digits")
-    return key
+    return _load_or_make_key(folder / HASH_KEY_FILE, given, "server.hash_key")
+
+
+def load_or_make_body_key(folder: Path, given: Secret | None = None) -> bytes:
+    """The same of `body-key`, which encrypts what is kept of bodies.
+
+    Raises:
+        IdentityError: it is damaged, or others than the file's owner may read it.
+    """
+    return _load_or_make_key(folder / BODY_KEY_FILE, given, "server.body_key")
 
 
 def load_or_make_admin_token(folder: Path) -> Secret:
@@ -57,6 +56,17 @@ def load_or_make(path: Path, make: Callable[[], str]) -> str:
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise IdentityError("invalid", f"{path} can be read by others than its owner; run: chmod 600 {path}")
     return path.read_text("utf-8").strip()
+
+
+def _load_or_make_key(path: Path, given: Secret | None, setting: str) -> bytes:
+    text = load_or_make(path, lambda: secrets.token_hex(_KEY_BYTES)) if given is None else given.reveal()
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise IdentityError("invalid", f"{path if given is None else setting} does not hold 64 hexadecimal digits")
+    return key
 
 
 def write_private(path: Path, line: str) -> None:

@@ -4,7 +4,8 @@ import asyncio
 from typing import Final
 
 from proxy.core.refusal import Refusal, Refused
-from proxy.journey.gate_calls import CallJudge, note_own_denials, observes, tell_denied
+from proxy.journey.gate_calls import CallJudge, note_own_denials, tell_denied
+from proxy.journey.observe import observes
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.wire.openai.gate import AnswerGate

@@ -6,7 +6,7 @@ from typing import Any, Final
 from proxy.core.refusal import Refusal
 from proxy.journey.ask import Asked, ask, ask_shadow_later, note_decision, note_own, reads_at
 from proxy.journey.oblige import tell
-from proxy.journey.observe import note
+from proxy.journey.observe import note, observes
 from proxy.journey.policy_facts import policy_facts
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
@@ -37,11 +37,6 @@ def is_watched(journey: Journey) -> bool:
     if not policy.has_shadow(Point.TOOL_CALL) or policy.is_live(Point.TOOL_CALL):
         return False
     return journey.call.endpoint in _GATED
-
-
-def observes(journey: Journey) -> bool:
-    """Whether what is denied is written down only."""
-    return journey.snapshot.budgets.observes(journey.principal.org)
 
 
 class CallJudge:

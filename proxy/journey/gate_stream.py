@@ -1,6 +1,7 @@
 """A stream's tool calls on their way: withheld, decided one by one, and sent on or taken out."""
 
-from proxy.journey.gate_calls import CallJudge, is_gated, is_watched, note_own_denials, observes, tell_denied
+from proxy.journey.gate_calls import CallJudge, is_gated, is_watched, note_own_denials, tell_denied
+from proxy.journey.observe import observes
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.wire.openai.gate import ToolGate

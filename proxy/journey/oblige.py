@@ -5,6 +5,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from proxy.core.refusal import Refusal, Refused
+from proxy.journey.approve import approve
 from proxy.journey.clamp import limit_name
 from proxy.journey.estimate import estimate
 from proxy.journey.resolve import resolve
@@ -22,11 +23,10 @@ async def oblige(journey: Journey, duties: Duties, rooms: Rooms) -> None:
     """Change the call as the policy says; what changes its price is resolved and estimated anew, once.
 
     Raises:
-        Refused: APPROVAL_REQUIRED, DEPENDENCY_UNAVAILABLE for what this version cannot do, what `resolve` and
-            `estimate` raise.
+        Refused: what `approve`, `resolve` and `estimate` raise, DEPENDENCY_UNAVAILABLE for what this version cannot do.
     """
     if duties.require_approval is not None:
-        raise _needs_approval(journey, duties.require_approval.reason)
+        await approve(journey, duties.require_approval, rooms)
     if duties.redact:
         raise _cannot("redact")
     tell(journey, duties)
@@ -81,15 +81,6 @@ def _substitute(journey: Journey, duties: Duties) -> bool:
     verb = "model forced" if duties.force_model is not None else "downgraded"
     journey.say(f"{verb} from {asked[:200]} to {wanted} by policy")
     return True
-
-
-def _needs_approval(journey: Journey, reason: str) -> Refused:
-    return Refused(
-        Refusal.APPROVAL_REQUIRED,
-        f"A person must approve this call first{f': {reason}' if reason else ''}.",
-        facts={"reason": reason, "decision": journey.asked.decision_id if journey.asked else ""},
-        by="policy/require_approval",
-    )
 
 
 def _cannot(obligation: str) -> Refused:

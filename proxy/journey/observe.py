@@ -19,13 +19,18 @@ def named(line: HoldLine) -> str:
     return f"{line.scope}/{line.name}"
 
 
+def observes(journey: Journey) -> bool:
+    """Whether what would be refused is written down only."""
+    return journey.snapshot.budgets.observes(journey.principal.org)
+
+
 def refuse_unless_observed(journey: Journey, refused: Refused, *, allowed: bool = False) -> None:
     """Refuse; where the call's organisation only observes, or whatever refuses does (`allowed`), write it down.
 
     Raises:
         Refused: the refusal.
     """
-    if not allowed and not journey.snapshot.budgets.observes(journey.principal.org):
+    if not allowed and not observes(journey):
         raise refused
     note(journey, refused.why, refused.by)
 

@@ -15,7 +15,7 @@ async def read(journey: Journey, rooms: Rooms) -> None:
     Raises:
         Refused: REQUEST_TOO_LARGE, INVALID_REQUEST, or CAPABILITY_MISSING for fields that lean on provider state.
     """
-    journey.body = await journey.exchange.body()
+    journey.body = journey.original = await journey.exchange.body()
     journey.facts = facts = read_request(journey.call.endpoint, journey.body)
     journey.model = facts.model
     if facts.stateful:

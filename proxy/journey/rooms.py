@@ -14,7 +14,7 @@ from proxy.journey.run_book import RunBook
 from proxy.journey.shadows import Shadows
 from proxy.journey.standing import Standing
 from proxy.metering import TokenCounter
-from proxy.policy import NO_SWITCHES, NO_TOOLS, PolicyEngine, Switches, ToolBook
+from proxy.policy import NO_SWITCHES, NO_TOOLS, ApprovalBook, PolicyEngine, Switches, ToolBook
 from proxy.pricing import PriceBook
 from proxy.routing import Router
 from proxy.telemetry import OperationRow, Spool
@@ -116,6 +116,7 @@ class Rooms:
     ledger: Ledger
     counter: TokenCounter
     transport: Transport
+    approvals: ApprovalBook
     spool: Spool
     counters: Counters
     settings: JourneySettings

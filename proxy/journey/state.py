@@ -13,7 +13,7 @@ from proxy.core.tenant import Principal
 from proxy.core.usage import NO_USAGE, Usage
 from proxy.journey.call import Call, Exchange
 from proxy.journey.rooms import Snapshot
-from proxy.policy import Decision
+from proxy.policy import Approval, Decision
 from proxy.pricing import Price, Priced
 from proxy.routing import Candidate, Resolution
 from proxy.runs import Claims
@@ -95,6 +95,8 @@ class Journey:
     exchange: Exchange
     snapshot: Snapshot
     principal: Principal
+    original: bytes = b""
+    """The body as the client sent it; `body` is what is made of it on the way."""
     body: bytes = b""
     facts: RequestFacts | None = None
     model: str = ""
@@ -109,6 +111,10 @@ class Journey:
     decision: Decision | None = None
     asked: DecisionRow | None = None
     """The row of the decision that is being carried out: it is written once that is done."""
+    approval: str = ""
+    """The approval that the call waits for, or that let it pass."""
+    recalled: Approval | None = None
+    """The approval whose answer is to be given in the place of a provider's."""
     granted: Granted | None = None
     dispatched: bool = False
     attempts: list[Attempt] = field(default_factory=list)

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 
 from proxy.budget import Unit, tokens_used
-from proxy.journey.state import Journey
+from proxy.journey.state import Attempt, Journey
 
 
 def used(journey: Journey) -> Mapping[Unit, int] | None:
     """Tokens, tool calls and requests of all attempts; None where the call's budgets count dollars only.
 
-    A request that never reached a provider was none. Tools that a provider ran itself count as calls of tools too.
+    A request that never reached a provider was none, but for one that got an answer which was kept for it. Tools that
+    a provider ran itself count as calls of tools too.
     """
     for line in journey.lines:
         if line.unit is not Unit.USD:
@@ -24,6 +25,10 @@ def used(journey: Journey) -> Mapping[Unit, int] | None:
     return {
         **tokens,
         Unit.TOOL_CALLS: sum(attempt.tool_call_count + sum(attempt.usage.tool_calls.values()) for attempt in attempts),
-        Unit.REQUESTS: int(any(not attempt.error.endswith("(not sent)") for attempt in attempts)),
+        Unit.REQUESTS: int(journey.recalled is not None or any(_was_sent(attempt) for attempt in attempts)),
         Unit.SLOTS: 0,
     }
+
+
+def _was_sent(attempt: Attempt) -> bool:
+    return not attempt.error.endswith("(not sent)")

@@ -1,5 +1,19 @@
 """Policy: a deterministic engine outside the model that allows, denies and obliges (DESIGN §7)."""
 
+from proxy.policy.approvals import Approval as Approval
+from proxy.policy.approvals import ApprovalBook as ApprovalBook
+from proxy.policy.approvals import ApprovalRequest as ApprovalRequest
+from proxy.policy.approvals import ApprovalSettings as ApprovalSettings
+from proxy.policy.approvals import ApprovalState as ApprovalState
+from proxy.policy.approvals import ApprovalsUnavailable as ApprovalsUnavailable
+from proxy.policy.approvals import AskedCall as AskedCall
+from proxy.policy.approvals import CannotOpen as CannotOpen
+from proxy.policy.approvals import ParkedAnswer as ParkedAnswer
+from proxy.policy.approvals import Sealer as Sealer
+from proxy.policy.approvals import TooMany as TooMany
+from proxy.policy.approvals import Undecidable as Undecidable
+from proxy.policy.approvals import Wanted as Wanted
+from proxy.policy.approvals import know_approvals as know_approvals
 from proxy.policy.bundle import Bundle as Bundle
 from proxy.policy.bundle import read_bundle as read_bundle
 from proxy.policy.decision import Decision, Denial
@@ -7,6 +21,7 @@ from proxy.policy.engine import PolicyEngine
 from proxy.policy.errors import BadPolicy as BadPolicy
 from proxy.policy.errors import PolicyUnavailable
 from proxy.policy.obligations import Duties
+from proxy.policy.obligations import RequireApproval as RequireApproval
 from proxy.policy.obligations import obligations_of as obligations_of
 from proxy.policy.opening import open_policy
 from proxy.policy.opening import take_policy as take_policy

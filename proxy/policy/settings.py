@@ -6,6 +6,7 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from proxy.core.secret import Secret
+from proxy.policy.approvals import ApprovalSettings
 
 MOST_DEADLINE_MS: Final = 10_000
 
@@ -57,6 +58,9 @@ class PolicySettings:
     on_failure: Literal["closed"] = field(
         default="closed", metadata={"doc": "What a policy that cannot be evaluated means; `closed` answers 503."}
     )
+    approvals: ApprovalSettings = field(
+        default=ApprovalSettings(), metadata={"doc": "How many calls may wait for a person, and with how much."}
+    )
 
     def contradictions(self) -> list[str]:
         """What these settings ask for that cannot be had, one sentence each."""
@@ -69,7 +73,7 @@ class PolicySettings:
             found.append("policy.settings: is for the starter library; put data documents into policy.dir")
         if self.url is None and self.dir is None and self.base == "none":
             found.append("policy.base: none leaves no grant at all without a policy.dir of your own")
-        return found
+        return found + self.approvals.contradictions()
 
     def _of_the_server(self) -> list[str]:
         found = []

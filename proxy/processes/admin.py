@@ -14,6 +14,7 @@ from proxy.app.following_reader import FollowingReader
 from proxy.app.stores import Stores
 from proxy.config import BadConfig, Config, load_config
 from proxy.core.clock import SystemClock
+from proxy.processes.duty import repeated
 from proxy.processes.folder import StateFolder
 from proxy.processes.metrics import render
 from proxy.processes.parent import Parent
@@ -21,6 +22,7 @@ from proxy.processes.refusals import refusals
 from proxy.processes.server import adopt, http_server
 
 SHUTDOWN_S = 5
+SWEEP_APPROVALS_S = 5.0
 log = logging.getLogger("flyball.admin")
 
 
@@ -50,13 +52,18 @@ class AdminProcess:
     async def run(self, descriptor: int) -> None:
         """Serve on the supervisor's socket. What it shows is read anew each time, but for what the file says."""
         self._parent.stop_with_it()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
-        alerting = asyncio.get_running_loop().create_task(self._parts.alerts.alerting.run())
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        tasks = [
+            loop.create_task(self._parts.alerts.alerting.run()),
+            loop.create_task(repeated(self._parts.sweep_approvals, SWEEP_APPROVALS_S)),
+        ]
         try:
             await self._server.serve(sockets=[adopt(descriptor)])
         finally:
-            alerting.cancel()
-            await asyncio.gather(alerting, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self._parts.close()
 
     def _reload(self) -> None:

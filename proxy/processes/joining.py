@@ -4,11 +4,12 @@ import asyncio
 import logging
 from typing import Final
 
-from proxy.app.ledgers import same_hash_key
-from proxy.app.stores import Stores, hash_key_of
+from proxy.app.ledgers import same_key
+from proxy.app.stores import Stores, body_key_of, hash_key_of
 from proxy.budget import LedgerUnavailable, Outbox
 from proxy.config import Config
 from proxy.core.secret import Secret
+from proxy.policy import know_approvals
 from proxy.processes.usable import NotReady
 from proxy.state import StateAway, StateForeign
 
@@ -18,6 +19,11 @@ OTHER_KEY: Final = (
     "this host hashes keys otherwise than the hosts that share its ledger, so no key would be known here: copy "
     "`hash-key` from the state folder of one of them, or give all of them the same by server.hash_key_file or "
     "server.hash_key_env"
+)
+OTHER_BODY_KEY: Final = (
+    "this host encrypts what waits for a person otherwise than the hosts that share its ledger, so that none could "
+    "open what another keeps: copy `body-key` from the state folder of one of them, or give all of them the same by "
+    "server.body_key_file or server.body_key_env"
 )
 FOREIGN: Final = (
     "{ledger}: {why}; they cannot be mixed with those in Redis. Move ledger.sqlite and its -wal and -shm files away to "
@@ -38,8 +44,11 @@ async def join(config: Config, stores: Stores) -> None:
     await _until_fit(config, url)
     know_all_tables(stores)
     try:
-        if not await asyncio.to_thread(same_hash_key, url, config.settings.ledger.name, hash_key_of(config)):
+        name = config.settings.ledger.name
+        if not await asyncio.to_thread(same_key, url, name, "hash-key", hash_key_of(config)):
             raise NotReady(OTHER_KEY)
+        if not await asyncio.to_thread(same_key, url, name, "body-key", body_key_of(config)):
+            raise NotReady(OTHER_BODY_KEY)
         await asyncio.to_thread(stores.state.follow)
     except StateForeign as error:
         raise NotReady(FOREIGN.format(ledger=stores.state.path, why=error)) from error
@@ -80,3 +89,4 @@ def know_all_tables(stores: Stores) -> None:
 
     Tables(stores.state)
     Outbox(stores.state)
+    know_approvals(stores.state)

@@ -30,6 +30,7 @@ def config(sim_url: str, redis_url: str, *, workers: int = 2, lease_s: int = LEA
             "admin_listen": "127.0.0.1:0",
             "workers": workers,
             "hash_key_env": "HASH_KEY",
+            "body_key_env": "HASH_KEY",
         },
         "ledger": {"url": redis_url},
         "holds": {"lease_s": lease_s},

@@ -31,7 +31,7 @@ from proxy.core.ids import new_id
 from proxy.core.money import ZERO, Nano
 from proxy.core.secret import Secret
 from proxy.identity import KeyStore
-from proxy.policy import SwitchStore
+from proxy.policy import ApprovalBook, Sealer, SwitchStore
 from proxy.state import Remote, StateFile
 from proxy.telemetry import CountedQuery, CountedRow
 from tests.contract.ledger.kinds import ledger_name, line, opened, request
@@ -69,8 +69,13 @@ def book_of(kind: str, folder: Path, state: StateFile) -> RebuildableBook:
 def stores(folder: Path) -> Stores:
     state = StateFile(folder / "ledger.sqlite")
     clock = SetClock(NOW)
-    budgets, switches = BudgetStore(state, clock=clock), SwitchStore(state, clock=clock)
-    return Stores(state=state, keys=KeyStore(state, b"h" * 32), budgets=budgets, switches=switches)
+    return Stores(
+        state=state,
+        keys=KeyStore(state, b"h" * 32),
+        budgets=BudgetStore(state, clock=clock),
+        switches=SwitchStore(state, clock=clock),
+        approvals=ApprovalBook(state, Sealer(b"b" * 32)),
+    )
 
 
 def spec(name: str, scope: str, **more: object) -> BudgetSpec:

@@ -9,7 +9,9 @@ from proxy.admin.roles import PERMISSIONS, Permission
 from proxy.admin.route import Route
 from proxy.admin.routes import ROUTES
 from proxy.identity import AdminTokens
+from proxy.policy import Wanted
 from tests.unit.admin.admin_port import Port
+from tests.unit.admin.asked_approvals import asked
 from tests.unit.admin.telemetry_rows import operation, run, spend
 
 OTHERS = {"org": "beta", "team": "support", "key": "bot", "budget": "beta-support", "token": "of-beta"}
@@ -25,12 +27,16 @@ def two_orgs(port: Port) -> Port:
     port.rooms.tokens.create("of-all", AdminTokens.Role.VIEWER)
     port.reader.operations = [operation(OPERATION, org="beta")]
     port.reader.run_totals = [run("of-beta", "beta")]
+    assert port.rooms.approvals is not None
+    asked(port.rooms.approvals, port.clock.now_ns(), org="beta")
     return port
 
 
 def others(port: Port) -> dict[str, str]:
     key = port.rooms.key_store.named_key("beta", "support", "bot")
-    return OTHERS | {"key_id": key.key_id, "operation": OPERATION, "run": "of-beta"}
+    assert port.rooms.approvals is not None
+    (waiting,) = port.rooms.approvals.list(Wanted(org="beta"), port.clock.now_ns(), 2)
+    return OTHERS | {"key_id": key.key_id, "operation": OPERATION, "run": "of-beta", "approval": waiting.id}
 
 
 TAKEN: dict[str, dict[str, object]] = {
@@ -184,6 +190,7 @@ def test_these_endpoints_have_been_thought_of() -> None:
         "GET /spend",
         "GET /operations",
         "GET /runs",
+        "GET /approvals",  # in test_admin_approvals.py
         "GET /alerts",  # these three in test_admin_alerts.py
         "POST /alerts/test",
         "GET /observe",

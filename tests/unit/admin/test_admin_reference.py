@@ -10,14 +10,17 @@ import httpx
 import msgspec
 import pytest
 
+from proxy.admin.approval_routes import ASKED
 from proxy.admin.budget_routes import MADE_RAISE
 from proxy.admin.openapi import openapi_document
 from proxy.admin.route import ROOT, Route
 from proxy.admin.routes import EXAMPLE_OPERATION, MADE_KEY, ROUTES
 from proxy.admin.run_routes import EXAMPLE_RUN
 from proxy.admin.switch_routes import MADE_SWITCH
+from proxy.policy import AskedCall
 from tests.unit.admin.admin_port import Port
 from tests.unit.admin.alert_rows import raised
+from tests.unit.admin.asked_approvals import asked
 from tests.unit.admin.reference import render
 from tests.unit.admin.telemetry_rows import operation, run, spend, would_refuse
 
@@ -34,7 +37,13 @@ def answers(port: Port, owner: httpx.Client) -> list[tuple[Route, httpx.Response
     port.reader.run_totals = [run(EXAMPLE_RUN)]
     port.reader.rows = [replace(spend("gpt-5", 12_500_000), group={"model": "gpt-5", "tag:env": "prod"})]
     given: list[tuple[Route, httpx.Response]] = []
-    made: dict[str, str] = {}
+    assert port.rooms.approvals is not None
+    call = AskedCall("delete_file", '{"path":"/etc/motd"}')
+    asked_for = [
+        asked(port.rooms.approvals, port.clock.now_ns(), calls=calls, said=str(number), key_name="writer")
+        for number, calls in enumerate(((call,), ()))
+    ]
+    made: dict[str, str] = {example: each.id for example, each in zip(ASKED, asked_for, strict=True)}
     for route in ALL:
         path = {name: made.get(value, value) for name, value in route.example.path.items()}
         target = ROOT + route.path.format(**path) + (f"?{route.example.query}" if route.example.query else "")

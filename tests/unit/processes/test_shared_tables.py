@@ -9,7 +9,7 @@ from proxy.app.stores import Stores
 from proxy.budget import BudgetStore
 from proxy.core.clock import SystemClock
 from proxy.identity import KeyStore
-from proxy.policy import SwitchStore
+from proxy.policy import ApprovalBook, Sealer, SwitchStore
 from proxy.processes.joining import know_all_tables
 from proxy.state import StateFile
 
@@ -20,6 +20,7 @@ SHARED = {
     *("alerts", "alert_deliveries", "alert_claims"),
     *("audit", "admin_answers"),
     "kill_switches",
+    *("approvals", "approval_answers"),
 }
 CLOCKS_AND_CHANCE = re.compile(
     r"\b(CURRENT_TIME|CURRENT_DATE|CURRENT_TIMESTAMP|strftime|julianday|unixepoch|random|randomblob)\b"
@@ -28,8 +29,13 @@ CLOCKS_AND_CHANCE = re.compile(
 
 def test_a_host_that_joins_has_every_table_that_is_shared(tmp_path: Path) -> None:
     state = StateFile(tmp_path / "ledger.sqlite")
-    budgets, switches = BudgetStore(state, clock=SystemClock()), SwitchStore(state, clock=SystemClock())
-    stores = Stores(state=state, keys=KeyStore(state, b"h" * 32), budgets=budgets, switches=switches)
+    stores = Stores(
+        state=state,
+        keys=KeyStore(state, b"h" * 32),
+        budgets=BudgetStore(state, clock=SystemClock()),
+        switches=SwitchStore(state, clock=SystemClock()),
+        approvals=ApprovalBook(state, Sealer(b"b" * 32)),
+    )
     know_all_tables(stores)
     with state.read() as connection:
         found = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
