@@ -41,6 +41,7 @@ class WorkerParts:
         self.counter = TokenCounter(settings.metering)
         self.reader = reader
         self.stopping = False
+        self.policy_stale = False
         self.rooms = Rooms(
             worker=worker,
             clock=clock,
@@ -83,7 +84,7 @@ class WorkerParts:
             dependencies={
                 "ledger": ledger,
                 "spool": spool,
-                "policy": "unavailable" if snapshot.policy.away else "ok",
+                "policy": "unavailable" if snapshot.policy.away else "stale" if self.policy_stale else "ok",
             },
         )
 

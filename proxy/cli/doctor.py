@@ -13,6 +13,7 @@ import httpx
 from proxy.cli.reading import read_config
 from proxy.config import Config
 from proxy.processes.folder import SECRETS, StateFolder
+from proxy.processes.policy_status import read_status
 
 LOW_DISK_BYTES: Final = 1024**3
 MANY_SEGMENTS: Final = 120
@@ -66,7 +67,8 @@ def _spool(spool: Path) -> Iterator[Finding]:
 
 
 def _running(config: Config) -> Iterator[Finding]:
-    endpoints = StateFolder(config.home).endpoints()
+    folder = StateFolder(config.home)
+    endpoints = folder.endpoints()
     if not endpoints:
         yield True, "nothing is running over this state folder"
         return
@@ -75,6 +77,18 @@ def _running(config: Config) -> Iterator[Finding]:
         address = endpoints.get(name)
         if isinstance(address, str):
             yield _answers(address + path), f"{name} answers at {address}"
+    yield from _policy(folder)
+
+
+def _policy(folder: StateFolder) -> Iterator[Finding]:
+    status = read_status(folder.run)
+    if status is None:
+        return
+    if status.stale:
+        yield False, f"the policies of {status.source} are not taken, older ones decide: {status.error}"
+    else:
+        named = f" ({status.named})" if status.named else ""
+        yield True, f"policies of {status.source} decide: revision {status.revision[:12]}{named}"
 
 
 def _answers(url: str) -> bool:

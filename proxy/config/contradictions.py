@@ -109,13 +109,14 @@ def _policy(settings: FileSettings, taken: Path | None) -> Iterator[tuple[str, s
     for sentence in sentences:
         path, _, what = sentence.partition(": ")
         yield path, what
-    if sentences:
+    if sentences or (settings.policy.fetched is not None and (taken is None or not taken.exists())):
         return
     try:
         open_policy(settings.policy, taken=taken)
     except BadPolicy as error:
         policy = settings.policy
-        path = "policy.url" if policy.url else "policy.settings" if policy.dir is None else "policy.dir"
+        own = "policy.dir" if policy.dir else "policy.bundle" if policy.bundle else "policy.settings"
+        path = "policy.url" if policy.url else own
         for problem in error.problems:
             yield path, problem.removeprefix(f"{path}: ")
 

@@ -16,6 +16,8 @@ from proxy.policy.approvals import Wanted as Wanted
 from proxy.policy.approvals import know_approvals as know_approvals
 from proxy.policy.bundle import Bundle as Bundle
 from proxy.policy.bundle import read_bundle as read_bundle
+from proxy.policy.bundles.archive import MOST_PACKED as MOST_PACKED
+from proxy.policy.bundles.settings import BundleSettings as BundleSettings
 from proxy.policy.decision import Decision, Denial
 from proxy.policy.engine import PolicyEngine
 from proxy.policy.errors import BadPolicy as BadPolicy
@@ -23,6 +25,7 @@ from proxy.policy.errors import PolicyUnavailable
 from proxy.policy.obligations import Duties
 from proxy.policy.obligations import RequireApproval as RequireApproval
 from proxy.policy.obligations import obligations_of as obligations_of
+from proxy.policy.opening import check_archive as check_archive
 from proxy.policy.opening import open_policy
 from proxy.policy.opening import take_policy as take_policy
 from proxy.policy.point import Point
@@ -41,6 +44,8 @@ from proxy.policy.switches.target import BadTarget as BadTarget
 from proxy.policy.switches.target import SwitchKind as SwitchKind
 from proxy.policy.switches.target import SwitchTarget as SwitchTarget
 from proxy.policy.switches.target import parse_target as parse_target
+from proxy.policy.taken import read_taken as read_taken
+from proxy.policy.taken import source_of as source_of
 from proxy.policy.tools.book import NO_TOOLS as NO_TOOLS
 from proxy.policy.tools.book import ToolBook as ToolBook
 from proxy.policy.tools.settings import ToolSettings as ToolSettings

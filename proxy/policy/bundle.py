@@ -1,4 +1,4 @@
-"""A set of policies and their data, as read from a folder: one revision, whatever engine evaluates it."""
+"""A set of policies and their data, as read from a folder or a bundle: one revision, whatever engine evaluates it."""
 
 import hashlib
 import json
@@ -34,12 +34,17 @@ class Bundle:
 
     @classmethod
     def of(cls, modules: Mapping[str, str], data: Mapping[str, Json]) -> "Bundle":
-        """A bundle of these modules and documents."""
+        """A bundle of these modules and documents.
+
+        Raises:
+            BadPolicy: the documents hold what JSON has no word for, such as a date of YAML.
+        """
         digest = hashlib.sha256()
-        for part in (
-            *(text for path in sorted(modules) for text in (path, modules[path])),
-            json.dumps(data, sort_keys=True),
-        ):
+        try:
+            written = json.dumps(data, sort_keys=True, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise BadPolicy([f"data: cannot be written as JSON: {error}"]) from error
+        for part in (*(text for path in sorted(modules) for text in (path, modules[path])), written):
             encoded = part.encode()
             digest.update(b"%d:" % len(encoded) + encoded)
         return cls(modules=modules, data=data, revision=digest.hexdigest())
@@ -62,7 +67,7 @@ def read_bundle(folder: Path | None, *, base: bool = True, settings: Path | None
             files[BASE] = shipped_base()
     except (OSError, UnicodeDecodeError) as error:
         raise BadPolicy([f"{folder or 'the starter library'}: {error}"]) from error
-    data = _data(files)
+    data = documents_in(files)
     modules = {path: text for path, text in files.items() if path.endswith(".rego") and not path.endswith(TEST_SUFFIX)}
     if folder is None:
         modules = {path: text for path, text in modules.items() if _is_set(text, data)}
@@ -137,7 +142,7 @@ def _read_bounded(path: Path) -> str:
     return path.read_text("utf-8")
 
 
-def _data(files: Mapping[str, str]) -> Mapping[str, Json]:
+def documents_in(files: Mapping[str, str]) -> Mapping[str, Json]:
     """All documents merged, each under the folders it lies in, as `opa run` does it."""
     merged: dict[str, Json] = {}
     problems: list[str] = []

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from proxy.core.secret import Secret
 from proxy.policy.approvals import ApprovalSettings
+from proxy.policy.bundles.settings import BundleSettings
 
 MOST_DEADLINE_MS: Final = 10_000
 
@@ -45,6 +46,10 @@ class PolicySettings:
             "data documents merge by path, as `opa run` does it."
         },
     )
+    bundle: BundleSettings | None = field(
+        default=None,
+        metadata={"doc": "A bundle in OPA's format that stands in the place of the starter library."},
+    )
     settings: Path | None = field(
         default=None,
         metadata={
@@ -53,7 +58,9 @@ class PolicySettings:
     )
     base: Literal["flyball", "none"] = field(
         default="flyball",
-        metadata={"doc": "Whether the grant to known principals is loaded beside `dir`; `none` leaves it out."},
+        metadata={
+            "doc": "Whether the grant to known principals is loaded beside `dir` or `bundle`; `none` leaves it out."
+        },
     )
     on_failure: Literal["closed"] = field(
         default="closed", metadata={"doc": "What a policy that cannot be evaluated means; `closed` answers 503."}
@@ -69,18 +76,35 @@ class PolicySettings:
             found += self._of_the_server()
         if self.url is None and self.token is not None:
             found.append("policy.token: is shown to the OPA server, and there is no policy.url")
-        if self.dir is not None and self.settings is not None:
-            found.append("policy.settings: is for the starter library; put data documents into policy.dir")
-        if self.url is None and self.dir is None and self.base == "none":
+        own = "policy.dir" if self.bundle is None else "policy.bundle"
+        if self.has_own and self.settings is not None:
+            found.append(f"policy.settings: is for the starter library; put data documents into {own}")
+        if self.url is None and not self.has_own and self.base == "none":
             found.append("policy.base: none leaves no grant at all without a policy.dir of your own")
+        if self.bundle is not None:
+            if self.dir is not None:
+                found.append("policy.bundle: stands in the place of policy.dir; leave out one of them")
+            found += self.bundle.contradictions()
         return found + self.approvals.contradictions()
+
+    @property
+    def has_own(self) -> bool:
+        """Whether policies of one's own stand in the place of the starter library."""
+        return self.dir is not None or self.bundle is not None
+
+    @property
+    def fetched(self) -> BundleSettings | None:
+        """The bundle that is to be fetched from a server, if one is."""
+        return self.bundle if self.bundle is not None and self.bundle.url is not None else None
 
     def _of_the_server(self) -> list[str]:
         found = []
         if not is_opa_url(self.url):
             found.append("policy.url: must be http://host:port or https://host:port, and nothing behind it")
-        if self.dir is not None or self.settings is not None or self.base == "none":
-            found.append("policy.url: an OPA server has its own policies; leave out policy.dir, settings and base")
+        if self.has_own or self.settings is not None or self.base == "none":
+            found.append(
+                "policy.url: an OPA server has its own policies; leave out policy.dir, bundle, settings and base"
+            )
         if not 1 <= self.deadline_ms <= MOST_DEADLINE_MS:
             found.append(f"policy.deadline_ms: must be from 1 to {MOST_DEADLINE_MS}; it is {self.deadline_ms}")
         if not self.points:

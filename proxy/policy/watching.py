@@ -14,8 +14,10 @@ MOST_WATCHED: Final = 4096
 
 
 def fingerprint(settings: PolicySettings) -> frozenset[Mark]:
-    """What the files of `policy.dir` and `policy.settings` look like from outside; another one when any has changed."""
+    """What the files of policies and of `policy.settings` look like from outside; another one when any has changed."""
     files = [] if settings.settings is None else [settings.settings]
+    if settings.bundle is not None and settings.bundle.file is not None:
+        files.append(settings.bundle.file)
     if settings.dir is not None:
         files += _files(settings.dir)
     return frozenset(mark for path in files if (mark := _mark(path)) is not None)

@@ -11,6 +11,7 @@ from proxy.core.clock import SystemClock
 from proxy.core.money import NANO_PER_USD, Nano
 from proxy.core.outcome import Outcome
 from proxy.journey.rooms import Counters
+from proxy.processes.policy_status import read_status
 from proxy.processes.refusals import RefusedBy
 
 SILENT_NS: Final = 10_000_000_000
@@ -20,7 +21,7 @@ COST: Final = "flyball_cost_usd_total"
 UNPRICED: Final = "flyball_unpriced_requests_total"
 UNAUTHORISED: Final = "flyball_unauthorised_total"
 SHADOWS: Final = "flyball_policy_shadow_total"
-GAUGES: Final = frozenset({"flyball_workers", "flyball_ledger_up", "flyball_ledger_unsettled"})
+GAUGES: Final = frozenset({"flyball_workers", "flyball_ledger_up", "flyball_ledger_unsettled", "flyball_policy_stale"})
 HELP: Final = {
     OPERATIONS: "Finished client calls by endpoint, outcome and refusal code.",
     COST: "Dollars spent.",
@@ -30,6 +31,8 @@ HELP: Final = {
     SHADOWS: "Shadow decisions of policy, by whether they differ from what counted, failed or were dropped.",
     "flyball_workers": "Worker processes that report.",
     "flyball_ledger_up": "Whether every worker that reports reaches the ledger.",
+    "flyball_policy_takes_total": "Times that policies were taken, were refused, or could not be fetched.",
+    "flyball_policy_stale": "Whether there are other policies that could not be taken, so that the old ones decide.",
     "flyball_ledger_unsettled": "Calls recorded and not settled yet, for want of the ledger.",
 }
 
@@ -98,6 +101,8 @@ def render(folder: Path) -> str:
     lines.append(f"{COST} {nano // NANO_PER_USD}.{nano % NANO_PER_USD:09d}")
     lines += [f"flyball_workers {workers}", f"flyball_ledger_up {int(up and workers > 0)}"]
     lines.append(f"flyball_ledger_unsettled {unsettled}")
+    if (policy := read_status(folder)) is not None:
+        lines += policy.metrics()
     return _with_help(lines)
 
 

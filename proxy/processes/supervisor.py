@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from proxy.app.bundle_fetch import BundleFetch
 from proxy.app.configuration import environment
 from proxy.app.ledgers import open_ledger
 from proxy.app.stores import Stores
@@ -19,10 +20,11 @@ from proxy.config import BadConfig, Config, load_config
 from proxy.core.clock import SystemClock
 from proxy.core.ids import new_id
 from proxy.identity import IdentityError, load_or_make_admin_token
-from proxy.policy import BadPolicy, fingerprint, take_policy
+from proxy.policy import BadPolicy, fingerprint
 from proxy.processes.child import Child
 from proxy.processes.duty import repeated
 from proxy.processes.folder import StateFolder
+from proxy.processes.host_policy import HostPolicy
 from proxy.processes.joining import join
 from proxy.processes.locks import only_one
 from proxy.processes.one_host import BEAT_S, HostSign
@@ -39,6 +41,7 @@ CHECKPOINT_S: Final = 1.0
 SWEEP_S: Final = 2.0
 REBUILD_S: Final = 1.0
 FOLLOW_S: Final = 0.4
+BUNDLES_S: Final = 0.5
 COMPLAIN_S: Final = 30.0
 READY_S: Final = 60.0
 GRACE_S: Final = 5
@@ -50,11 +53,11 @@ class Supervisor:
 
     def __init__(self, config: Config, roles: frozenset[str], announce: Callable[[dict[str, Any]], None]) -> None:
         self._config = config
-        self._policy = config.settings.policy
         self._roles = roles
         self._announce = announce
         self._clock = SystemClock()
         self._folder = StateFolder(config.home)
+        self._policy = HostPolicy(config.settings.policy, self._folder, BundleFetch(), self._clock)
         self._endpoints: dict[str, Any] = {}
         self._children: list[Child] = []
         self._workers: list[Child] = []
@@ -106,7 +109,7 @@ class Supervisor:
                 if "worker" in self._roles:
                     await self._sweep_the_dead(sweeper)
                 self._folder.take_config(self._config.text)
-                take_policy(self._config.settings.policy, self._folder.taken_policy)
+                await self._begin_policy()
             with contextlib.ExitStack() as sockets:
                 self._make_children(sockets, sweeper)
                 return await self._supervise(stores, sweeper, spool, ledger, rebuilding, new=new, first_key=first_key)
@@ -131,6 +134,7 @@ class Supervisor:
             loop.create_task(repeated(self._host_sign.beat, BEAT_S)),
             loop.create_task(self._watch_file(stores)),
             loop.create_task(repeated(lambda: self._checkpoint(stores), CHECKPOINT_S)),
+            loop.create_task(repeated(self._look_for_bundles, BUNDLES_S)),
         ]
         if stores.state.shared is not None:
             duties.append(loop.create_task(repeated(lambda: self._follow_others(stores), FOLLOW_S)))
@@ -262,7 +266,7 @@ class Supervisor:
     # duties
 
     async def _watch_file(self, stores: Stores) -> None:
-        watch = FileWatch(self._config.path, lambda: fingerprint(self._policy))
+        watch = FileWatch(self._config.path, lambda: fingerprint(self._policy.settings))
 
         async def look() -> None:
             with contextlib.suppress(TimeoutError):
@@ -275,23 +279,37 @@ class Supervisor:
                 # Only forgotten once it was taken or found wrong: one that met a locked ledger is taken later.
                 self._is_new = True
                 self._reload.clear()
-                await asyncio.to_thread(self._take_file, stores)
+                await self._take_file(stores)
                 self._is_new = False
 
         await repeated(look, TICK_S / 10)
 
-    def _take_file(self, stores: Stores) -> None:
+    async def _take_file(self, stores: Stores) -> None:
         try:
-            config = load_config(self._config.path, environment())
-            revision = take_policy(config.settings.policy, self._folder.taken_policy)
-            stores.follow_file(config, environment())
+            config = await asyncio.to_thread(load_config, self._config.path, environment())
+            revision = await self._policy.take(config.settings.policy)
+            await asyncio.to_thread(stores.follow_file, config, environment())
         except (BadConfig, BadPolicy, IdentityError, BudgetConflict) as error:
             problems = error.errors if isinstance(error, BadConfig) else [str(error)]
             log.error("the changed configuration is not used; the old one stays", extra={"errors": problems})
+            if of_policy := [problem for problem in problems if ": policy." in problem]:
+                self._policy.refused("; ".join(of_policy))
             return
-        self._folder.take_config(config.text)
-        self._policy = config.settings.policy
+        await asyncio.to_thread(self._folder.take_config, config.text)
         log.info("configuration taken", extra={"generation": config.generation, "policy": revision})
+        self._reload_children()
+
+    async def _begin_policy(self) -> None:
+        try:
+            await self._policy.begin()
+        except BadPolicy as error:
+            raise NotReady(f"no policy decides: {error}") from error
+
+    async def _look_for_bundles(self) -> None:
+        if await self._policy.look():
+            self._reload_children()
+
+    def _reload_children(self) -> None:
         for child in self._children:
             if child.role in ("worker", "admin"):
                 child.reload()

@@ -28,6 +28,7 @@ from proxy.processes.folder import StateFolder
 from proxy.processes.gate import Gate
 from proxy.processes.metrics import WorkerCounters
 from proxy.processes.parent import Parent
+from proxy.processes.policy_status import read_status
 from proxy.processes.server import adopt, http_server
 
 STATE_POLL_S: Final = 0.25
@@ -102,6 +103,7 @@ class Worker:
             (self._renew, self._parts.rooms.holding.lease_s / 3),
             (self._knock, KNOCK_S),
             (self._knock_at_policy, KNOCK_S),
+            (self._read_policy_status, KNOCK_S),
             (self._seal, SEAL_POLL_S),
             (self._report, REPORT_S),
             (self._settle_now, SETTLE_LATE_S),
@@ -151,6 +153,11 @@ class Worker:
         elif was_away and not policy.away:
             log.info("a policy decides", extra={"revision": policy.revision})
         self._policy_away = policy.away
+
+    async def _read_policy_status(self) -> None:
+        """What the supervisor says of newer policies, for /readyz."""
+        status = await asyncio.to_thread(read_status, self._folder.run)
+        self._parts.policy_stale = status is not None and status.stale
 
     async def _seal(self) -> None:
         self._parts.spool.seal_due()

@@ -23,6 +23,7 @@ from proxy.policy import Bundle
 
 HERE: Final = Path(__file__).parent
 PINNED: Final = HERE / "opa-bindings.txt"
+OPA_VERSION: Final = "v1.19.0"
 START_S: Final = 30.0
 
 
@@ -68,10 +69,28 @@ def _serving_library(bundle: Bundle, folder: Path) -> Iterator[str]:
             process.terminate()
 
 
+def opa_command() -> str:
+    """`opa` itself: on the path, else built once per machine where there is Go."""
+    if found := shutil.which("opa"):
+        return found
+    there = _cache() / f"opa-{OPA_VERSION}" / "opa"
+    if not there.exists():
+        assert shutil.which("go"), "neither `opa` nor `go` to build it with is on the path"
+        environment = {**os.environ, "GOBIN": str(there.parent)}
+        source = f"github.com/open-policy-agent/opa@{OPA_VERSION}"
+        done = subprocess.run(["go", "install", source], env=environment, capture_output=True, text=True, timeout=1500)
+        assert done.returncode == 0, done.stderr
+    return str(there)
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flyball-tests"
+
+
 def _library() -> Path:
     """Where the library lies unpacked; fetched once per machine and version."""
     pinned = PINNED.read_text().splitlines()[-1]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flyball-tests"
+    cache = _cache()
     there = cache / pinned.partition(" ")[0]
     if not there.exists():
         cache.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,35 @@ PROVIDER = "providers: {up: {base_url: 'http://127.0.0.1:9/v1'}}\n"
 ROUTE = "routes: [{model: m, targets: [{provider: up}]}]\n"
 
 MISTAKES = {
+    "bundle of nowhere": ("policy: {bundle: {}}", "policy.bundle needs exactly one of file and url"),
+    "bundle of two": (
+        "policy: {bundle: {file: a.tar.gz, url: 'https://x/a.tar.gz'}}",
+        "policy.bundle needs exactly one of file and url",
+    ),
+    "bundle and folder": (
+        "policy: {dir: rules, bundle: {url: 'https://x/a'}}",
+        "policy.bundle stands in the place of policy.dir",
+    ),
+    "bundle for all to change": (
+        "policy: {bundle: {url: 'http://bundles.example.com/a'}}",
+        "anyone on the way could change policies that come over http",
+    ),
+    "bundle with a password": ("policy: {bundle: {url: 'https://u:w@x/a'}}", "policy.bundle.url must be"),
+    "bundle too often": ("policy: {bundle: {url: 'https://x/a', poll_s: 1}}", "policy.bundle.poll_s must be at least"),
+    "bundle without end": ("policy: {bundle: {url: 'https://x/a', timeout_s: 0}}", "policy.bundle.timeout_s must be"),
+    "bundle with a scope alone": (
+        "policy: {bundle: {url: 'https://x/a', scope: s}}",
+        "policy.bundle.scope is part of a signature",
+    ),
+    "bundle with one key twice": (
+        "policy: {bundle: {url: 'https://x/a', keys: [{id: k}, {id: k}]}}",
+        "policy.bundle.keys[1].id repeats 'k'",
+    ),
+    "bundle that is not there": ("policy: {bundle: {file: gone.tar.gz}}", "policy.bundle "),
+    "bundle beside settings": (
+        "policy: {settings: s.json, bundle: {url: 'https://x/a'}}",
+        "put data documents into policy.bundle",
+    ),
     "no target": (PROVIDER + "routes: [{model: m, targets: []}]", "routes[0].targets is empty"),
     "route twice": (
         PROVIDER + "routes: [{model: m, targets: [{provider: up}]}, {model: m, targets: [{provider: up}]}]",
