@@ -3,7 +3,9 @@
 # description: >-
 #   Which of the calls that a model emits reach the client. Calls of tools that were not offered, or with arguments that
 #   their schema does not take, are refused once there is an entry; `agents` lists tools by agent (`*` for all others);
-#   `write_actions` are refused unless a trusted tag of the key allows them, or wait for a person.
+#   `write_actions` are refused unless a trusted tag of the key allows them, or wait for a person. `registered_only`
+#   refuses tools that flyball.yaml does not register; with `write_by_registry` all count as write actions that it does
+#   not register as ones that only read.
 # needs: settings.tool_calls
 package flyball.tool_call
 
@@ -25,6 +27,11 @@ deny contains {"code": "tool_not_listed", "msg": sprintf("The tool %s is not on 
 	not listed
 }
 
+deny contains {"code": "unregistered_tool", "msg": sprintf("The tool %s is not registered.", [input.tool.name])} if {
+	rules.registered_only
+	input.tool.registered == null
+}
+
 deny contains {"code": "write_action", "msg": sprintf("The tool %s writes, which this key may not.", [input.tool.name])} if {
 	is_write
 	not may_write
@@ -41,6 +48,13 @@ is_write if {
 	some pattern in rules.write_actions
 	glob.match(pattern, [], input.tool.name)
 }
+
+is_write if {
+	rules.write_by_registry
+	not only_reads
+}
+
+only_reads if input.tool.registered.access == "read"
 
 may_write if {
 	tag := rules.write_tag

@@ -49,3 +49,19 @@ test_a_write_may_wait_for_a_person if {
 }
 
 test_a_name_that_looks_alike_is_another_one if denied(told("x", "read_mаil", {})) == {"tool_not_listed"}
+
+registered(access) := {"tool": {"name": "read_x", "registered": {"access": access, "risk": "low", "owner": "", "version": null}}}
+
+unregistered := {"tool": {"name": "read_x", "registered": null}}
+
+test_with_registered_only_others_are_refused if {
+	denied_by(told("x", "read_x", registered("write")), {"registered_only": true}) == set()
+	denied_by(told("x", "read_x", unregistered), {"registered_only": true}) == {"unregistered_tool"}
+	denied_by(told("x", "read_x", unregistered), {}) == set()
+}
+
+test_what_is_not_registered_as_reading_writes if {
+	denied_by(told("x", "read_x", registered("read")), {"write_by_registry": true}) == set()
+	denied_by(told("x", "read_x", registered("write")), {"write_by_registry": true}) == {"write_action"}
+	denied_by(told("x", "read_x", unregistered), {"write_by_registry": true}) == {"write_action"}
+}

@@ -7,7 +7,7 @@ from proxy.core.refusal import Refusal
 from proxy.journey.ask import Asked, ask, ask_shadow_later, note_decision, note_own, reads_at
 from proxy.journey.oblige import tell
 from proxy.journey.observe import note, observes
-from proxy.journey.policy_facts import policy_facts
+from proxy.journey.policy_facts import policy_facts, registered
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.journey.switched import tool_denial
@@ -80,6 +80,7 @@ class CallJudge:
             "arguments_bytes": len(call.arguments.encode()),
             "valid": judged.valid,
             "known": judged.known,
+            "registered": registered(self._journey, call.name),
         }
         facts = {**self._facts, "tool": told}
         if not is_live:

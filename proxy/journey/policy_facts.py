@@ -62,7 +62,7 @@ async def policy_facts(journey: Journey, rooms: Rooms, point: Point, reads: Read
             "roles": [message.role for message in view.messages],
             "text": _text(view) if everything or _asks_for_text(reads) else None,
         },
-        "tools": [{"name": name, "type": kind} for name, kind in view.tools],
+        "tools": [_offered(journey, name, kind) for name, kind in view.tools],
         "provider_tools": list(facts.hosted_tools),
         "findings": [],
         "tool_results_unreleased": [],
@@ -87,6 +87,20 @@ def left_empty(reads: Reads) -> tuple[str, ...]:
     empty = () if roots & OF_THE_BODY else ("params", "messages.count", "messages.roles", "tools")
     text = () if _asks_for_text(reads) else (".".join(TEXT),)
     return (*empty, *text, *(name for name in LOOKED_UP if name not in roots))
+
+
+def registered(journey: Journey, name: str) -> Json:
+    """What the registry says of a tool; None where it says nothing."""
+    found = journey.snapshot.tools.of(journey.principal.org, name)
+    if found is None:
+        return None
+    return {"owner": found.owner, "risk": found.risk, "access": found.access, "version": found.version}
+
+
+def _offered(journey: Journey, name: str, kind: str) -> Json:
+    found = journey.snapshot.tools.of(journey.principal.org, name)
+    told = {"name": name, "type": kind, "access": None, "risk": None}
+    return told if found is None else {**told, "access": found.access, "risk": found.risk}
 
 
 def candidate_id(provider: str, model: str) -> str:
