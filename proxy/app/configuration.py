@@ -9,7 +9,7 @@ from proxy.budget import BudgetCatalog
 from proxy.config import Config
 from proxy.journey.rooms import Snapshot
 from proxy.journey.run_book import RunBook
-from proxy.policy import PolicyEngine, ToolBook, open_policy
+from proxy.policy import Finder, FindingsSettings, PolicyEngine, ToolBook, asks_for, open_policy
 from proxy.pricing import PriceBook, load_book
 from proxy.routing import Router, RouteSettings, TargetSettings
 from proxy.upstream import Provider, ProviderSettings
@@ -39,6 +39,7 @@ class Configured:
         self.config = config
         self._replaced: list[PolicyEngine] = []
         self._swap = threading.Lock()
+        self._known_finder: Finder | None = None
         policy = open_policy(config.settings.policy, taken=config.taken_policy)
         self.snapshot = self._make(config, load_book(config.settings.prices), policy)
 
@@ -83,8 +84,15 @@ class Configured:
             observe_all=config.settings.enforcement == "observe",
         )
 
+    def _finder(self, settings: FindingsSettings) -> Finder:
+        """The one there is, with what it remembers, unless its settings are others now."""
+        if self._known_finder is None or self._known_finder.settings != settings:
+            self._known_finder = Finder(settings)
+        return self._known_finder
+
     def _make(self, config: Config, prices: PriceBook, policy: PolicyEngine) -> Snapshot:
         settings = config.settings
+        reads_findings = asks_for(policy, "findings", "findings_scan")
         return Snapshot(
             generation=config.generation,
             keyring=self._stores.keys.load(),
@@ -93,6 +101,8 @@ class Configured:
             providers={name: Provider.of(name, each) for name, each in settings.providers.items()},
             prices=prices,
             policy=policy,
+            finder=self._finder(settings.policy.findings),
+            reads_findings=reads_findings,
             deny_unpriced=settings.prices.unpriced == "deny",
             runs=RunBook.of(settings.runs),
             switches=self._stores.switches.load(),

@@ -30,7 +30,7 @@ _PLAIN: Final = frozenset(
 )
 """Parameters whose texts are words of the API; those of others may be anybody's."""
 _LONGEST_WORD: Final = 32
-_OF_A_FINDING: Final = frozenset({"kind", "role", "count"})
+_OF_A_FINDING: Final = frozenset({"kind", "category", "role", "index", "count"})
 _encode = msgspec.json.Encoder().encode
 
 

@@ -5,6 +5,7 @@ from proxy.journey.call import Call, Exchange
 from proxy.journey.decide import decide
 from proxy.journey.dispatch import dispatch
 from proxy.journey.estimate import estimate
+from proxy.journey.find import find
 from proxy.journey.hold import hold
 from proxy.journey.identify import identify
 from proxy.journey.pump import pump
@@ -27,6 +28,7 @@ async def travel(call: Call, exchange: Exchange, rooms: Rooms) -> None:
         while journey.granted is None:  # once more where a ladder names another model
             resolve(journey, rooms)
             await estimate(journey, rooms)
+            await find(journey, rooms)
             await decide(journey, rooms, Point.REQUEST)
             await hold(journey, rooms)
         await decide(journey, rooms, Point.ROUTE)

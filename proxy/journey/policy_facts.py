@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
+from msgspec.structs import asdict
+
 from proxy.budget import Balance, HoldLine, LineKind, figures
 from proxy.core.clock import utc
 from proxy.core.money import to_usd_text
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
-from proxy.policy import EVERYTHING, Point, Reads
+from proxy.policy import EVERYTHING, Found, Point, Reads
 from proxy.wire.openai.policy_view import PolicyView, read_view
 
 Json: TypeAlias = Any
@@ -22,7 +24,8 @@ VERSION: Final = 1
 INLINE_BYTES: Final = 32 * 1024
 OF_THE_BODY: Final = frozenset({"messages", "tools", "provider_tools", "params"})
 TEXT: Final = ("messages", "text")
-LOOKED_UP: Final = ("findings", "tool_results_unreleased", "budgets", "run_counters", "clock")
+LOOKED_UP: Final = ("findings", "findings_scan", "tool_results_unreleased", "budgets", "run_counters", "clock")
+NOTHING_FOUND: Final = Found()
 _NOTHING: Final = PolicyView(messages=(), count=0, is_whole=True, tools=(), provider_tools=(), params={})
 
 
@@ -34,6 +37,7 @@ async def policy_facts(journey: Journey, rooms: Rooms, point: Point, reads: Read
     principal, claims, facts = journey.principal, journey.claims, journey.request
     now_ns = rooms.clock.now_ns()
     resolution = journey.resolution
+    found = journey.found or NOTHING_FOUND
     told: dict[str, Json] = {
         "version": VERSION,
         "point": point.value,
@@ -64,7 +68,8 @@ async def policy_facts(journey: Journey, rooms: Rooms, point: Point, reads: Read
         },
         "tools": [_offered(journey, name, kind) for name, kind in view.tools],
         "provider_tools": list(facts.hosted_tools),
-        "findings": [],
+        "findings": [asdict(finding) for finding in found.findings],
+        "findings_scan": {"whole": found.is_whole, "unread_parts": found.unread},
         "tool_results_unreleased": [],
         "estimate_usd": to_usd_text(journey.estimate.amount),
         "estimate": {"input_tokens": journey.estimate.input_tokens, "output_tokens": journey.estimate.output_tokens},

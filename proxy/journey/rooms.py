@@ -14,7 +14,7 @@ from proxy.journey.run_book import RunBook
 from proxy.journey.shadows import Shadows
 from proxy.journey.standing import Standing
 from proxy.metering import TokenCounter
-from proxy.policy import NO_SWITCHES, NO_TOOLS, ApprovalBook, PolicyEngine, Switches, ToolBook
+from proxy.policy import NO_SWITCHES, NO_TOOLS, ApprovalBook, Finder, PolicyEngine, Switches, ToolBook
 from proxy.pricing import PriceBook
 from proxy.routing import Router
 from proxy.telemetry import OperationRow, Spool
@@ -32,6 +32,9 @@ class Snapshot:
     providers: Mapping[str, Provider]
     prices: PriceBook
     policy: PolicyEngine
+    finder: Finder
+    reads_findings: bool = False
+    """Whether any rule reads what detectors find: else nobody looks."""
     deny_unpriced: bool = False
     runs: RunBook = field(default_factory=RunBook)
     switches: Switches = NO_SWITCHES
@@ -88,6 +91,10 @@ class Counters(Protocol):
 
     def unpriced(self, model: str) -> None:
         """Count one call that was served without a price."""
+        ...
+
+    def finding(self, kind: str, count: int) -> None:
+        """Count what detectors found in a request."""
         ...
 
     def unauthorised(self) -> None:

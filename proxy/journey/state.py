@@ -13,7 +13,7 @@ from proxy.core.tenant import Principal
 from proxy.core.usage import NO_USAGE, Usage
 from proxy.journey.call import Call, Exchange
 from proxy.journey.rooms import Snapshot
-from proxy.policy import Approval, Decision
+from proxy.policy import Approval, Decision, Found
 from proxy.pricing import Price, Priced
 from proxy.routing import Candidate, Resolution
 from proxy.runs import Claims
@@ -108,6 +108,8 @@ class Journey:
     lines: tuple[HoldLine, ...] = ()
     estimate: Estimate = NO_ESTIMATE
     ticket: RunTicket | None = None
+    found: Found | None = None
+    """What detectors saw in the body as it is now; None where no rule asks."""
     decision: Decision | None = None
     asked: DecisionRow | None = None
     """The row of the decision that is being carried out: it is written once that is done."""

@@ -20,8 +20,17 @@ from proxy.policy.bundles.archive import MOST_PACKED as MOST_PACKED
 from proxy.policy.bundles.settings import BundleSettings as BundleSettings
 from proxy.policy.decision import Decision, Denial
 from proxy.policy.engine import PolicyEngine
+from proxy.policy.engine import asks_for as asks_for
 from proxy.policy.errors import BadPolicy as BadPolicy
 from proxy.policy.errors import PolicyUnavailable
+from proxy.policy.findings import Edit as Edit
+from proxy.policy.findings import Finder as Finder
+from proxy.policy.findings import FindingsSettings as FindingsSettings
+from proxy.policy.findings import Found as Found
+from proxy.policy.findings import Said as Said
+from proxy.policy.findings import TooTangled as TooTangled
+from proxy.policy.findings import edited as edited
+from proxy.policy.findings import kinds_of as kinds_of
 from proxy.policy.obligations import Duties
 from proxy.policy.obligations import RequireApproval as RequireApproval
 from proxy.policy.obligations import obligations_of as obligations_of

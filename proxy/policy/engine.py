@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from proxy.policy.decision import Decision
 from proxy.policy.point import Point
-from proxy.policy.reading import Reads
+from proxy.policy.reading import EVERYTHING, Reads
 
 
 class PolicyEngine(Protocol):
@@ -67,3 +67,15 @@ class PolicyEngine(Protocol):
     async def close(self) -> None:
         """Let go of what is open."""
         ...
+
+
+def asks_for(engine: PolicyEngine, *members: str) -> bool:
+    """Whether rules at any point, those that are only tried among them, read one of these members of the input."""
+    wanted = frozenset(members)
+    live = [engine.reads(point) for point in Point if engine.is_live(point)]
+    tried = [engine.shadow_reads(point) for point in Point if engine.has_shadow(point)]
+    return any(_reads_any(reads, wanted) for reads in (*live, *tried))
+
+
+def _reads_any(reads: Reads, members: frozenset[str]) -> bool:
+    return EVERYTHING in reads.paths or any(path[0] in members for path in reads.paths)

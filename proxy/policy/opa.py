@@ -21,7 +21,10 @@ WITH_REVISION: Final[Mapping[str, str]] = {"provenance": "true"}
 ALL_BUT_TEXT: Final = frozenset(
     {
         ("messages", "count"),
-        *((member,) for member in ("tools", "provider_tools", "params", "findings", "tool_results_unreleased")),
+        *(
+            (member,)
+            for member in ("tools", "provider_tools", "params", "findings", "findings_scan", "tool_results_unreleased")
+        ),
         *((member,) for member in ("budgets", "run_counters", "clock")),
     }
 )

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from proxy.core.secret import Secret
 from proxy.policy.approvals import ApprovalSettings
 from proxy.policy.bundles.settings import BundleSettings
+from proxy.policy.findings import FindingsSettings
 
 MOST_DEADLINE_MS: Final = 10_000
 
@@ -62,6 +63,10 @@ class PolicySettings:
             "doc": "Whether the grant to known principals is loaded beside `dir` or `bundle`; `none` leaves it out."
         },
     )
+    findings: FindingsSettings = field(
+        default=FindingsSettings(),
+        metadata={"doc": "How texts are looked through where a rule reads `input.findings`."},
+    )
     on_failure: Literal["closed"] = field(
         default="closed", metadata={"doc": "What a policy that cannot be evaluated means; `closed` answers 503."}
     )
@@ -71,7 +76,7 @@ class PolicySettings:
 
     def contradictions(self) -> list[str]:
         """What these settings ask for that cannot be had, one sentence each."""
-        found = []
+        found = self.findings.contradictions()
         if self.url is not None:
             found += self._of_the_server()
         if self.url is None and self.token is not None:

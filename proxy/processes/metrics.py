@@ -22,11 +22,13 @@ UNPRICED: Final = "flyball_unpriced_requests_total"
 UNAUTHORISED: Final = "flyball_unauthorised_total"
 SHADOWS: Final = "flyball_policy_shadow_total"
 GAUGES: Final = frozenset({"flyball_workers", "flyball_ledger_up", "flyball_ledger_unsettled", "flyball_policy_stale"})
+FINDINGS: Final = "flyball_findings_total"
 HELP: Final = {
     OPERATIONS: "Finished client calls by endpoint, outcome and refusal code.",
     COST: "Dollars spent.",
     UNPRICED: "Calls served without a known price.",
     UNAUTHORISED: "Calls refused for lack of a valid key.",
+    FINDINGS: "Findings in requests by kind; what an agent sends again is found again.",
     "flyball_rows_dropped_total": "Telemetry rows lost, by table and reason.",
     SHADOWS: "Shadow decisions of policy, by whether they differ from what counted, failed or were dropped.",
     "flyball_workers": "Worker processes that report.",
@@ -67,6 +69,10 @@ class WorkerCounters:
     def unauthorised(self) -> None:
         """Count one call without a valid key."""
         self._counts[UNAUTHORISED] += 1
+
+    def finding(self, kind: str, count: int) -> None:
+        """Count what detectors found in a request."""
+        self._counts[f'{FINDINGS}{{kind="{kind}"}}'] += count
 
     def write(self, path: Path, more: Mapping[str, int]) -> None:
         """Leave the numbers in a file, whole or not at all."""

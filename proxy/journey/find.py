@@ -1,0 +1,36 @@
+"""findings: what detectors see in the call's texts, where a rule asks about it."""
+
+import asyncio
+from typing import Final
+
+from proxy.journey.rooms import Rooms
+from proxy.journey.state import Journey
+from proxy.policy import Finder, Found, Said
+from proxy.wire.endpoint import Endpoint
+from proxy.wire.openai.texts import said, texts_in
+
+INLINE_BYTES: Final = 4096
+"""A body up to this size is looked through on the loop, in a fifth of a millisecond; longer ones are in a thread."""
+
+
+async def find(journey: Journey, rooms: Rooms) -> None:
+    """Look through the call's texts, once, and only where a rule reads what was found."""
+    snapshot = journey.snapshot
+    if not snapshot.reads_findings or journey.found is not None:
+        return
+    journey.found = await looked_through(snapshot.finder, journey.call.endpoint, journey.body)
+    for finding in journey.found.findings:
+        rooms.counters.finding(finding.kind, finding.count)
+    journey.mark("findings", rooms.clock.monotonic_ns())
+
+
+async def looked_through(finder: Finder, endpoint: Endpoint, body: bytes) -> Found:
+    """What is found in a body that has passed `read_request`."""
+    if len(body) <= INLINE_BYTES:
+        return _look(finder, endpoint, body)
+    return await asyncio.to_thread(_look, finder, endpoint, body)
+
+
+def _look(finder: Finder, endpoint: Endpoint, body: bytes) -> Found:
+    texts = texts_in(endpoint, body)
+    return finder.look((Said(text.role, text.number, said(body, text)) for text in texts.parts), texts.unread)

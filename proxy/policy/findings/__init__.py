@@ -1,0 +1,20 @@
+"""Findings: personal data, secrets and injected orders in a call's texts, told by kind and number, never by value."""
+
+from proxy.policy.findings.finder import Edit, Finder, Finding, Found, Said, TooTangled, edited
+from proxy.policy.findings.kinds import CATEGORIES, KINDS, kinds_of, unknown_names
+from proxy.policy.findings.settings import FindingsSettings
+
+__all__ = [
+    "CATEGORIES",
+    "KINDS",
+    "Edit",
+    "Finder",
+    "Finding",
+    "FindingsSettings",
+    "Found",
+    "Said",
+    "TooTangled",
+    "edited",
+    "kinds_of",
+    "unknown_names",
+]
