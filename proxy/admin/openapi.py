@@ -12,7 +12,7 @@ from proxy.admin.shapes.common import Shape
 
 _REF: Final = "#/components/schemas/{name}"
 _ABOUT: Final = (
-    "Orgs, teams, keys, budgets, spend, operations and admin tokens of Flyball. Every request carries "
+    "Orgs, teams, keys, budgets, spend, operations, decisions and admin tokens of Flyball. Every request carries "
     "`Authorization: Bearer <admin token>`; a token bound to an org or team reaches nothing else. Unknown fields and "
     "parameters are refused, all problems of a request are said at once."
 )

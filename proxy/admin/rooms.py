@@ -16,6 +16,8 @@ from proxy.journey.run_book import RunBook
 from proxy.policy import ApprovalBook, SwitchStore
 from proxy.state import StateFile
 from proxy.telemetry import (
+    DecisionRow,
+    DecisionsQuery,
     Observed,
     ObservedQuery,
     OperationDetail,
@@ -48,6 +50,10 @@ class SpendReader(Protocol):
         before: str | None = None,
     ) -> list[OperationRow]:
         """The latest operations, newest first; `before` is the cursor of the last row one has."""
+        ...
+
+    async def decisions(self, asked: DecisionsQuery) -> list[DecisionRow]:
+        """What policy decided, newest first."""
         ...
 
     async def observed(self, asked: ObservedQuery) -> Observed:

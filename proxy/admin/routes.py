@@ -8,6 +8,7 @@ from typing import Final
 from proxy.admin.alert_routes import ALERT_ROUTES
 from proxy.admin.approval_routes import APPROVAL_ROUTES
 from proxy.admin.budget_routes import BUDGET_ROUTES, THE_BUDGET, THE_LIMIT
+from proxy.admin.decision_routes import DECISION_ROUTES
 from proxy.admin.desks.budgets import (
     delete_budget,
 )
@@ -260,6 +261,7 @@ ROUTES: Final = (
         answer=Explained,
         example=Example(path=_OPERATION),
     ),
+    *DECISION_ROUTES,
     *ALERT_ROUTES,
     *RUN_ROUTES,
     *SWITCH_ROUTES,

@@ -6,6 +6,8 @@ from pathlib import Path
 from proxy.telemetry import (
     CountedQuery,
     CountedRow,
+    DecisionRow,
+    DecisionsQuery,
     Observed,
     ObservedQuery,
     OperationDetail,
@@ -54,6 +56,10 @@ class FollowingReader:
         """As Reader.recent."""
         reader = await self._at_its_place()
         return await reader.recent(org=org, filters=filters, limit=limit, before=before)
+
+    async def decisions(self, asked: DecisionsQuery) -> list[DecisionRow]:
+        """As Reader.decisions."""
+        return await (await self._at_its_place()).decisions(asked)
 
     async def observed(self, asked: ObservedQuery) -> Observed:
         """As Reader.observed."""

@@ -5,6 +5,8 @@
 
 from proxy.telemetry.counted import CountedQuery as CountedQuery
 from proxy.telemetry.counted import CountedRow as CountedRow
+from proxy.telemetry.decided import DecisionsQuery as DecisionsQuery
+from proxy.telemetry.decided import decision_cursor as decision_cursor
 from proxy.telemetry.observed import Observed as Observed
 from proxy.telemetry.observed import ObservedQuery as ObservedQuery
 from proxy.telemetry.observed import WouldRefuse as WouldRefuse

@@ -13,14 +13,15 @@ from clickhouse_connect.driver.query import QueryResult
 from proxy.core.money import to_usd_text
 from proxy.core.refusal import Refusal, Refused
 from proxy.telemetry.counted import CountedQuery, CountedRow, read_counted, select_counted
+from proxy.telemetry.decided import DecisionsQuery, select_decisions
 from proxy.telemetry.observed import Observed, ObservedQuery, read_observed, select_observed
-from proxy.telemetry.rows import AttemptRow, OperationRow
+from proxy.telemetry.rows import AttemptRow, DecisionRow, OperationRow
 from proxy.telemetry.runs import RunsQuery, RunTotals, read_runs, select_runs
 from proxy.telemetry.settings import TelemetrySettings
 from proxy.telemetry.spend import Select, SpendQuery, SpendRow, conditions, exact_nano, read_spend, select_spend
 from proxy.telemetry.store import StoreAddress, StoreRefused, TelemetryUnavailable, as_store_failures, open_client
 
-_Row = TypeVar("_Row", OperationRow, AttemptRow)
+_Row = TypeVar("_Row", OperationRow, AttemptRow, DecisionRow)
 _TOO_MUCH: Final = 396
 _GRACE_S: Final = 2  # ClickHouse ends a query at its own limit, and says so
 _MOST_RECENT: Final = 1000
@@ -104,6 +105,16 @@ class Reader:
         )
         answer = await self._ask(Select(sql=sql, parameters=parameters))
         return [_row(OperationRow, each) for each in answer.named_results()]
+
+    async def decisions(self, asked: DecisionsQuery) -> list[DecisionRow]:
+        """What policy decided, newest first.
+
+        Raises:
+            Refused: a filter, limit or cursor that is none, or an answer too large (INVALID_REQUEST).
+            TelemetryUnavailable: ClickHouse cannot answer now.
+        """
+        answer = await self._ask(select_decisions(asked))
+        return [_row(DecisionRow, each) for each in answer.named_results()]
 
     async def observed(self, asked: ObservedQuery) -> Observed:
         """What would have been refused where enforcement is `observe`, by whom and by what, most calls first.

@@ -35,6 +35,7 @@ from proxy.state import StateFile
 from proxy.telemetry import AttemptRow, OperationRow, Reader, StoreAddress, Table
 from proxy.telemetry.spool import Spool
 from tests.browser.seeded_budgets import seed_budgets
+from tests.browser.seeded_decisions import decisions
 from tests.contract.telemetry.collecting import CollectorProcess
 
 NOW = datetime(2026, 11, 20, 11, 7, 30, tzinfo=UTC)
@@ -151,6 +152,8 @@ def _ship(collector: CollectorProcess, rows: list[OperationRow]) -> None:
         spool.append(Table.OPERATIONS, row)
     for attempt in attempts(rows):
         spool.append(Table.ATTEMPTS, attempt)
+    for decision in decisions(rows, HOSTILE):
+        spool.append(Table.DECISIONS, decision)
     for row in rows:
         spool.settled(row.operation_id)
     spool.close()

@@ -74,10 +74,16 @@ def tables(flyball: Flyball) -> Iterator[tuple[str, bytes]]:
         "SELECT database, name FROM system.tables WHERE (engine LIKE '%MergeTree%' OR name LIKE '%log%'"
         " OR name IN ('errors', 'processes', 'settings', 'query_cache')) AND lower(database) != 'information_schema'"
     )
-    assert {"operations", "attempts"} <= {table["name"] for table in named}
+    assert {"operations", "attempts", "decisions"} <= {table["name"] for table in named}
     for table in named:
         rows = flyball.query(f"SELECT * FROM {table['database']}.{table['name']}")
         yield f"table {table['database']}.{table['name']}", json.dumps(rows, ensure_ascii=False).encode()
+
+
+def decisions(flyball: Flyball) -> list[str]:
+    """Some decisions of policy, those on tool calls first."""
+    rows = flyball.query("SELECT decision_id FROM decisions ORDER BY tool = '', decision_id LIMIT 20")
+    return [row["decision_id"] for row in rows]
 
 
 def admin_answers(flyball: Flyball, operations: list[str]) -> Iterator[tuple[str, bytes]]:
@@ -89,6 +95,7 @@ def admin_answers(flyball: Flyball, operations: list[str]) -> Iterator[tuple[str
     plain = [path for path, verbs in document["paths"].items() if "get" in verbs and "{" not in path]
     paths = [path if path.startswith("/admin/v1") else "/admin/v1" + path for path in plain]
     paths += [f"/admin/v1/operations/{operation}" for operation in operations]
+    paths += [f"/admin/v1/decisions/{decision}" for decision in decisions(flyball)]
     for path in (*paths, "/metrics"):
         answer = client.get(path)
         yield f"GET {path}", answer.content
@@ -100,7 +107,9 @@ def console_pages(flyball: Flyball, operations: list[str]) -> Iterator[tuple[str
     link = flyball.admin("POST", "/admin/v1/console/links")["path"]
     with httpx.Client(base_url=flyball.admin_url, follow_redirects=True, timeout=30) as client:
         assert client.get(link).status_code == 200
-        for path in ("/console/spend", "/console/operations", *(f"/console/operations/{name}" for name in operations)):
+        paths = ["/console/spend", "/console/operations", *(f"/console/operations/{name}" for name in operations)]
+        paths += ["/console/decisions", *(f"/console/decisions/{name}" for name in decisions(flyball))]
+        for path in paths:
             answer = client.get(path)
             assert answer.status_code == 200, path
             yield f"GET {path}", answer.content

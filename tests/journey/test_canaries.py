@@ -62,6 +62,15 @@ BAD_BODIES: Final = (
 )
 
 
+RULES: Final = {
+    "request": 'deny contains {"code": "no", "msg": "x"} if input.messages.text[_].text == input.params.none',
+    "tool_call": 'deny contains {"code": "no", "msg": "x"} if input.tool.arguments.to == "nobody"',
+    "shadow.request": 'allow if input.messages.text[0].text != ""',
+    "shadow.tool_call": 'allow if input.tool.arguments.to != ""',
+}
+"""Rules that read all that was said, and change nothing."""
+
+
 def config(sim_url: str, echo_url: str) -> str:
     def provider(url: str, more: str = "") -> str:
         return f'{{base_url: "{url}", api_key_env: PROVIDER_KEY, profile: sim{more}}}'
@@ -70,6 +79,7 @@ def config(sim_url: str, echo_url: str) -> str:
     return f"""
 server: {{listen: "127.0.0.1:0", admin_listen: "127.0.0.1:0", workers: 2}}
 limits: {{buffered_answer_bytes: 20000}}
+policy: {{dir: rules}}
 providers:
   sim: {provider(sim_url, patience)}
   echo: {provider(echo_url, patience)}
@@ -111,6 +121,9 @@ class Scene:
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """A Flyball through which every kind of call has gone; the tests then look for what it left."""
     folder = tmp_path_factory.mktemp("canaries")
+    (folder / "rules").mkdir()
+    for point, rule in RULES.items():
+        (folder / "rules" / f"{point}.rego").write_text(f"package flyball.{point}\n{rule}\n")
     secrets = {"CLIENT_KEY": CLIENT_KEY, "PROVIDER_KEY": PROVIDER_KEY, "POOR_KEY": CLIENT_KEY[::-1]}
     with (
         SimServer(SimProvider(settings=SimSettings(speed=20))) as sim,
@@ -192,6 +205,20 @@ def failing(flyball: Flyball, sim: SimServer, told: Told) -> None:
     for replay in replays:
         sim.provider.script.add(replay)
         ask(flyball, told, body("/chat/completions", "sim-small"))
+    for replay, streamed in ((_tool_call("message"), False), (_tool_call("delta"), True)):
+        sim.provider.script.add(replay)
+        assert ask(flyball, told, body("/chat/completions", "sim-small", stream=streamed)) == 200
+
+
+def _tool_call(member: str) -> Replay:
+    """An answer that calls a tool with what nobody may read."""
+    function = {"name": "mail", "arguments": json.dumps({"to": TOOL, "body": ANSWER})}
+    called = {"role": "assistant", "tool_calls": [{"index": 0, "id": "c1", "type": "function", "function": function}]}
+    told = {"id": "c", "choices": [{"index": 0, member: called, "finish_reason": "tool_calls"}]}
+    if member == "message":
+        return Replay(status=200, body=json.dumps(told).encode())
+    stream = f"data: {json.dumps(told)}\n\ndata: [DONE]\n\n".encode()
+    return Replay(status=200, headers=((b"content-type", b"text/event-stream"),), body=stream)
 
 
 def ledger_away(flyball: Flyball, told: Told) -> None:
@@ -270,6 +297,9 @@ def test_every_kind_of_call_was_made(scene: Scene) -> None:
     sent = b"".join(seen.body for seen in scene.sim.provider.seen.requests)
     assert not {PROMPT, TOOL, USER_MAIL} - set(found_in(sent, (PROMPT, TOOL, USER_MAIL)))
     assert scene.flyball.wait_for_rows(1, where=f"end_user = '{USER_MAIL}'")
+    decided = scene.flyball.wait_for_rows(4, "decisions", where="tool = 'mail' AND input != ''")
+    assert {(row["point"], row["shadow"]) for row in decided} == {("tool_call", False), ("tool_call", True)}
+    assert scene.flyball.wait_for_rows(20, "decisions", where="point = 'request'")
 
 
 def test_the_provider_is_sent_its_key_and_nobody_elses(scene: Scene) -> None:

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from proxy.admin.console.assets import ASSETS
+from proxy.admin.console.decisions_desk import DecisionsDesk
 from proxy.admin.console.first_call import FirstCall
 from proxy.admin.console.gate import (
     COOKIE,
@@ -72,7 +73,9 @@ class ConsoleRooms:
 
 def build_console(rooms: ConsoleRooms) -> ASGIApp:
     """The console, to be mounted under any path; it finds out which from `root_path`."""
-    desk, governed = _Desk(rooms), GovernedDesk(rooms.api, rooms.sessions, rooms.clock)
+    governed = GovernedDesk(rooms.api, rooms.sessions, rooms.clock)
+    decided = DecisionsDesk(rooms.api, rooms.sessions)
+    desk = _Desk(rooms, decided)
     return Starlette(
         routes=[
             Route("/", desk.index),
@@ -84,6 +87,7 @@ def build_console(rooms: ConsoleRooms) -> ASGIApp:
             Route("/operations", desk.recent),
             Route("/operations/{operation_id}", desk.operation),
             *governed.routes(),
+            *decided.routes(),
             Route("/static/{digest}/{name}", _asset),
         ],
         exception_handlers={HTTPException: _say_http, Refused: _say_refused, Refusal: _say_refusal},
@@ -93,8 +97,9 @@ def build_console(rooms: ConsoleRooms) -> ASGIApp:
 class _Desk:
     """The pages; each asks for a session first, and asks the readers for nothing the session may not see."""
 
-    def __init__(self, rooms: ConsoleRooms) -> None:
+    def __init__(self, rooms: ConsoleRooms, decided: DecisionsDesk) -> None:
         self._rooms = rooms
+        self._decided = decided
         self._sessions = rooms.sessions
 
     async def index(self, request: Request) -> Response:
@@ -183,7 +188,7 @@ class _Desk:
             raise HTTPException(
                 404, "There is no such operation, or not one you may see. A new one takes a few seconds."
             )
-        return html(operation_page(place, story))
+        return html(operation_page(place, story, await self._decided.of_operation(who, story.operation.operation_id)))
 
 
 async def _asset(request: Request) -> Response:

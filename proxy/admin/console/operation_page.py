@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
+from proxy.admin.console.decision_page import decision_line
 from proxy.admin.console.figures import count, duration, moment, permille, share, usd, usd_html
 from proxy.admin.console.markup import Child, Html, el, join
 from proxy.admin.console.readings import AttemptSeen, OperationSeen, OperationStory, PriceLine
 from proxy.admin.console.shell import Place, card, heading, page, tile, tiles
 from proxy.admin.console.spend_page import scroller
 from proxy.admin.console.timeline import timeline
+from proxy.admin.shapes.decisions import Decision
 from proxy.core.money import Nano, rounded_half_even
 
 BUCKET_WORDS: Final = {
@@ -30,8 +32,8 @@ _GOOD: Final = frozenset({"ok", "cached"})
 _BAD: Final = frozenset({"refused", "upstream_error", "lost"})
 
 
-def operation_page(place: Place, story: OperationStory) -> str:
-    """The whole page."""
+def operation_page(place: Place, story: OperationStory, decisions: Sequence[Decision] = ()) -> str:
+    """The whole page; `decisions` are what policy said on it, in that order."""
     one = story.operation
     trail = el(
         "nav",
@@ -51,11 +53,11 @@ def operation_page(place: Place, story: OperationStory) -> str:
         trail,
         head,
         _headline(one),
-        card("Journey", timeline(one, story.attempts), name="journey", note=_journey_note(one)),
+        card("Journey", timeline(one, story.attempts, decisions), name="journey", note=_journey_note(one)),
         el(
             "div",
             el("div", _attempts(story.attempts), _usage(one), class_="stack"),
-            el("div", _outcome(one), _who(one), class_="stack"),
+            el("div", _outcome(one), _decided(place, decisions), _who(one), class_="stack"),
             class_="columns",
         ),
     )
@@ -136,6 +138,13 @@ def _outcome(one: OperationSeen) -> Html:
         ("Worker", _code(told.get("worker", ""))),
     ]
     return card("Outcome", _facts(pairs), name="outcome")
+
+
+def _decided(place: Place, decisions: Sequence[Decision]) -> Html | None:
+    if not decisions:
+        return None
+    lines = el("ul", [decision_line(place, each) for each in decisions], class_="plain")
+    return card("Policy", lines, name="policy", note=count(len(decisions)))
 
 
 def _code(text: str) -> Html | None:

@@ -8,7 +8,13 @@ from proxy.admin.console.assets import asset_path
 from proxy.admin.console.markup import Child, Html, el, join
 from proxy.admin.console.sessions import Session
 
-_NAVIGATION: Final = (("spend", "Spend"), ("budgets", "Budgets"), ("runs", "Runs"), ("operations", "Operations"))
+_NAVIGATION: Final = (
+    ("spend", "Spend"),
+    ("budgets", "Budgets"),
+    ("runs", "Runs"),
+    ("operations", "Operations"),
+    ("decisions", "Decisions"),
+)
 
 
 @dataclass(frozen=True, slots=True)

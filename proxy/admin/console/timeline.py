@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from proxy.admin.console.figures import duration
 from proxy.admin.console.markup import Html, el
 from proxy.admin.console.readings import AttemptSeen, OperationSeen
+from proxy.admin.shapes.decisions import Decision
 
 _LEAST_WIDTH: Final = 0.4
 
@@ -22,8 +24,11 @@ class Stretch:
     first_token: float | None = None
 
 
-def stretches(operation: OperationSeen, attempts: Sequence[AttemptSeen]) -> list[Stretch]:
-    """The stages one after the other, as they were first passed, then the upstream requests at their own start."""
+def stretches(
+    operation: OperationSeen, attempts: Sequence[AttemptSeen], decisions: Sequence[Decision] = ()
+) -> list[Stretch]:
+    """The stages one after the other, as they were first passed, then the upstream requests at their own start, then
+    what policy decided, at its end."""
     found, at = [], 0.0
     for name, length in operation.stages_ms.items():
         found.append(Stretch(name.replace("_", " "), at, length, "stage"))
@@ -31,12 +36,19 @@ def stretches(operation: OperationSeen, attempts: Sequence[AttemptSeen]) -> list
     for one in attempts:
         start = max(0.0, (one.started_at - operation.charged_at).total_seconds() * 1000)
         found.append(Stretch(f"#{one.number} {one.provider}", start, one.duration_ms, "attempt", one.ttft_ms))
+    for each in decisions:
+        took = each.latency_us / 1000
+        end = (datetime.fromisoformat(each.decided_at) - operation.charged_at).total_seconds() * 1000
+        kind = "policy: " if not each.shadow else "tried: "
+        found.append(
+            Stretch(kind + (each.tool or each.point.replace("_", " ")), max(0.0, end - took), took, "decision")
+        )
     return found
 
 
-def timeline(operation: OperationSeen, attempts: Sequence[AttemptSeen]) -> Html:
+def timeline(operation: OperationSeen, attempts: Sequence[AttemptSeen], decisions: Sequence[Decision] = ()) -> Html:
     """One row per stretch: its name, its bar, how long it took."""
-    rows = stretches(operation, attempts)
+    rows = stretches(operation, attempts, decisions)
     if not rows:
         return el("p", "No stage of this call was timed.", class_="hint")
     whole = max([operation.duration_ms, 0.001, *(row.start + row.length for row in rows)])

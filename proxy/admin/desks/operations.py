@@ -5,8 +5,10 @@ from typing import Any, Final
 import msgspec
 
 from proxy.admin.call import Answer, Call
+from proxy.admin.desks.decisions import decisions_of
 from proxy.admin.faults import Fault, Refusal
 from proxy.admin.paging import listing, place_of
+from proxy.admin.shapes.decisions import Decision
 from proxy.admin.shapes.operations import Attempt, Explained, Operation, OperationQuery, Stage
 from proxy.core.money import exact_usd
 from proxy.telemetry import AttemptRow, OperationDetail, OperationRow, cursor
@@ -37,7 +39,7 @@ async def explain_operation(call: Call) -> Answer:
     found = await call.rooms.reader.operation(operation_id, call.binding.org)
     if found is None or not call.binding.sees(found.operation.org, found.operation.team):
         raise Refusal(Fault.NOT_FOUND, f"There is no operation {operation_id}.")
-    return Answer(_explained(found))
+    return Answer(_explained(found, await decisions_of(call, operation_id, found.operation.org)))
 
 
 def show_operation(row: OperationRow) -> Operation:
@@ -46,12 +48,13 @@ def show_operation(row: OperationRow) -> Operation:
     return shown
 
 
-def _explained(found: OperationDetail) -> Explained:
+def _explained(found: OperationDetail, decisions: tuple[Decision, ...]) -> Explained:
     stages = found.operation.stages_ms.items()
     return Explained(
         operation=show_operation(found.operation),
         stages=tuple(Stage(name=name, duration_ms=duration) for name, duration in stages),
         attempts=tuple(_attempt(row) for row in found.attempts),
+        decisions=decisions,
     )
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta
 
 from proxy.admin.shapes.common import NanoInt, Shape, TenantPageQuery, UsdText, Word
+from proxy.admin.shapes.decisions import Decision
 
 Money: TypeAlias = UsdText | None
 Nanos: TypeAlias = NanoInt | None
@@ -140,4 +141,5 @@ class Explained(Shape, frozen=True, kw_only=True):
     operation: Operation
     stages: tuple[Stage, ...]
     attempts: tuple[Attempt, ...]
+    decisions: tuple[Decision, ...]
     object: Literal["operation_explained"] = "operation_explained"

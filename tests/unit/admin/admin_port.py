@@ -30,6 +30,8 @@ from proxy.identity import AdminTokens, KeyStore
 from proxy.policy import ApprovalBook, Sealer, SwitchStore
 from proxy.state import StateFile
 from proxy.telemetry import (
+    DecisionRow,
+    DecisionsQuery,
     Observed,
     ObservedQuery,
     OperationDetail,
@@ -50,6 +52,8 @@ class ScriptedReader:
 
     rows: list[SpendRow] = field(default_factory=list)
     operations: list[OperationDetail] = field(default_factory=list)
+    decided: list[DecisionRow] = field(default_factory=list)
+    decisions_asked: list[DecisionsQuery] = field(default_factory=list)
     fails: Refused | Exception | None = None
     asked: list[SpendQuery] = field(default_factory=list)
     recently: list[dict[str, Any]] = field(default_factory=list)
@@ -80,6 +84,15 @@ class ScriptedReader:
     ) -> list[OperationRow]:
         self.recently.append({"org": org, "filters": filters, "limit": limit, "before": before})
         return [each.operation for each in self.operations if org in (None, each.operation.org)][:limit]
+
+    async def decisions(self, asked: DecisionsQuery) -> list[DecisionRow]:
+        self.decisions_asked.append(asked)
+        wanted = {name: values for name, values in asked.filters.items() if name in ("decision", "operation")}
+        return [
+            each
+            for each in self.decided
+            if asked.org in (None, each.org) and all(getattr(each, f"{name}_id") in wanted[name] for name in wanted)
+        ][: asked.limit]
 
     async def observed(self, asked: ObservedQuery) -> Observed:
         self.observed_asked.append(asked)

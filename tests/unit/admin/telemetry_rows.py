@@ -7,6 +7,7 @@ from proxy.core.money import Nano
 from proxy.core.usage import Bucket
 from proxy.telemetry import (
     AttemptRow,
+    DecisionRow,
     Observed,
     OperationDetail,
     OperationRow,
@@ -59,6 +60,29 @@ def operation(operation_id: str, org: str = "acme", team: str = "support") -> Op
         price_lines='[{"bucket":"input","quantity":1000,"usd_per_mtok":"12.5","usd":"0.0125"}]',
     )
     return OperationDetail(operation=row, attempts=(attempt,))
+
+
+def decision(decision_id: str, operation_id: str, org: str = "acme", **changes: Any) -> DecisionRow:
+    """A no of a rule at `request`."""
+    values: dict[str, Any] = {
+        "decided_at": "2026-11-20 11:00:00.001",
+        "team": "support",
+        "key_id": "key_1",
+        "key_name": "bot",
+        "agent": "triage",
+        "point": "request",
+        "engine": "embedded",
+        "revision": "3b1c",
+        "code": "model_not_listed",
+        "message": "This model is not on the list.",
+        "denials": ["model_not_listed"],
+        "model": "gpt-5",
+        "provider": "openai",
+        "latency_us": 41.5,
+        "input": '{"version":1,"point":"request","org":"acme","model":"gpt-5","messages":{"text":null}}',
+        "unread": ["messages.text", "budgets"],
+    }
+    return DecisionRow(decision_id=decision_id, operation_id=operation_id, org=org, **{**values, **changes})
 
 
 def spend(name: str, nano: int) -> SpendRow:

@@ -12,6 +12,7 @@ import pytest
 
 from proxy.admin.approval_routes import ASKED
 from proxy.admin.budget_routes import MADE_RAISE
+from proxy.admin.decision_routes import EXAMPLE_DECISION
 from proxy.admin.openapi import openapi_document
 from proxy.admin.route import ROOT, Route
 from proxy.admin.routes import EXAMPLE_OPERATION, MADE_KEY, ROUTES
@@ -22,7 +23,7 @@ from tests.unit.admin.admin_port import Port
 from tests.unit.admin.alert_rows import raised
 from tests.unit.admin.asked_approvals import asked
 from tests.unit.admin.reference import render
-from tests.unit.admin.telemetry_rows import operation, run, spend, would_refuse
+from tests.unit.admin.telemetry_rows import decision, operation, run, spend, would_refuse
 
 PAGE = Path(__file__).parents[3] / "docs" / "admin-api.md"
 ALL = (*ROUTES, openapi_document(ROUTES, ""))
@@ -32,6 +33,7 @@ ALL = (*ROUTES, openapi_document(ROUTES, ""))
 def answers(port: Port, owner: httpx.Client) -> list[tuple[Route, httpx.Response]]:
     """What a running server answers to every example, in the order of the table."""
     port.reader.operations = [operation(EXAMPLE_OPERATION)]
+    port.reader.decided = [decision(EXAMPLE_DECISION, EXAMPLE_OPERATION)]
     port.reader.observations = would_refuse()
     raised(port.alerting)
     port.reader.run_totals = [run(EXAMPLE_RUN)]

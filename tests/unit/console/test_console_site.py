@@ -174,7 +174,19 @@ def a_day() -> SpendSeen:
 
 
 async def test_without_a_session_every_page_leads_to_the_sign_in_form(desk: Desk) -> None:
-    for path in ("", "spend", "operations", "operations/op_1", "budgets", "budgets/b", "limits/l", "runs", "runs/r"):
+    for path in (
+        "",
+        "spend",
+        "operations",
+        "operations/op_1",
+        "budgets",
+        "budgets/b",
+        "limits/l",
+        "runs",
+        "runs/r",
+        "decisions",
+        "decisions/d",
+    ):
         answer = await desk.browser.get(f"/console/{path}")
         assert (answer.status_code, answer.headers["location"]) == (303, "/console/login"), path
     assert desk.told.asked == []
