@@ -12,10 +12,10 @@ from proxy.identity import AdminTokens
 from proxy.policy import Wanted
 from tests.unit.admin.admin_port import Port
 from tests.unit.admin.asked_approvals import asked
-from tests.unit.admin.telemetry_rows import operation, run, spend
+from tests.unit.admin.telemetry_rows import decision, operation, run, spend
 
 OTHERS = {"org": "beta", "team": "support", "key": "bot", "budget": "beta-support", "token": "of-beta"}
-OTHERS |= {"limit": "beta-rpm", "raise_id": "rai_none"}
+OTHERS |= {"decision": "dec_beta", "limit": "beta-rpm", "raise_id": "rai_none"}
 OPERATION = "op_019a9f3c8e007b4c8000000000000009"
 
 
@@ -26,6 +26,7 @@ def two_orgs(port: Port) -> Port:
     port.rooms.tokens.create("of-acme", AdminTokens.Role.VIEWER, org="acme")
     port.rooms.tokens.create("of-all", AdminTokens.Role.VIEWER)
     port.reader.operations = [operation(OPERATION, org="beta")]
+    port.reader.decided = [decision("dec_beta", OPERATION, org="beta")]
     port.reader.run_totals = [run("of-beta", "beta")]
     assert port.rooms.approvals is not None
     asked(port.rooms.approvals, port.clock.now_ns(), org="beta")
@@ -189,6 +190,7 @@ def test_these_endpoints_have_been_thought_of() -> None:
         "GET /limits",
         "GET /spend",
         "GET /operations",
+        "GET /decisions",  # in test_admin_decisions.py
         "GET /runs",
         "GET /approvals",  # in test_admin_approvals.py
         "GET /alerts",  # these three in test_admin_alerts.py
