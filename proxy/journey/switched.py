@@ -11,7 +11,7 @@ from proxy.core.refusal import JsonValue, Refusal, Refused
 from proxy.core.tenant import agent_scope, run_scope
 from proxy.journey.ask import note_own
 from proxy.journey.halt import Halt
-from proxy.journey.observe import refuse_unless_observed
+from proxy.journey.observe import observes, refuse_unless_observed
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.policy import Decision, Denial, Point, Switch, Switches, SwitchKind
@@ -63,7 +63,7 @@ def halt_of(journey: Journey, rooms: Rooms, *, is_gated: bool) -> Halt | None:
     One whose tool calls nobody looks at (`is_gated` false) ends where a tool is turned off that it offers.
     """
     switches = rooms.snapshot().switches
-    if not switches or journey.snapshot.budgets.observes(journey.principal.org):
+    if not switches or observes(journey):
         return None
     found = switches.of_scopes(_scopes(journey))
     if found is None and journey.candidate is not None:
@@ -110,6 +110,8 @@ def _refuse(journey: Journey, switch: Switch, rooms: Rooms) -> None:
     journey.decision = no = Decision(allow=False, revision=journey.snapshot.policy.revision, denials=(denial,))
     facts, by = _facts(journey, switch), f"{switch.target.text}/{KILL_SWITCH}"
     facts["decision"] = note_own(journey, rooms, Point.REQUEST, no)
+    if not observes(journey):
+        journey.say(f"turned off by the kill switch {switch.target.text} ({switch.reason})")
     refuse_unless_observed(journey, Refused(_refusal(switch), denial.msg, facts=facts, by=by))
 
 

@@ -98,7 +98,15 @@ def paths(site: Site) -> list[str]:
         "spend?range=30d&by=key",
         "operations",
         *(f"operations/{row.operation_id}" for row in (good, failed)),
-        *("budgets", "budgets/acme-cap", "budgets/users-day", "budgets/tokens-week", "limits/acme-at-once", "runs"),
+        *(
+            "budgets",
+            "budgets/acme-cap",
+            "budgets/users-day",
+            "budgets/tokens-week",
+            "limits/acme-at-once",
+            "runs",
+            "switches",
+        ),
     ]
 
 

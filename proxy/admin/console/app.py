@@ -47,6 +47,7 @@ from proxy.admin.console.sessions import ConsoleIdentity, ConsoleSessions, Sessi
 from proxy.admin.console.shell import message
 from proxy.admin.console.span import span_named, window
 from proxy.admin.console.spend_page import SpendFacts, spend_page
+from proxy.admin.console.switching import SwitchesDesk
 from proxy.admin.faults import Refusal
 from proxy.core.clock import Clock, utc
 from proxy.core.outcome import Outcome
@@ -88,6 +89,7 @@ def build_console(rooms: ConsoleRooms) -> ASGIApp:
             Route("/operations/{operation_id}", desk.operation),
             *governed.routes(),
             *decided.routes(),
+            *SwitchesDesk(rooms.api, rooms.sessions, rooms.clock).routes(),
             Route("/static/{digest}/{name}", _asset),
         ],
         exception_handlers={HTTPException: _say_http, Refused: _say_refused, Refusal: _say_refusal},

@@ -14,6 +14,7 @@ _NAVIGATION: Final = (
     ("runs", "Runs"),
     ("operations", "Operations"),
     ("decisions", "Decisions"),
+    ("switches", "Kill switches"),
 )
 
 

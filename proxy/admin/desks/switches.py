@@ -28,8 +28,9 @@ def list_switches(call: Call) -> Answer:
 
 
 def get_switch(call: Call) -> Answer:
-    """One kill switch by its id."""
-    return Answer(show_switch(_seen(call), call.now_ns()))
+    """One kill switch by its id, while it is set with what about it may not be meant so."""
+    found, now_ns = _seen(call), call.now_ns()
+    return Answer(show_switch(found, now_ns, tuple(_warnings(call, found.target)) if found.is_on(now_ns) else ()))
 
 
 def set_switch(call: Call) -> Answer:

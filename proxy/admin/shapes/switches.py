@@ -38,7 +38,7 @@ class SwitchQuery(Shape, frozen=True, kw_only=True):
 
 
 class KillSwitch(Shape, frozen=True, kw_only=True):
-    """A kill switch. `warnings` say, where it was just set, what about it may not be meant so."""
+    """A kill switch. `warnings` say what about it may not be meant so; a list leaves them out."""
 
     id: str
     target: TargetText

@@ -88,6 +88,7 @@ async def test_a_new_call_is_refused_and_the_row_names_the_switch(house: OneWork
         row = house.rows()[-1]
         assert (row["outcome"], row["code"], row["decision"]) == ("refused", code, "deny:kill_switch")
         assert row["refused_by"] == f"{target}/kill_switch"
+        assert row["reason"] == f"turned off by the kill switch {target} (It misbehaves)"
         decision = house.rows("decisions")[-1]
         assert (decision["decision_id"], decision["code"]) == (told["decision"], "kill_switch")
         assert (decision["engine"], decision["internal"]) == ("flyball", switch)
