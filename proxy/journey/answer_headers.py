@@ -30,7 +30,7 @@ def our_headers(journey: Journey, rooms: Rooms) -> Headers:
     headers = [
         (b"x-flyball-operation", journey.call.operation.encode()),
         (b"x-flyball-model", header_text(model)),
-        (b"x-flyball-cache-status", b"bypass"),
+        (b"x-flyball-cache-status", b"bypass" if journey.recalled is None else b"hit"),
         (b"x-flyball-overhead-ms", b"%.3f" % (overhead_ns(journey, rooms) / NS_PER_MS)),
         (b"server-timing", _server_timing(journey)),
     ]

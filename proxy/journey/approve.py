@@ -45,10 +45,10 @@ async def approve(journey: Journey, needed: RequireApproval, rooms: Rooms) -> No
 
 
 def _asked_for(journey: Journey, needed: RequireApproval, rooms: Rooms) -> Approval:
-    return rooms.approvals.pass_once(asked_of(journey, Point.REQUEST, needed, rooms))
+    return rooms.approvals.pass_once(request_of(journey, Point.REQUEST, needed, rooms))
 
 
-def asked_of(journey: Journey, point: Point, needed: RequireApproval, rooms: Rooms) -> ApprovalRequest:
+def request_of(journey: Journey, point: Point, needed: RequireApproval, rooms: Rooms) -> ApprovalRequest:
     """What an approver is asked about a call. Blocks for as long as a large body takes."""
     principal, claims, now_ns = journey.principal, journey.claims, rooms.clock.now_ns()
     return ApprovalRequest(

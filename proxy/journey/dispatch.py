@@ -22,7 +22,7 @@ async def dispatch(journey: Journey, rooms: Rooms) -> UpstreamResponse:
         Refused: UPSTREAM_TIMEOUT, UPSTREAM_REFUSED or UPSTREAM_ERROR when no answer came.
     """
     if not journey.dispatched:
-        await _mark_dispatched(journey, rooms)
+        await mark_dispatched(journey, rooms)
     attempt = _begin(journey, rooms)
     request = _request(journey, attempt)
     journey.mark("dispatch", rooms.clock.monotonic_ns())
@@ -69,7 +69,12 @@ def failed_before_answer(attempt: Attempt, failure: UpstreamFailed, rooms: Rooms
     )
 
 
-async def _mark_dispatched(journey: Journey, rooms: Rooms) -> None:
+async def mark_dispatched(journey: Journey, rooms: Rooms) -> None:
+    """From here on the hold is settled, not released.
+
+    Raises:
+        Refused: DEPENDENCY_UNAVAILABLE.
+    """
     try:
         await rooms.ledger.dispatch(journey.call.operation, rooms.worker)
     except LedgerUnavailable as error:

@@ -1,29 +1,31 @@
 """tool_call: may a call that the model emits reach the client?"""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from proxy.core.refusal import Refusal
 from proxy.journey.ask import Asked, ask, ask_shadow_later, note_decision, note_own, reads_at
 from proxy.journey.oblige import tell
 from proxy.journey.observe import note, observes
+from proxy.journey.park import Parking
 from proxy.journey.policy_facts import policy_facts, registered
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.journey.switched import tool_denial
-from proxy.policy import Decision, Denial, Point
+from proxy.policy import AskedCall, Decision, Denial, Point, RequireApproval
 from proxy.wire.endpoint import Endpoint
 from proxy.wire.openai.gate_parts import ALLOWED, UNREADABLE, Denied, ToolCall, Verdict, own_verdict
 from proxy.wire.openai.tool_schemas import RequestTools
 
 APPROVAL: Final = Refusal.APPROVAL_REQUIRED.code
-_GATED: Final = frozenset({Endpoint.CHAT, Endpoint.RESPONSES})
+GATED: Final = frozenset({Endpoint.CHAT, Endpoint.RESPONSES})
 _MOST_TOLD: Final = 8
 
 
 def is_gated(journey: Journey, rooms: Rooms) -> bool:
     """Whether a call's answer may hold tool calls that a rule or a kill switch looks at."""
-    if journey.call.endpoint not in _GATED:
+    if journey.call.endpoint not in GATED:
         return False
     if journey.snapshot.policy.is_live(Point.TOOL_CALL):
         return True
@@ -36,14 +38,27 @@ def is_watched(journey: Journey) -> bool:
     policy = journey.snapshot.policy
     if not policy.has_shadow(Point.TOOL_CALL) or policy.is_live(Point.TOOL_CALL):
         return False
-    return journey.call.endpoint in _GATED
+    return journey.call.endpoint in GATED
 
 
 class CallJudge:
-    """Decides the tool calls of one answer, each by itself; `withholds` false only has tried rules look at them."""
+    """Decides the tool calls of one answer, each by itself; `withholds` false only has tried rules look at them.
 
-    def __init__(self, journey: Journey, rooms: Rooms, *, withholds: bool = True) -> None:
+    `parking` puts the answer aside where a call needs a person; `approved` are calls that one has said yes to.
+    """
+
+    def __init__(
+        self,
+        journey: Journey,
+        rooms: Rooms,
+        *,
+        withholds: bool = True,
+        parking: Parking | None = None,
+        approved: frozenset[AskedCall] = frozenset(),
+    ) -> None:
         self._withholds = withholds
+        self._parking = parking
+        self._approved = approved
         self._journey = journey
         self._rooms = rooms
         self._facts: dict[str, Any] | None = None
@@ -89,7 +104,7 @@ class CallJudge:
         asked = await ask(self._journey, self._rooms, Point.TOOL_CALL, facts)
         self._journey.asked = asked.row
         try:
-            return self._carried_out(asked)
+            return await self._carried_out(call, asked)
         finally:
             note_decision(self._rooms, asked.row)
 
@@ -100,17 +115,28 @@ class CallJudge:
         noted = note_own(journey, self._rooms, Point.TOOL_CALL, no, call.name)
         return Verdict(False, off.code, off.msg, noted)
 
-    def _carried_out(self, asked: Asked) -> Verdict:
+    async def _carried_out(self, call: ToolCall, asked: Asked) -> Verdict:
         journey, decision = self._journey, asked.decision
         needed = decision.duties.require_approval
-        if decision.allow and needed is not None:
-            reason = f"A person must approve it first{f': {needed.reason}' if needed.reason else ''}."
-            decision = Decision(allow=False, revision=decision.revision, denials=(Denial(APPROVAL, reason),))
+        if decision.allow and needed is not None and AskedCall(call.name, call.arguments) not in self._approved:
+            said = await self._needs_approval(call, needed)
+            asked.row.approval_id = journey.approval
+            journey.decision = Decision(
+                allow=False, revision=decision.revision, denials=(Denial(said.code, said.message),)
+            )
+            return replace(said, decision=asked.row.decision_id)
         if decision.allow:
             tell(journey, decision.duties)
             return ALLOWED
         journey.decision = decision
         return Verdict(False, decision.code, decision.message, asked.row.decision_id)
+
+    async def _needs_approval(self, call: ToolCall, needed: RequireApproval) -> Verdict:
+        if self._parking is not None:
+            return await self._parking.verdict(call, needed)
+        return Verdict(
+            False, APPROVAL, f"A person must approve it first{f': {needed.reason}' if needed.reason else ''}."
+        )
 
 
 def note_own_denials(journey: Journey, denied: Sequence[Denied], rooms: Rooms) -> list[str]:

@@ -10,6 +10,7 @@ from proxy.journey.hold import hold
 from proxy.journey.identify import identify
 from proxy.journey.pump import pump
 from proxy.journey.read import claim, read
+from proxy.journey.recall import recall, replay
 from proxy.journey.resolve import resolve, select
 from proxy.journey.rooms import Rooms
 from proxy.policy import Point
@@ -30,7 +31,11 @@ async def travel(call: Call, exchange: Exchange, rooms: Rooms) -> None:
             await estimate(journey, rooms)
             await find(journey, rooms)
             await decide(journey, rooms, Point.REQUEST)
+            await recall(journey, rooms)
             await hold(journey, rooms)
+        if journey.recalled is not None:
+            await replay(journey, journey.recalled, rooms)
+            return
         await decide(journey, rooms, Point.ROUTE)
         select(journey, rooms)
         response = await dispatch(journey, rooms)

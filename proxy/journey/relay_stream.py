@@ -35,7 +35,7 @@ class Relay:
         self.attempt = journey.attempts[-1]
         self.tap = StreamTap(journey.call.endpoint, strip_usage=sends_usage_flag(journey, self.attempt.provider))
         self.cover = Cover(journey, self.attempt, self.tap.facts, rooms)
-        self.gate = stream_gate(journey, rooms)
+        self.gate = stream_gate(journey, response, rooms)
         self.inflater = inflater_of(response)
         self.client_gone = False
         self.failure: UpstreamFailed | None = None
@@ -106,7 +106,8 @@ class Relay:
         """The last of the stream, behind what its gate has withheld and may let go."""
         if self.gate is None:
             return last
-        return await self.gate.ended(b"" if self.client_gone else last)
+        is_whole = self.attempt.outcome is Outcome.OK and not self.client_gone
+        return await self.gate.ended(b"" if self.client_gone else last, is_whole=is_whole)
 
     def kill(self) -> None:
         """The stream's run was stopped."""
@@ -181,6 +182,8 @@ async def relay_stream(journey: Journey, response: UpstreamResponse, rooms: Room
     finally:
         relay.unread.stop()
         leave(journey, rooms, relay.kill, relay.look)
+        if relay.gate is not None:
+            await relay.gate.left()
 
 
 async def _relay(relay: Relay, journey: Journey, response: UpstreamResponse, rooms: Rooms) -> None:

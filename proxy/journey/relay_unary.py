@@ -126,7 +126,7 @@ async def _settle(
     await bill(journey, attempt, evidence, rooms)
     changed = None
     if response.status < 400 and whole and is_gated(journey, rooms):
-        changed = await gated_answer(journey, inflated(response, whole), rooms)
+        changed = await gated_answer(journey, response, inflated(response, whole), rooms)
     elif response.status < 400 and is_watched(journey):
         await watched_answer(journey, inflated(response, whole), rooms)
     await account(journey, rooms)

@@ -1,0 +1,100 @@
+"""An answer that is put aside because a person must approve a tool call in it: whole, encrypted, for a while."""
+
+import asyncio
+from typing import Final
+
+from proxy.core.refusal import Refusal
+from proxy.journey.approve import PATH, request_of
+from proxy.journey.observe import observes
+from proxy.journey.rooms import Rooms
+from proxy.journey.state import Journey
+from proxy.policy import Approval, ApprovalsUnavailable, AskedCall, ParkedAnswer, Point, RequireApproval, TooMany
+from proxy.upstream import UpstreamResponse
+from proxy.wire.openai.gate_parts import ToolCall, Verdict
+
+NEEDED: Final = Refusal.APPROVAL_REQUIRED.code
+AWAY: Final = "approvals_unavailable"
+
+
+class Parking:
+    """What is kept of one answer until it is known whether a call in it needs a person, and until it is whole then.
+
+    No more than `policy.approvals.parked_answer_bytes` of it: a call in a larger one cannot be approved.
+    """
+
+    def __init__(self, journey: Journey, response: UpstreamResponse, rooms: Rooms) -> None:
+        self._journey = journey
+        self._response = response
+        self._rooms = rooms
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._most = rooms.approvals.settings.parked_answer_bytes
+        self._approval: Approval | None = None
+        self._is_ours = False
+        self._calls: list[AskedCall] = []
+
+    def keep(self, chunk: bytes) -> None:
+        """A further part of the answer as the client would get it."""
+        self._size += len(chunk)
+        if self._size <= self._most:
+            self._parts.append(chunk)
+        else:
+            self._parts.clear()
+
+    async def verdict(self, call: ToolCall, needed: RequireApproval) -> Verdict:
+        """The no that stands for a call until a person has said yes to it; it names the approval."""
+        asked = AskedCall(call.name, call.arguments)
+        try:
+            approval = self._approval or await self._ask(asked, needed)
+        except TooMany as error:
+            return Verdict(False, error.code, error.message)
+        except ApprovalsUnavailable:
+            return Verdict(False, AWAY, "Approvals cannot be asked for now.")
+        self._calls.append(asked)
+        why = f": {needed.reason}" if needed.reason else ""
+        said = (
+            f"A person must approve it first{why}. Ask {PATH}{approval.id} how it stands; once it is approved, the "
+            "same request gets this call."
+        )
+        return Verdict(False, NEEDED, said)
+
+    async def end(self, *, is_whole: bool) -> None:
+        """The answer is over: put it aside if it was asked for, or ask no longer where it did not come whole."""
+        approval, is_ours = self._approval, self._is_ours
+        if approval is None or not is_ours:
+            return
+        self._is_ours = False
+        book = self._rooms.approvals
+        try:
+            if is_whole and self._size <= self._most:
+                await asyncio.to_thread(book.park, approval.id, self._calls, self._answer())
+            else:
+                await asyncio.to_thread(book.withdraw, approval.id)
+        except ApprovalsUnavailable:
+            self._journey.say(f"{approval.id} could not be kept")
+
+    async def _ask(self, asked: AskedCall, needed: RequireApproval) -> Approval:
+        self._approval, self._is_ours = found, _ = await asyncio.to_thread(self._asked, asked, needed)
+        self._journey.approval = found.id
+        self._journey.say(f"waits for {found.id}")
+        return found
+
+    def _asked(self, asked: AskedCall, needed: RequireApproval) -> tuple[Approval, bool]:
+        request = request_of(self._journey, Point.TOOL_CALL, needed, self._rooms)
+        return self._rooms.approvals.ask_for_call(request, asked, self._size)
+
+    def _answer(self) -> ParkedAnswer:
+        types = [value for name, value in self._response.headers if name == b"content-type"]
+        return ParkedAnswer(
+            status=self._response.status,
+            content_type=types[0].decode("latin-1") if types else "",
+            streamed=self._journey.request.streamed,
+            body=b"".join(self._parts),
+        )
+
+
+def parking_of(journey: Journey, response: UpstreamResponse, rooms: Rooms) -> Parking | None:
+    """Where an answer is kept meanwhile; None where no rule could want a person for a call in it."""
+    if not journey.snapshot.policy.is_live(Point.TOOL_CALL) or observes(journey):
+        return None
+    return Parking(journey, response, rooms)
