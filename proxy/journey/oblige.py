@@ -4,10 +4,10 @@ import logging
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from proxy.core.refusal import Refusal, Refused
 from proxy.journey.approve import approve
 from proxy.journey.clamp import limit_name
 from proxy.journey.estimate import estimate
+from proxy.journey.redact import redact
 from proxy.journey.resolve import resolve
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
@@ -23,16 +23,15 @@ async def oblige(journey: Journey, duties: Duties, rooms: Rooms) -> None:
     """Change the call as the policy says; what changes its price is resolved and estimated anew, once.
 
     Raises:
-        Refused: what `approve`, `resolve` and `estimate` raise, DEPENDENCY_UNAVAILABLE for what this version cannot do.
+        Refused: what `approve`, `redact`, `resolve` and `estimate` raise.
     """
     if duties.require_approval is not None:
         await approve(journey, duties.require_approval, rooms)
-    if duties.redact:
-        raise _cannot("redact")
     tell(journey, duties)
+    redacts = bool(duties.redact) and await redact(journey, duties, rooms)
     tools_left = _strip(journey, duties)
     capped = _cap(journey, duties)
-    if _substitute(journey, duties) or capped or tools_left:
+    if _substitute(journey, duties) or capped or tools_left or redacts:
         resolve(journey, rooms)
         await estimate(journey, rooms)
 
@@ -81,13 +80,3 @@ def _substitute(journey: Journey, duties: Duties) -> bool:
     verb = "model forced" if duties.force_model is not None else "downgraded"
     journey.say(f"{verb} from {asked[:200]} to {wanted} by policy")
     return True
-
-
-def _cannot(obligation: str) -> Refused:
-    """An obligation that cannot be met is no permission to go on without it."""
-    return Refused(
-        Refusal.DEPENDENCY_UNAVAILABLE,
-        f"The policy obliges to {obligation!r}, which this version cannot do; take the obligation out of the policy.",
-        facts={"dependency": "policy", "obligation": obligation},
-        retry_after_s=60,
-    )

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from proxy.policy.errors import PolicyUnavailable
-from proxy.policy.obligations import NO_DUTIES, AnyObligation, Conflict, Duties, combined, misplaced
+from proxy.policy.obligations import NO_DUTIES, AnyObligation, Conflict, Duties, combined, misplaced, unknown_kinds
 from proxy.policy.point import Point
 
 NO_GRANT: Final = "not_granted"
@@ -79,6 +79,8 @@ def read_decision(point: Point, package: Mapping[str, Any] | None, revision: str
         obligations = sorted(obligations, key=_written)
     if (out_of_place := misplaced(obligations, point)) is not None:
         raise PolicyUnavailable(f"the obligation {out_of_place} means nothing at the point {point}")
+    if unknown := unknown_kinds(obligations):
+        raise PolicyUnavailable(f"the obligation redact names no kind of finding: {', '.join(map(repr, unknown))}")
     if found.deny_candidates and point is not Point.ROUTE:
         raise PolicyUnavailable(f"deny_candidates means nothing at the point {point}")
     denials = sorted(set(found.deny), key=lambda each: (each.code, each.msg, each.internal))

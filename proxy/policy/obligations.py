@@ -1,10 +1,11 @@
 """What a policy may ask for beside yes and no, and what several of them come to together (DESIGN §7)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Final, TypeAlias, TypeVar
+from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 
 from msgspec import Meta, Struct, field
 
+from proxy.policy.findings import unknown_names
 from proxy.policy.point import Point
 
 Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -40,9 +41,11 @@ class StripTool(Obligation, frozen=True, kw_only=True, tag="strip_tool"):
 
 
 class Redact(Obligation, frozen=True, kw_only=True, tag="redact"):
-    """Replace findings of these kinds in the messages before they are sent."""
+    """Replace findings of these kinds, or categories of kinds, in the messages before they are sent. `unread`: what
+    becomes of a request with parts that hold no text, such as images."""
 
     kinds: list[Name]
+    unread: Literal["refuse", "pass"] = "refuse"
 
 
 class NoCache(Obligation, frozen=True, kw_only=True, tag="no_cache"):
@@ -102,6 +105,7 @@ class Duties(Struct, frozen=True, kw_only=True):
     downgrade: tuple[tuple[str, str], ...] = ()
     strip_tools: frozenset[str] = frozenset()
     redact: frozenset[str] = frozenset()
+    passes_unread: bool = False
     no_cache: bool = False
     require_approval: RequireApproval | None = None
     tags: dict[str, str] = field(default_factory=dict)
@@ -120,6 +124,7 @@ def combined(obligations: Sequence[AnyObligation]) -> Duties:
     if not obligations:
         return NO_DUTIES
     caps = [each.max for each in obligations if isinstance(each, CapTokens)]
+    redacts = [each for each in obligations if isinstance(each, Redact)]
     approvals = [each for each in obligations if isinstance(each, RequireApproval)]
     return Duties(
         cap_tokens=min(caps, default=None),
@@ -127,7 +132,8 @@ def combined(obligations: Sequence[AnyObligation]) -> Duties:
         downgrade=_only({tuple(each.to.items()) for each in obligations if isinstance(each, Downgrade)}, "downgrade")
         or (),
         strip_tools=frozenset(each.name for each in obligations if isinstance(each, StripTool)),
-        redact=frozenset(kind for each in obligations if isinstance(each, Redact) for kind in each.kinds),
+        redact=frozenset(kind for each in redacts for kind in each.kinds),
+        passes_unread=bool(redacts) and all(each.unread == "pass" for each in redacts),
         no_cache=any(isinstance(each, NoCache) for each in obligations),
         # The one that waits the shortest holds for all.
         require_approval=min(approvals, key=lambda each: (each.expires_s, each.reason), default=None),
@@ -149,7 +155,7 @@ def obligations_of(duties: Duties) -> list[AnyObligation]:
         found.append(Downgrade(to=dict(duties.downgrade)))
     found += [StripTool(name=name) for name in sorted(duties.strip_tools)]
     if duties.redact:
-        found.append(Redact(kinds=sorted(duties.redact)))
+        found.append(Redact(kinds=sorted(duties.redact), unread="pass" if duties.passes_unread else "refuse"))
     if duties.no_cache:
         found.append(NoCache())
     if duties.require_approval is not None:
@@ -165,6 +171,11 @@ def misplaced(obligations: Sequence[AnyObligation], point: Point) -> str | None:
         if point not in VALID_AT[type(each)]:
             return str(each.__struct_config__.tag)
     return None
+
+
+def unknown_kinds(obligations: Sequence[AnyObligation]) -> list[str]:
+    """What is to be redacted and is no kind of finding, and no category."""
+    return unknown_names(kind for each in obligations if isinstance(each, Redact) for kind in each.kinds)
 
 
 def _tags(obligations: Sequence[AnyObligation]) -> dict[str, str]:

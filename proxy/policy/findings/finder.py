@@ -99,20 +99,15 @@ class Finder:
         """How much may be looked at closely in one request."""
         return Tries(MOST_TRIES)
 
-    def edits(self, text: str, kinds: Collection[str], tries: Tries) -> list[Edit]:
-        """What to put in place of all that is of these kinds, in order, so that nothing of them is found any more.
+    def redactor(self, kinds: Collection[str]) -> "Redactor":
+        """What takes these kinds out of the texts of one request."""
+        return Redactor(self, frozenset(kinds))
 
-        Raises:
-            TooTangled: something always is.
-        """
-        edits: list[Edit] = []
-        for _ in range(MOST_ROUNDS):
-            now = edited(text, edits)
-            spans = [span for span in self._spans(now, tries) if span.kind in kinds]
-            if not spans:
-                return edits
-            edits = _with_more(edits, spans)
-        raise TooTangled
+    def spans(self, written: str, tries: Tries) -> list[Span]:
+        """Everything found, in places of the text as it was written; of one kind nothing overlaps."""
+        plain = Plain(written)
+        spans = [Span(*plain.place(start, end), kind) for start, end, kind in self._in_plain(plain.text, tries)]
+        return _apart([*spans, *find_hidden(written)])
 
     def _counts(self, text: str, tries: Tries) -> Counts:
         if not text:
@@ -123,7 +118,7 @@ class Finder:
             if known is not None:
                 self._known.move_to_end(key)
                 return known
-        counts = tuple(Counter(span.kind for span in self._spans(text, tries)).items())
+        counts = tuple(Counter(span.kind for span in self.spans(text, tries)).items())
         if not tries.are_over:
             self._remember(key, counts)
         return counts
@@ -133,12 +128,6 @@ class Finder:
             self._known[key] = counts
             while len(self._known) > self.settings.remembered:
                 self._known.popitem(last=False)
-
-    def _spans(self, written: str, tries: Tries) -> list[Span]:
-        """Everything found, in places of the text as it was written; of one kind nothing overlaps."""
-        plain = Plain(written)
-        spans = [Span(*plain.place(start, end), kind) for start, end, kind in self._in_plain(plain.text, tries)]
-        return _apart([*spans, *find_hidden(written)])
 
     def _in_plain(self, text: str, tries: Tries) -> Iterator[Span]:
         yield from KEYS.find(text, tries)
@@ -151,6 +140,36 @@ class Finder:
             yield from find_cards(text, tries)
             yield from NATIONAL.find(text, tries)
             yield from self._phones.find(text, tries)
+
+
+class Redactor:
+    """Says what to take out of the texts of one request."""
+
+    def __init__(self, finder: Finder, kinds: frozenset[str]) -> None:
+        self._finder = finder
+        self._kinds = kinds
+        self._from_trusted = frozenset(kind for kind in kinds if KINDS[kind] != "injection")
+        self._tries = finder.tries()
+        self._left = finder.settings.max_bytes
+
+    def edits(self, role: str, text: str) -> list[Edit]:
+        """What to put in place of all that is to go, in order, so that nothing of it is found any more.
+
+        Raises:
+            TooTangled: something always is, or there is more text than is looked at.
+        """
+        self._left -= len(text) if text.isascii() else len(text.encode())
+        if self._left < 0:
+            raise TooTangled
+        kinds = self._from_trusted if role in TRUSTED else self._kinds
+        edits: list[Edit] = []
+        for _ in range(MOST_ROUNDS):
+            now = edited(text, edits)
+            spans = [span for span in self._finder.spans(now, self._tries) if span.kind in kinds]
+            if not spans:
+                return edits
+            edits = _with_more(edits, spans)
+        raise TooTangled
 
 
 def edited(text: str, edits: Sequence[Edit]) -> str:

@@ -94,13 +94,13 @@ def test_many_numbers_to_be_looked_up_have_a_bound_and_count_as_what_they_look_l
 def test_what_was_found_in_a_text_is_remembered_and_the_longest_unused_forgotten() -> None:
     finder = Finder(FindingsSettings(remembered=2))
     looked: list[str] = []
-    spans = finder._spans
+    spans = finder.spans
 
     def looking_on(written: str, tries: Tries) -> list[Span]:
         looked.append(written)
         return spans(written, tries)
 
-    finder._spans = looking_on  # type: ignore[method-assign] # and finds as ever
+    finder.spans = looking_on  # type: ignore[method-assign] # and finds as ever
     for text in ("a@b.de", "c", "a@b.de", "d", "a@b.de", "c"):
         found = finder.look([Said("user", 0, text)]).findings
         assert found == ((Finding("email", "pii", "user", 0, 1),) if "@" in text else ())
