@@ -14,6 +14,7 @@ from msgspec.structs import asdict
 from proxy.budget import Balance, HoldLine, LineKind, figures
 from proxy.core.clock import utc
 from proxy.core.money import to_usd_text
+from proxy.core.usage import Bucket
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.policy import EVERYTHING, Found, Point, Reads
@@ -80,6 +81,8 @@ async def policy_facts(journey: Journey, rooms: Rooms, point: Point, reads: Read
     }
     if point is Point.ROUTE:
         told["candidates"] = _candidates(journey)
+    elif point is Point.RESPONSE:
+        told["response"] = _response(journey)
     return told
 
 
@@ -120,6 +123,19 @@ def _candidates(journey: Journey) -> list[Json]:
         {"id": candidate_id(each.provider, each.model), "provider": each.provider, "model": each.model}
         for each in journey.resolution.candidates
     ]
+
+
+def _response(journey: Journey) -> Json:
+    """The answer as it was billed."""
+    last = journey.attempts[-1]
+    return {
+        "status": journey.status,
+        "streamed": journey.request.streamed,
+        "finish_reason": last.finish_reason,
+        "usage": {bucket.value: last.usage.count(bucket) for bucket in Bucket},
+        "usage_source": last.usage.source.value,
+        "cost_usd": None if journey.cost is None else to_usd_text(journey.cost),
+    }
 
 
 async def _view(journey: Journey) -> PolicyView:

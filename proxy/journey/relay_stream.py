@@ -11,6 +11,7 @@ from proxy.journey.extend import Cover
 from proxy.journey.gate_stream import stream_gate
 from proxy.journey.halt import Halt
 from proxy.journey.inflating import inflater_of
+from proxy.journey.judge_answer import stream_end
 from proxy.journey.patience import Unread
 from proxy.journey.pinger import Pinger
 from proxy.journey.rooms import Rooms
@@ -36,6 +37,7 @@ class Relay:
         self.tap = StreamTap(journey.call.endpoint, strip_usage=sends_usage_flag(journey, self.attempt.provider))
         self.cover = Cover(journey, self.attempt, self.tap.facts, rooms)
         self.gate = stream_gate(journey, response, rooms)
+        self.end = stream_end(journey, rooms)
         self.inflater = inflater_of(response)
         self.client_gone = False
         self.failure: UpstreamFailed | None = None
@@ -72,7 +74,8 @@ class Relay:
 
     async def _forward(self, pinger: Pinger) -> None:
         tap, exchange, chunk_of, attempt = self.tap, self.journey.exchange, self.response.chunk, self.attempt
-        inflater, facts, cover, gate = self.inflater, tap.facts, self.cover, self.gate
+        inflater, facts, cover = self.inflater, tap.facts, self.cover
+        is_ruled = self.gate is not None or self.end is not None
         while (chunk := await chunk_of()) is not None:
             attempt.response_bytes += len(chunk)
             if inflater is not None:
@@ -84,8 +87,8 @@ class Relay:
                 if self.client_gone:
                     self._drained(len(part))
                     out = b""
-                elif gate is not None:
-                    out = await gate.passed(out)
+                elif is_ruled:
+                    out = await self._passed(out)
                 if out:
                     pinger.touched()
                     if not exchange.write(out):
@@ -95,6 +98,12 @@ class Relay:
                     return
         self._end_at(None)
 
+    async def _passed(self, out: bytes) -> bytes:
+        """What rules on tool calls and on finished answers let go on now."""
+        if self.gate is not None:
+            out = await self.gate.passed(out)
+        return out if self.end is None else self.end.passed(out)
+
     def _cut(self) -> None:
         """There is no money for more: the upstream is dropped, and half an event of its is not sent on."""
         self.response.abort()
@@ -103,11 +112,11 @@ class Relay:
         self.broken = not self.tap.between_events
 
     async def ending(self, last: bytes) -> bytes:
-        """The last of the stream, behind what its gate has withheld and may let go."""
-        if self.gate is None:
-            return last
-        is_whole = self.attempt.outcome is Outcome.OK and not self.client_gone
-        return await self.gate.ended(b"" if self.client_gone else last, is_whole=is_whole)
+        """The last of the stream, behind what its gate has withheld and may let go, once all of it may be told."""
+        if self.gate is not None:
+            is_whole = self.attempt.outcome is Outcome.OK and not self.client_gone
+            last = await self.gate.ended(b"" if self.client_gone else last, is_whole=is_whole)
+        return last if self.end is None or self.client_gone else await self.end.ended(last)
 
     def kill(self) -> None:
         """The stream's run was stopped."""

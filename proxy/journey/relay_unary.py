@@ -13,6 +13,7 @@ from proxy.journey.call import Headers
 from proxy.journey.gate_answer import gated_answer, watched_answer
 from proxy.journey.gate_calls import is_gated, is_watched
 from proxy.journey.inflating import inflated
+from proxy.journey.judge_answer import is_judged, judge_answer
 from proxy.journey.patience import Unread
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt, Journey
@@ -73,7 +74,7 @@ async def _collect(journey: Journey, response: UpstreamResponse, rooms: Rooms, r
     """Read the answer; past the bound for holding it back it is relayed as it comes."""
     settings, exchange, attempt = rooms.settings, journey.exchange, journey.attempts[-1]
     most_kept = settings.metered_answer_bytes
-    gated = is_gated(journey, rooms)
+    gated = is_gated(journey, rooms) or is_judged(journey)
     most_held_back = most_kept if gated else min(settings.buffered_answer_bytes, most_kept)
     parts = read.parts
     size = 0
@@ -83,7 +84,7 @@ async def _collect(journey: Journey, response: UpstreamResponse, rooms: Rooms, r
         if exchange.started:
             await exchange.send(chunk)
         elif gated and size > most_held_back:
-            raise UpstreamFailed("aborted", "the answer is too large to look for tool calls in", sent=True)
+            raise UpstreamFailed("aborted", "the answer is too large to be decided on", sent=True)
         elif size > most_held_back:
             read.unread = Unread(attempt)
             await exchange.start(response.status, answer_headers(journey, response, rooms))
@@ -99,7 +100,11 @@ async def _collect(journey: Journey, response: UpstreamResponse, rooms: Rooms, r
 async def _settle(
     journey: Journey, response: UpstreamResponse, attempt: Attempt, whole: bytes, rooms: Rooms
 ) -> bytes | None:
-    """Bill the answer and write its row; the body to send in its place, where a rule denies tool calls in it."""
+    """Bill the answer and write its row; the body to send in its place, where a rule denies tool calls in it.
+
+    Raises:
+        Refused: POLICY_DENIED where a rule denies the answer, DEPENDENCY_UNAVAILABLE where there is no decision on it.
+    """
     if len(whole) > READ_INLINE_BYTES:
         readable, facts = await asyncio.to_thread(_facts, journey, response, whole)
     else:
@@ -129,6 +134,8 @@ async def _settle(
         changed = await gated_answer(journey, response, inflated(response, whole), rooms)
     elif response.status < 400 and is_watched(journey):
         await watched_answer(journey, inflated(response, whole), rooms)
+    if response.status < 400 and (no := await judge_answer(journey, rooms)) is not None:
+        raise no
     await account(journey, rooms)
     return changed
 

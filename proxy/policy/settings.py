@@ -32,9 +32,12 @@ class PolicySettings:
         default=250,
         metadata={"doc": "How long the OPA server may take for one decision, in milliseconds; it is asked once."},
     )
-    points: tuple[Literal["request", "route", "tool_call"], ...] = field(
+    points: tuple[Literal["request", "route", "tool_call", "response"], ...] = field(
         default=("request", "route", "tool_call"),
-        metadata={"doc": "Where the OPA server is asked; at the others a known key is granted without asking."},
+        metadata={
+            "doc": "Where the OPA server is asked; at the others a known key is granted without asking. `response` "
+            "makes the end of each answer wait for it."
+        },
     )
     send_text: bool = field(
         default=False,

@@ -1,4 +1,4 @@
-"""Reads a whole answer, and writes the one event we may have to add to a stream: that it stopped early."""
+"""Reads a whole answer, and writes the event we may have to add to a stream: that it ends in an error, and why."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from proxy.core.refusal import Refusal
+from proxy.core.refusal import Refusal, Refused
 from proxy.core.usage import ToolFee
 from proxy.wire.endpoint import Endpoint
 from proxy.wire.openai.events import (
@@ -68,8 +68,13 @@ def truncated_event(endpoint: Endpoint, operation: str, message: str) -> bytes:
 
     To be sent only where `StreamTap.between_events`; within an event nothing can be added that a client could read.
     """
-    why = Refusal.UPSTREAM_TRUNCATED
-    facts = {"operation": operation}
+    return refused_event(endpoint, operation, Refused(Refusal.UPSTREAM_TRUNCATED, message))
+
+
+def refused_event(endpoint: Endpoint, operation: str, refused: Refused) -> bytes:
+    """A refusal as the in-band error that ends a stream, as that endpoint's SDKs read it."""
+    why, message = refused.why, refused.message
+    facts = {"operation": operation, **refused.facts}
     error = {"message": message, "type": why.error_type, "param": None, "code": why.code, "flyball": facts}
     if endpoint is Endpoint.RESPONSES:
         # The reference writes the error flat; the SDKs raise on a nested one only.

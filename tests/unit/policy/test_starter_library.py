@@ -53,7 +53,7 @@ async def test_the_contract_names_every_member_of_the_input(tmp_path: Path) -> N
     contract: dict[str, Any] = json.loads((resources.files("policies") / "contract.json").read_text())
     seen: dict[Point, dict[str, Any]] = {}
     (tmp_path / "rules").mkdir()
-    for point in (Point.REQUEST, Point.ROUTE, Point.TOOL_CALL):
+    for point in Point:
         (tmp_path / "rules" / f"{point}.rego").write_text(f"package flyball.{point}\ndeny contains input if input.no")
     with one_worker(tmp_path, config(more="policy: {dir: rules}")) as worker:
         engine = worker.rooms.snapshot().policy
@@ -72,4 +72,8 @@ async def test_the_contract_names_every_member_of_the_input(tmp_path: Path) -> N
     told = seen[Point.TOOL_CALL]
     assert set(told) == {**contract["request"], **contract["tool_call"]}.keys()
     assert all(name in contract["tool_call"]["tool"] for name in told["tool"])
+    finished = seen[Point.RESPONSE]
+    assert set(finished) == {**contract["request"], **contract["response"]}.keys()
+    assert all(name in contract["response"]["response"] for name in finished["response"])
+    assert all(name in contract["response"]["response"] for name in finished["response"]["usage"])
     assert seen[Point.REQUEST]["version"] == contract["version"]

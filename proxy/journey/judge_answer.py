@@ -1,0 +1,100 @@
+"""response: may the finished answer reach the client? It has been paid for, whatever is decided."""
+
+from typing import Final
+
+from proxy.core.refusal import Refused
+from proxy.journey.ask import Asked, ask, ask_shadow_later, note_decision, note_own, reads_at
+from proxy.journey.decide import denied, unavailable
+from proxy.journey.oblige import tell
+from proxy.journey.observe import note, observes
+from proxy.journey.policy_facts import policy_facts
+from proxy.journey.rooms import Rooms
+from proxy.journey.state import Journey
+from proxy.policy import Decision, Denial, Point
+from proxy.wire.openai.held_end import HeldEnd
+from proxy.wire.openai.response import refused_event
+
+TOO_LARGE: Final = "answer_too_large"
+
+
+def is_judged(journey: Journey) -> bool:
+    """Whether a rule decides on the finished answer, which therefore waits for it."""
+    return journey.snapshot.policy.is_live(Point.RESPONSE)
+
+
+async def judge_answer(journey: Journey, rooms: Rooms) -> Refused | None:
+    """What the client gets in the place of the answer, once that was billed; None where it may have it."""
+    engine = journey.snapshot.policy
+    is_live = engine.is_live(Point.RESPONSE)
+    if not is_live and not engine.has_shadow(Point.RESPONSE):
+        return None
+    facts = await policy_facts(journey, rooms, Point.RESPONSE, reads_at(engine, Point.RESPONSE))
+    if not is_live:
+        ask_shadow_later(journey, rooms, Point.RESPONSE, facts)
+        return None
+    asked = await ask(journey, rooms, Point.RESPONSE, facts)
+    journey.asked = asked.row
+    try:
+        return _carried_out(journey, asked)
+    finally:
+        note_decision(rooms, asked.row)
+
+
+class StreamEnd:
+    """The end of one stream, which waits for the decision; where it is only observed, or tried, nothing waits."""
+
+    def __init__(self, journey: Journey, rooms: Rooms) -> None:
+        self._journey = journey
+        self._rooms = rooms
+        self._held = HeldEnd(journey.call.endpoint) if is_judged(journey) and not observes(journey) else None
+
+    def passed(self, chunk: bytes) -> bytes:
+        """What of the stream may go on now."""
+        return chunk if self._held is None else self._held.feed(chunk)
+
+    async def ended(self, last: bytes) -> bytes:
+        """The last of the stream: what waited, or an error in its place that names the rule."""
+        held = self._held
+        if held is None:
+            await judge_answer(self._journey, self._rooms)
+            return last
+        out = held.feed(last) if last else b""
+        if not held.is_holding:  # it broke off: there is no finished answer to decide on
+            return out + held.close()
+        no = self._too_large() if held.is_too_large else await judge_answer(self._journey, self._rooms)
+        if no is None:
+            return out + held.close()
+        self._journey.code = no.why.code
+        self._journey.measured.refused_by = no.by
+        call = self._journey.call
+        return out + refused_event(call.endpoint, call.operation, no)
+
+    def _too_large(self) -> Refused:
+        journey = self._journey
+        said = "The end of the answer is too large to be kept back until it is decided on."
+        no = Decision(allow=False, revision=journey.snapshot.policy.revision, denials=(Denial(TOO_LARGE, said),))
+        journey.decision = no
+        return denied(no, Point.RESPONSE, note_own(journey, self._rooms, Point.RESPONSE, no))
+
+
+def stream_end(journey: Journey, rooms: Rooms) -> StreamEnd | None:
+    """The end of a stream, where rules look at finished answers."""
+    policy = journey.snapshot.policy
+    if policy.is_live(Point.RESPONSE) or policy.has_shadow(Point.RESPONSE):
+        return StreamEnd(journey, rooms)
+    return None
+
+
+def _carried_out(journey: Journey, asked: Asked) -> Refused | None:
+    decision, row, failure = asked
+    if failure is not None:
+        return unavailable(failure)
+    if decision.allow:
+        tell(journey, decision.duties)
+        return None
+    journey.decision = decision
+    no = denied(decision, Point.RESPONSE, row.decision_id)
+    if observes(journey):
+        note(journey, no.why, no.by)
+        return None
+    return no
