@@ -103,6 +103,7 @@ class Configured:
             policy=policy,
             finder=self._finder(settings.policy.findings),
             reads_findings=reads_findings,
+            reads_results=asks_for(policy, "tool_results_unreleased"),
             deny_unpriced=settings.prices.unpriced == "deny",
             runs=RunBook.of(settings.runs),
             switches=self._stores.switches.load(),

@@ -17,10 +17,11 @@ from proxy.config import Config
 from proxy.core.clock import Clock
 from proxy.core.ids import new_id
 from proxy.core.secret import Secret
+from proxy.policy import ReleasedCalls, SqliteReleasedCalls
 from proxy.state import Shared, StateFile
 
-LOCAL: Final = frozenset({"counters", "holds", "leases", "runs", "settled"})
-"""Tables of the state file that are the SQLite ledger's: with a ledger in Redis nobody looks at them."""
+LOCAL: Final = frozenset({"counters", "holds", "leases", "runs", "settled", "released_calls"})
+"""Tables of the state file that are the SQLite ledger's, or stand in Redis where that is: nobody looks at them then."""
 _MADE_HERE: Final = (
     "SELECT 1 FROM keys WHERE managed_by = 'api' LIMIT 1",
     "SELECT 1 FROM budgets WHERE managed_by = 'api' AND retired = 0 LIMIT 1",
@@ -77,6 +78,17 @@ def shared_state(config: Config) -> Shared | None:
 
     journal = RedisJournal(Remote(url), config.settings.ledger.name)
     return Shared(journal=journal, local=LOCAL, has_own=_has_own)
+
+
+def released_calls(config: Config, state: StateFile) -> ReleasedCalls:
+    """Where tool calls that were released are remembered: for this host, or for all that share its ledger."""
+    settings = config.settings.ledger
+    if settings.redis is None:
+        return SqliteReleasedCalls(state)
+    from proxy.policy import RedisReleasedCalls  # noqa: PLC0415 - as above
+    from proxy.state import Remote  # noqa: PLC0415 - as above
+
+    return RedisReleasedCalls(Remote(settings.redis), settings.name)
 
 
 def alert_lead(config: Config) -> Lead | None:

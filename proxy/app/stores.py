@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from proxy.app.ledgers import counter_book, shared_state
+from proxy.app.ledgers import counter_book, released_calls, shared_state
 from proxy.budget import BudgetStore
 from proxy.config import Config
 from proxy.core.clock import Clock
 from proxy.identity import KeyStore, load_or_make_body_key, load_or_make_hash_key
-from proxy.policy import ApprovalBook, Sealer, SwitchStore
+from proxy.policy import ApprovalBook, ReleasedCalls, Sealer, SwitchStore
 from proxy.state import StateFile
 
 
@@ -22,6 +22,7 @@ class Stores:
     budgets: BudgetStore
     switches: SwitchStore
     approvals: ApprovalBook
+    released: ReleasedCalls
 
     @classmethod
     def open(cls, config: Config, ledger_path: Path, clock: Clock) -> "Stores":
@@ -34,6 +35,7 @@ class Stores:
             budgets=BudgetStore(state, clock=clock, book=counter_book(config, state)),
             switches=SwitchStore(state, clock=clock),
             approvals=ApprovalBook(state, Sealer(body_key_of(config)), config.settings.policy.approvals),
+            released=released_calls(config, state),
         )
 
     def follow_file(self, config: Config, environment: Mapping[str, str]) -> None:

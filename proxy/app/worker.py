@@ -50,6 +50,7 @@ class WorkerParts:
             counter=self.counter,
             transport=self.transport,
             approvals=stores.approvals,
+            released=stores.released,
             spool=self.spool,
             counters=counters,
             settings=settings.limits,
@@ -71,6 +72,7 @@ class WorkerParts:
         self.spool.close()
         await self.reader.close()
         self.stores.approvals.close()
+        self.stores.released.close()
 
     def _readiness(self) -> Readiness:
         """Calls are refused without a ledger or a policy, and served without a spool; one that only lost a row earlier

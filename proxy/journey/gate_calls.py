@@ -10,6 +10,7 @@ from proxy.journey.oblige import tell
 from proxy.journey.observe import note, observes
 from proxy.journey.park import Parking
 from proxy.journey.policy_facts import policy_facts, registered
+from proxy.journey.released import note_released
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.journey.switched import tool_denial
@@ -24,10 +25,10 @@ _MOST_TOLD: Final = 8
 
 
 def is_gated(journey: Journey, rooms: Rooms) -> bool:
-    """Whether a call's answer may hold tool calls that a rule or a kill switch looks at."""
+    """Whether a call's answer may hold tool calls that a rule or a kill switch looks at, or that are to be noted."""
     if journey.call.endpoint not in GATED:
         return False
-    if journey.snapshot.policy.is_live(Point.TOOL_CALL):
+    if journey.snapshot.policy.is_live(Point.TOOL_CALL) or journey.snapshot.reads_results:
         return True
     switches = rooms.snapshot().switches
     return bool(switches) and switches.gates(journey.principal.org)
@@ -66,7 +67,11 @@ class CallJudge:
 
     async def judge(self, calls: Sequence[ToolCall]) -> list[Verdict]:
         """A verdict for each call, in their order. Where there is no decision the answer is no."""
-        return [await self._judge(call) for call in calls]
+        verdicts = [await self._judge(call) for call in calls]
+        if self._withholds and self._journey.snapshot.reads_results:
+            passes = [call for call, said in zip(calls, verdicts, strict=True) if said.allow or observes(self._journey)]
+            await note_released(self._journey, self._rooms, passes)
+        return verdicts
 
     async def _judge(self, call: ToolCall) -> Verdict:
         tools = self._tools = self._tools or RequestTools(self._journey.body)

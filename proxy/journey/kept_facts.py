@@ -55,6 +55,9 @@ def kept_facts(facts: Mapping[str, Json], left_empty: tuple[str, ...]) -> Kept:
         told["findings"] = [
             {name: value for name, value in found.items() if name in _OF_A_FINDING} for found in facts["findings"]
         ]
+    if facts["tool_results_unreleased"]:  # their ids and names are anybody's words
+        told["tool_results_unreleased"] = [{"index": each["index"]} for each in facts["tool_results_unreleased"]]
+        missing.append("tool_results_unreleased")
     if "tool" in facts:
         told["tool"] = _tool(facts["tool"], missing)
     try:

@@ -11,6 +11,7 @@ from proxy.journey.identify import identify
 from proxy.journey.pump import pump
 from proxy.journey.read import claim, read
 from proxy.journey.recall import recall, replay
+from proxy.journey.released import look_back
 from proxy.journey.resolve import resolve, select
 from proxy.journey.rooms import Rooms
 from proxy.policy import Point
@@ -30,6 +31,7 @@ async def travel(call: Call, exchange: Exchange, rooms: Rooms) -> None:
             resolve(journey, rooms)
             await estimate(journey, rooms)
             await find(journey, rooms)
+            await look_back(journey, rooms)
             await decide(journey, rooms, Point.REQUEST)
             await recall(journey, rooms)
             await hold(journey, rooms)

@@ -26,6 +26,9 @@ INLINE_BYTES: Final = 32 * 1024
 OF_THE_BODY: Final = frozenset({"messages", "tools", "provider_tools", "params"})
 TEXT: Final = ("messages", "text")
 LOOKED_UP: Final = ("findings", "findings_scan", "tool_results_unreleased", "budgets", "run_counters", "clock")
+UNRELEASED: Final = "tool_results_unreleased"
+MOST_RESULTS: Final = 256
+LONGEST_ID: Final = 256
 NOTHING_FOUND: Final = Found()
 _NOTHING: Final = PolicyView(messages=(), count=0, is_whole=True, tools=(), provider_tools=(), params={})
 
@@ -71,7 +74,7 @@ async def policy_facts(journey: Journey, rooms: Rooms, point: Point, reads: Read
         "provider_tools": list(facts.hosted_tools),
         "findings": [asdict(finding) for finding in found.findings],
         "findings_scan": {"whole": found.is_whole, "unread_parts": found.unread},
-        "tool_results_unreleased": [],
+        "tool_results_unreleased": _unreleased(journey) if everything or UNRELEASED in roots else [],
         "estimate_usd": to_usd_text(journey.estimate.amount),
         "estimate": {"input_tokens": journey.estimate.input_tokens, "output_tokens": journey.estimate.output_tokens},
         "priced": all(price is not None for price in journey.prices.values()),
@@ -95,6 +98,11 @@ def left_empty(reads: Reads) -> tuple[str, ...]:
     empty = () if roots & OF_THE_BODY else ("params", "messages.count", "messages.roles", "tools")
     text = () if _asks_for_text(reads) else (".".join(TEXT),)
     return (*empty, *text, *(name for name in LOOKED_UP if name not in roots))
+
+
+def _unreleased(journey: Journey) -> list[Json]:
+    results = (journey.unreleased or ())[:MOST_RESULTS]
+    return [{"id": each.id[:LONGEST_ID], "name": each.name, "index": each.index} for each in results]
 
 
 def registered(journey: Journey, name: str) -> Json:

@@ -14,7 +14,7 @@ from proxy.journey.run_book import RunBook
 from proxy.journey.shadows import Shadows
 from proxy.journey.standing import Standing
 from proxy.metering import TokenCounter
-from proxy.policy import NO_SWITCHES, NO_TOOLS, ApprovalBook, Finder, PolicyEngine, Switches, ToolBook
+from proxy.policy import NO_SWITCHES, NO_TOOLS, ApprovalBook, Finder, PolicyEngine, ReleasedCalls, Switches, ToolBook
 from proxy.pricing import PriceBook
 from proxy.routing import Router
 from proxy.telemetry import OperationRow, Spool
@@ -35,6 +35,8 @@ class Snapshot:
     finder: Finder
     reads_findings: bool = False
     """Whether any rule reads what detectors find: else nobody looks."""
+    reads_results: bool = False
+    """Whether any rule reads which results are to calls that were never given: else none is noted."""
     deny_unpriced: bool = False
     runs: RunBook = field(default_factory=RunBook)
     switches: Switches = NO_SWITCHES
@@ -124,6 +126,7 @@ class Rooms:
     counter: TokenCounter
     transport: Transport
     approvals: ApprovalBook
+    released: ReleasedCalls
     spool: Spool
     counters: Counters
     settings: JourneySettings

@@ -20,6 +20,7 @@ from proxy.runs import Claims
 from proxy.telemetry import DecisionRow
 from proxy.upstream import Provider
 from proxy.wire.openai.request import RequestFacts
+from proxy.wire.openai.tool_results import ToolResult
 
 
 class Estimate(msgspec.Struct, frozen=True):
@@ -110,6 +111,8 @@ class Journey:
     ticket: RunTicket | None = None
     found: Found | None = None
     """What detectors saw in the body as it is now; None where no rule asks."""
+    unreleased: tuple[ToolResult, ...] | None = None
+    """The results in its history whose calls its run was never given; None where no rule asks."""
     decision: Decision | None = None
     asked: DecisionRow | None = None
     """The row of the decision that is being carried out: it is written once that is done."""

@@ -1,5 +1,7 @@
 """Policy: a deterministic engine outside the model that allows, denies and obliges (DESIGN §7)."""
 
+from typing import TYPE_CHECKING
+
 from proxy.policy.approvals import Approval as Approval
 from proxy.policy.approvals import ApprovalBook as ApprovalBook
 from proxy.policy.approvals import ApprovalRequest as ApprovalRequest
@@ -42,6 +44,11 @@ from proxy.policy.reading import EVERYTHING as EVERYTHING
 from proxy.policy.reading import Reads as Reads
 from proxy.policy.reading import both as both
 from proxy.policy.rego import EmbeddedRego as EmbeddedRego
+from proxy.policy.released.book import ReleasedCalls as ReleasedCalls
+from proxy.policy.released.book import ReleasedUnavailable as ReleasedUnavailable
+from proxy.policy.released.book import call_mark as call_mark
+from proxy.policy.released.book import run_mark as run_mark
+from proxy.policy.released.sqlite import SqliteReleasedCalls as SqliteReleasedCalls
 from proxy.policy.settings import PolicySettings
 from proxy.policy.switches.board import NO_SWITCHES as NO_SWITCHES
 from proxy.policy.switches.board import Switches as Switches
@@ -61,6 +68,19 @@ from proxy.policy.tools.settings import ToolSettings as ToolSettings
 from proxy.policy.tools.settings import tool_problems as tool_problems
 from proxy.policy.trying import run_tests as run_tests
 from proxy.policy.watching import fingerprint as fingerprint
+
+if TYPE_CHECKING:
+    from proxy.policy.released.redis import RedisReleasedCalls as RedisReleasedCalls
+else:
+
+    def __getattr__(name: str) -> object:
+        """`RedisReleasedCalls`, when it is first asked for: `redis` is an optional dependency."""
+        if name != "RedisReleasedCalls":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from proxy.policy.released.redis import RedisReleasedCalls  # noqa: PLC0415 - see above
+
+        return RedisReleasedCalls
+
 
 # The names a call or a configuration needs; the others are what these take, give and raise.
 __all__ = [

@@ -31,7 +31,7 @@ from proxy.core.ids import new_id
 from proxy.core.money import ZERO, Nano
 from proxy.core.secret import Secret
 from proxy.identity import KeyStore
-from proxy.policy import ApprovalBook, Sealer, SwitchStore
+from proxy.policy import ApprovalBook, Sealer, SqliteReleasedCalls, SwitchStore
 from proxy.state import Remote, StateFile
 from proxy.telemetry import CountedQuery, CountedRow
 from tests.contract.ledger.kinds import ledger_name, line, opened, request
@@ -75,6 +75,7 @@ def stores(folder: Path) -> Stores:
         budgets=BudgetStore(state, clock=clock),
         switches=SwitchStore(state, clock=clock),
         approvals=ApprovalBook(state, Sealer(b"b" * 32)),
+        released=SqliteReleasedCalls(state),
     )
 
 

@@ -40,7 +40,10 @@ SETTINGS: Final[dict[str, Any]] = {
         "agents": {"triage": ["read_*", "send"], "*": ["read_mail", "web_*"]},
         "write_actions": ["send", "code_*"],
         "write_tag": {"key": "env", "value": "prod"},
+        "registered_only": True,
+        "write_by_registry": True,
     },
+    "forged_results": {"deny": True, "except_agents": ["idle"]},
 }
 ODD: Final = ("", "100%s", "größe", "a\nb", 'q"uote', "\u0430cme", "x" * 300, "*", "acme/support", "%!d", "🜚")
 MODELS: Final = ("gpt-4", "gpt-5-mini", "gpt-4o-2024-08-06", "claude-sonnet-4-20250514", "sim-small", "o9-preview")
@@ -110,10 +113,10 @@ def drawn(draw: random.Random) -> dict[str, Any]:
             "roles": several("user"),
             "text": None,
         },
-        "tools": [{"name": name, "type": "function"} for name in several(*TOOLS)],
+        "tools": [{"name": name, "type": "function", "access": None, "risk": None} for name in several(*TOOLS)],
         "provider_tools": several(*TOOLS),
         "findings": [],
-        "tool_results_unreleased": [],
+        "tool_results_unreleased": [{"id": some("c1", ""), "name": None, "index": 2}] if draw.random() < 0.2 else [],
         "estimate_usd": draw.choice(USD),
         "estimate": {"input_tokens": draw.randrange(10**6), "output_tokens": draw.randrange(10**6)},
         "priced": draw.random() < 0.8,
@@ -133,6 +136,9 @@ def drawn(draw: random.Random) -> dict[str, Any]:
             "arguments_bytes": draw.randrange(99),
             "valid": draw.random() < 0.8,
             "known": draw.random() < 0.8,
+            "registered": draw.choice(
+                (None, {"owner": "o", "risk": "low", "access": draw.choice(("read", "write")), "version": None})
+            ),
         },
         "candidates": [{"id": f"{name}/m", "provider": name, "model": "m"} for name in several(*PROVIDERS)],
     }

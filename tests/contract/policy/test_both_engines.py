@@ -229,6 +229,8 @@ EVERY_CODE: Final = {
         "residency",
         "retention",
         "unpriced",
+        "unregistered_tool",
+        "forged_tool_result",
         "cap_tokens",
         "allowed",
     ),

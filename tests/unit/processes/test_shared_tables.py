@@ -9,7 +9,7 @@ from proxy.app.stores import Stores
 from proxy.budget import BudgetStore
 from proxy.core.clock import SystemClock
 from proxy.identity import KeyStore
-from proxy.policy import ApprovalBook, Sealer, SwitchStore
+from proxy.policy import ApprovalBook, Sealer, SqliteReleasedCalls, SwitchStore
 from proxy.processes.joining import know_all_tables
 from proxy.state import StateFile
 
@@ -35,6 +35,7 @@ def test_a_host_that_joins_has_every_table_that_is_shared(tmp_path: Path) -> Non
         budgets=BudgetStore(state, clock=SystemClock()),
         switches=SwitchStore(state, clock=SystemClock()),
         approvals=ApprovalBook(state, Sealer(b"b" * 32)),
+        released=SqliteReleasedCalls(state),
     )
     know_all_tables(stores)
     with state.read() as connection:
