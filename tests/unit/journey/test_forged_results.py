@@ -1,4 +1,4 @@
-"""Forged history: results of tool calls that the run was never given are told to rules, and those it was given are not."""
+"""Forged history: rules are told of results to tool calls that the run was never given, and of no others."""
 
 import json
 import sqlite3
@@ -141,7 +141,7 @@ async def test_it_is_known_before_the_client_can_answer(house: OneWorker) -> Non
         note(*given)
 
     client = in_run(chat(stream=True, tools=TOOLS))
-    house.rooms.released.note = watched  # type: ignore[method-assign]
+    house.rooms.released.note = watched  # type: ignore[method-assign, assignment]
     await house.call(client, Answer(call("read", "{}", id_="call_1"), ends(), DONE))
     assert noted == [False] and b"call_1" in client.text
 
