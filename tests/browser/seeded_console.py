@@ -34,6 +34,7 @@ from proxy.policy import SwitchStore
 from proxy.state import StateFile
 from proxy.telemetry import AttemptRow, OperationRow, Reader, StoreAddress, Table
 from proxy.telemetry.spool import Spool
+from tests.browser.seeded_approvals import seed_approvals
 from tests.browser.seeded_budgets import seed_budgets
 from tests.browser.seeded_decisions import decisions
 from tests.contract.telemetry.collecting import CollectorProcess
@@ -183,6 +184,7 @@ def _served(folder: Path, store: StoreAddress, rows: list[OperationRow]) -> Iter
             reader=reader,
             runs=SqliteLedger(state, clock=clock),
             switch_store=SwitchStore(state, clock=clock),
+            approvals=seed_approvals(state, clock.now_ns(), HASH_KEY, HOSTILE),
             clock=clock,
         )
     )

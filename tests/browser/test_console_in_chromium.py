@@ -105,6 +105,7 @@ def paths(site: Site) -> list[str]:
             "budgets/tokens-week",
             "limits/acme-at-once",
             "runs",
+            "approvals",
             "switches",
         ),
     ]

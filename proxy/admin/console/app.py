@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from proxy.admin.console.approving import ApprovalsDesk
 from proxy.admin.console.assets import ASSETS
 from proxy.admin.console.decisions_desk import DecisionsDesk
 from proxy.admin.console.first_call import FirstCall
@@ -89,6 +90,7 @@ def build_console(rooms: ConsoleRooms) -> ASGIApp:
             Route("/operations/{operation_id}", desk.operation),
             *governed.routes(),
             *decided.routes(),
+            *ApprovalsDesk(rooms.api, rooms.sessions, rooms.clock).routes(),
             *SwitchesDesk(rooms.api, rooms.sessions, rooms.clock).routes(),
             Route("/static/{digest}/{name}", _asset),
         ],

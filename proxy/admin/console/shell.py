@@ -14,6 +14,7 @@ _NAVIGATION: Final = (
     ("runs", "Runs"),
     ("operations", "Operations"),
     ("decisions", "Decisions"),
+    ("approvals", "Approvals"),
     ("switches", "Kill switches"),
 )
 

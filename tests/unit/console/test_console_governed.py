@@ -29,7 +29,7 @@ from proxy.core.clock import SetClock
 from proxy.core.money import Nano
 from proxy.core.usage import Bucket
 from proxy.identity import AdminTokens, KeyStore
-from proxy.policy import SwitchStore
+from proxy.policy import ApprovalBook, Sealer, SwitchStore
 from proxy.state import StateFile
 from proxy.telemetry import SpendRow, TelemetryUnavailable
 from tests.unit.admin.admin_port import HASH_KEY, ScriptedReader
@@ -90,6 +90,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         reader=reader,
         runs=ledger,
         switch_store=SwitchStore(state, clock=clock),
+        approvals=ApprovalBook(state, Sealer(HASH_KEY)),
         clock=clock,
     )
     api = Inside(rooms)
