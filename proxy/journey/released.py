@@ -11,7 +11,7 @@ from typing import Final
 from proxy.core.refusal import Refusal, Refused
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
-from proxy.policy import ReleasedUnavailable, call_mark, run_mark
+from proxy.policy import MOST_OF_A_KEY, MOST_OF_A_RUN, ReleasedUnavailable, call_mark, run_mark
 from proxy.wire.openai.gate_parts import ToolCall
 from proxy.wire.openai.tool_results import LEGACY, ToolResult, tool_results
 
@@ -45,7 +45,8 @@ async def note_released(journey: Journey, rooms: Rooms, calls: Iterable[ToolCall
     if not ids:
         return
     try:
-        await asyncio.to_thread(rooms.released.note, _run(journey), sorted(ids), rooms.clock.now_ns())
+        most = MOST_OF_A_RUN if journey.claims.run else MOST_OF_A_KEY
+        await asyncio.to_thread(rooms.released.note, _run(journey), sorted(ids), rooms.clock.now_ns(), most)
     except ReleasedUnavailable as error:
         log.error("tool calls not noted", extra={"operation": journey.call.operation, "error": str(error)})
 

@@ -44,6 +44,8 @@ from proxy.policy.reading import EVERYTHING as EVERYTHING
 from proxy.policy.reading import Reads as Reads
 from proxy.policy.reading import both as both
 from proxy.policy.rego import EmbeddedRego as EmbeddedRego
+from proxy.policy.released.book import MOST_OF_A_KEY as MOST_OF_A_KEY
+from proxy.policy.released.book import MOST_OF_A_RUN as MOST_OF_A_RUN
 from proxy.policy.released.book import ReleasedCalls as ReleasedCalls
 from proxy.policy.released.book import ReleasedUnavailable as ReleasedUnavailable
 from proxy.policy.released.book import call_mark as call_mark

@@ -6,6 +6,8 @@ from typing import Final, Protocol
 
 MOST_OF_A_RUN: Final = 512
 """Calls of one run that are remembered; the latest."""
+MOST_OF_A_KEY: Final = 8192
+"""The same for all calls of a key that name no run: many conversations are in them."""
 KEPT_NS: Final = 86_400_000_000_000
 _BYTES: Final = 16
 
@@ -17,8 +19,11 @@ class ReleasedUnavailable(Exception):
 class ReleasedCalls(Protocol):
     """The memory of what was released. Its methods block, from any thread; each raises ReleasedUnavailable."""
 
-    def note(self, run: bytes, calls: Sequence[bytes], now_ns: int) -> None:
-        """Remember that a run is being given these calls; returns when every worker would find them."""
+    def note(self, run: bytes, calls: Sequence[bytes], now_ns: int, most: int = MOST_OF_A_RUN) -> None:
+        """Remember that a run is being given these calls; returns when every worker would find them.
+
+        Of the run's calls the latest `most` are remembered, or a few more.
+        """
         ...
 
     def given(self, run: bytes, calls: Sequence[bytes], now_ns: int) -> frozenset[bytes]:

@@ -17,14 +17,14 @@ class RedisReleasedCalls:
         self._remote = remote
         self._prefix = b"{%s}:released:" % name.encode()
 
-    def note(self, run: bytes, calls: Sequence[bytes], now_ns: int) -> None:
+    def note(self, run: bytes, calls: Sequence[bytes], now_ns: int, most: int = MOST_OF_A_RUN) -> None:
         """See ReleasedCalls."""
         key, at = self._key(run), now_ns // _MS
         members = [each for call in calls for each in (at, call)]
         self._ask(
             [
                 ("ZADD", key, *members),
-                ("ZREMRANGEBYRANK", key, 0, -MOST_OF_A_RUN - 1),
+                ("ZREMRANGEBYRANK", key, 0, -most - 1),
                 ("PEXPIRE", key, KEPT_NS // _MS),
             ]
         )

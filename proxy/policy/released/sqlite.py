@@ -14,6 +14,8 @@ MOST: Final = 200_000
 """Calls of all runs that are remembered, at about 100 bytes each; beyond it the oldest are forgotten."""
 _BUSY_MS: Final = 1_000
 _PRUNE_EVERY: Final = 256
+_SPARE: Final = 8
+"""A run is shortened when it is over its bound by this part of it: each time takes as long as it has calls."""
 _STEPS: Final = (
     """
     CREATE TABLE released_calls (
@@ -46,15 +48,15 @@ class SqliteReleasedCalls:
         with closing(state.connect()) as connection:
             migrate(connection, "released", _STEPS)
 
-    def note(self, run: bytes, calls: Sequence[bytes], now_ns: int) -> None:
+    def note(self, run: bytes, calls: Sequence[bytes], now_ns: int, most: int = MOST_OF_A_RUN) -> None:
         """See ReleasedCalls."""
         with self._asked() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 connection.executemany(_NOTE, [(run, call, now_ns) for call in calls])
                 of_run = connection.execute("SELECT count(*) FROM released_calls WHERE run = ?", (run,))
-                if of_run.fetchone()[0] > MOST_OF_A_RUN:
-                    connection.execute(_SHORTEN, (run, MOST_OF_A_RUN))
+                if of_run.fetchone()[0] > most + most // _SPARE:
+                    connection.execute(_SHORTEN, (run, most))
                 self._noted += len(calls)
                 if self._noted >= _PRUNE_EVERY:
                     self._noted = 0

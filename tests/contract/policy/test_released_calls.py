@@ -81,11 +81,13 @@ def test_they_are_forgotten_after_a_day(place: str) -> None:
     book.close()
 
 
-def test_of_a_run_the_latest_are_remembered(place: str) -> None:
+@pytest.mark.parametrize("most", [512, 64])
+def test_of_a_run_the_latest_are_remembered(place: str, most: int) -> None:
     book = opened(place)
     for number in range(60):
-        book.note(RUN, marks(*(f"{number}-{each}" for each in range(10))), NOW + number * 10**6)
-    early, late = marks("0-0", "7-9"), marks("12-0", "59-9")
+        book.note(RUN, marks(*(f"{number}-{each}" for each in range(10))), NOW + number * 10**6, most)
+    first = 60 - most // 10  # of which all are remembered
+    early, late = marks("0-0", f"{first - most // 80 - 2}-9"), marks(f"{first}-0", "59-9")
     assert book.given(RUN, [*early, *late], NOW + 10**9) == set(late)
     book.close()
 
