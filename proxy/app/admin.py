@@ -1,7 +1,7 @@
 """The admin process's parts, plugged together: API and console on one port."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from proxy import __version__
@@ -20,7 +20,7 @@ from proxy.app.configuration import SIM_MODELS
 from proxy.app.following_reader import FollowingReader
 from proxy.app.ledgers import open_ledger
 from proxy.app.stores import Stores, hash_key_of
-from proxy.budget import Refusals
+from proxy.budget import PolicyNote, Refusals
 from proxy.config import Config
 from proxy.core.clock import SystemClock
 from proxy.identity import AdminIdentity, AdminTokens, IdentityError
@@ -38,8 +38,10 @@ class AdminParts:
         metrics: Callable[[], str],
         first_call: FirstCall,
         refused: Callable[[], Refusals],
+        noted: Callable[[], Sequence[PolicyNote]],
     ) -> None:
-        """`metrics` gives the workers' part of the page, `refused` what refused their calls lately."""
+        """`metrics` gives the workers' part of the page, `refused` what refused their calls lately, `noted` what
+        rules of the policy alerted of."""
         clock, hash_key = SystemClock(), hash_key_of(config)
         first = AdminTokens.bootstrap_token(config.home)
         self.tokens = AdminTokens(stores.state, hash_key, bootstrap=first, clock=clock)
@@ -48,7 +50,7 @@ class AdminParts:
         self.approvals = stores.approvals
         self.ledger = open_ledger(config, stores.state, clock)
         self.run_book = RunBook.of(config.settings.runs)
-        self.alerts = AlertParts(config, stores, clock, refused)
+        self.alerts = AlertParts(config, stores, clock, refused, noted)
         self.observes_all = config.settings.enforcement == "observe"
         self.configured = configured_names(config)
         rooms = AdminRooms(

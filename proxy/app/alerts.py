@@ -1,12 +1,12 @@
 """Alerts, plugged together in the admin process: what looks, what sends, and who is told."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from proxy.app.alert_post import AlertPost
 from proxy.app.configuration import environment
 from proxy.app.ledgers import alert_lead
 from proxy.app.stores import Stores
-from proxy.budget import Alerting, Outbox, Refusals, Sender, Watcher, receivers_of
+from proxy.budget import Alerting, Outbox, PolicyNote, Refusals, Sender, Watcher, receivers_of
 from proxy.config import Config
 from proxy.core.clock import Clock
 
@@ -20,8 +20,9 @@ class AlertParts:
         stores: Stores,
         clock: Clock,
         refused: Callable[[], Refusals],
+        noted: Callable[[], Sequence[PolicyNote]],
     ) -> None:
-        """`refused` tells what refused calls of this host's workers lately."""
+        """What this host's workers say: `refused` what refused calls lately, `noted` what rules alerted of."""
         outbox = Outbox(stores.state)
         self._post = AlertPost()
         self.alerting = Alerting(
@@ -31,6 +32,7 @@ class AlertParts:
             clock,
             lead=alert_lead(config),
             refused=refused,
+            noted=noted,
         )
         self.take(config)
 

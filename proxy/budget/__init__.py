@@ -15,6 +15,7 @@ from proxy.budget.alerts import Kept as Kept
 from proxy.budget.alerts import Lead as Lead
 from proxy.budget.alerts import NotPosted as NotPosted
 from proxy.budget.alerts import Outbox as Outbox
+from proxy.budget.alerts import PolicyNote as PolicyNote
 from proxy.budget.alerts import Post as Post
 from proxy.budget.alerts import Receiver as Receiver
 from proxy.budget.alerts import ReceiverEntry as ReceiverEntry

@@ -46,4 +46,9 @@ STEPS: Final = (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX alert_claims_by_end ON alert_claims (until_ns) WHERE until_ns IS NOT NULL;
     """,
+    """
+    -- Of alerts that a policy raises: what its rule says, and the call it was first about.
+    ALTER TABLE alerts ADD COLUMN message TEXT NOT NULL DEFAULT '';
+    ALTER TABLE alerts ADD COLUMN operation TEXT NOT NULL DEFAULT '';
+    """,
 )

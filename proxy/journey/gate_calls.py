@@ -131,7 +131,7 @@ class CallJudge:
             )
             return replace(said, decision=asked.row.decision_id)
         if decision.allow:
-            tell(journey, decision.duties)
+            tell(journey, decision.duties, self._rooms)
             return ALLOWED
         journey.decision = decision
         return Verdict(False, decision.code, decision.message, asked.row.decision_id)

@@ -35,7 +35,7 @@ async def judge_answer(journey: Journey, rooms: Rooms) -> Refused | None:
     asked = await ask(journey, rooms, Point.RESPONSE, facts)
     journey.asked = asked.row
     try:
-        return _carried_out(journey, asked)
+        return _carried_out(journey, asked, rooms)
     finally:
         note_decision(rooms, asked.row)
 
@@ -85,12 +85,12 @@ def stream_end(journey: Journey, rooms: Rooms) -> StreamEnd | None:
     return None
 
 
-def _carried_out(journey: Journey, asked: Asked) -> Refused | None:
+def _carried_out(journey: Journey, asked: Asked, rooms: Rooms) -> Refused | None:
     decision, row, failure = asked
     if failure is not None:
         return unavailable(failure)
     if decision.allow:
-        tell(journey, decision.duties)
+        tell(journey, decision.duties, rooms)
         return None
     journey.decision = decision
     no = denied(decision, Point.RESPONSE, row.decision_id)

@@ -27,7 +27,7 @@ async def oblige(journey: Journey, duties: Duties, rooms: Rooms) -> None:
     """
     if duties.require_approval is not None:
         await approve(journey, duties.require_approval, rooms)
-    tell(journey, duties)
+    tell(journey, duties, rooms)
     redacts = bool(duties.redact) and await redact(journey, duties, rooms)
     tools_left = _strip(journey, duties)
     capped = _cap(journey, duties)
@@ -36,10 +36,12 @@ async def oblige(journey: Journey, duties: Duties, rooms: Rooms) -> None:
         await estimate(journey, rooms)
 
 
-def tell(journey: Journey, duties: Duties) -> None:
+def tell(journey: Journey, duties: Duties, rooms: Rooms) -> None:
     """Tag the call's row and raise alerts, as the policy says at any point."""
     for message in duties.alerts:
-        log.warning("a policy raises an alert", extra={"operation": journey.call.operation, "alert": message})
+        operation, now_ns = journey.call.operation, rooms.clock.now_ns()
+        if rooms.counters.policy_alert(journey.principal.org, message, operation, now_ns):
+            log.warning("a policy raises an alert", extra={"operation": operation, "alert": message})
     if duties.tags:
         journey.claims = replace(journey.claims, tags={**journey.claims.tags, **duties.tags})
 

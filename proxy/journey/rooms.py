@@ -87,6 +87,10 @@ class Counters(Protocol):
         """Note which budget, limit or list refused a call, by scope and name: its alert is raised elsewhere."""
         ...
 
+    def policy_alert(self, org: str, message: str, operation: str, at_ns: int) -> bool:
+        """Note what a rule alerts of, once an hour for an org; whether it is news. The alert is raised elsewhere."""
+        ...
+
     def shadow(self, how: str) -> None:
         """Count one shadow decision: `same`, `differs`, `failed` or `dropped`."""
         ...

@@ -18,6 +18,7 @@ from proxy.processes.duty import repeated
 from proxy.processes.folder import StateFolder
 from proxy.processes.metrics import render
 from proxy.processes.parent import Parent
+from proxy.processes.policy_notes import policy_notes
 from proxy.processes.refusals import refusals
 from proxy.processes.server import adopt, http_server
 
@@ -46,7 +47,9 @@ class AdminProcess:
             key=f"$(cat {config.home / 'first-key'})",
         )
         run = self._folder.run
-        self._parts = AdminParts(config, stores, reader, lambda: render(run), first_call, lambda: refusals(run))
+        self._parts = AdminParts(
+            config, stores, reader, lambda: render(run), first_call, lambda: refusals(run), lambda: policy_notes(run)
+        )
         self._server = http_server(self._parts.port, SHUTDOWN_S, lambda: parent.say_ready({}))
 
     async def run(self, descriptor: int) -> None:

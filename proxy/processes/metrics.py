@@ -11,6 +11,7 @@ from proxy.core.clock import SystemClock
 from proxy.core.money import NANO_PER_USD, Nano
 from proxy.core.outcome import Outcome
 from proxy.journey.rooms import Counters
+from proxy.processes.policy_notes import PolicyNotes
 from proxy.processes.policy_status import read_status
 from proxy.processes.refusals import RefusedBy
 
@@ -21,6 +22,7 @@ COST: Final = "flyball_cost_usd_total"
 UNPRICED: Final = "flyball_unpriced_requests_total"
 UNAUTHORISED: Final = "flyball_unauthorised_total"
 SHADOWS: Final = "flyball_policy_shadow_total"
+UNTOLD: Final = "flyball_policy_alerts_dropped_total"
 GAUGES: Final = frozenset({"flyball_workers", "flyball_ledger_up", "flyball_ledger_unsettled", "flyball_policy_stale"})
 FINDINGS: Final = "flyball_findings_total"
 HELP: Final = {
@@ -31,6 +33,7 @@ HELP: Final = {
     FINDINGS: "Findings in requests by kind; what an agent sends again is found again.",
     "flyball_rows_dropped_total": "Telemetry rows lost, by table and reason.",
     SHADOWS: "Shadow decisions of policy, by whether they differ from what counted, failed or were dropped.",
+    UNTOLD: "Alerts of a policy's rules that were not noted, for want of room.",
     "flyball_workers": "Worker processes that report.",
     "flyball_ledger_up": "Whether every worker that reports reaches the ledger.",
     "flyball_policy_takes_total": "Times that policies were taken, were refused, or could not be fetched.",
@@ -46,6 +49,7 @@ class WorkerCounters:
         self._counts: Counter[str] = Counter()
         self._nano = 0
         self._refused_by = RefusedBy()
+        self._policy_notes = PolicyNotes()
         self.ledger_up = True
         self.unsettled = 0
 
@@ -57,6 +61,13 @@ class WorkerCounters:
     def refused(self, by: str, at_ns: int) -> None:
         """Note what refused a call: its alert is raised by the admin process."""
         self._refused_by.note(by, at_ns)
+
+    def policy_alert(self, org: str, message: str, operation: str, at_ns: int) -> bool:
+        """Note what a rule alerts of: the alert is raised by the admin process."""
+        is_news = self._policy_notes.note(org, message, operation, at_ns)
+        if is_news is None:
+            self._counts[UNTOLD] += 1
+        return bool(is_news)
 
     def shadow(self, how: str) -> None:
         """Count one shadow decision."""
@@ -77,7 +88,12 @@ class WorkerCounters:
     def write(self, path: Path, more: Mapping[str, int]) -> None:
         """Leave the numbers in a file, whole or not at all."""
         draft = path.with_suffix(".draft")
-        now = {"ledger_up": self.ledger_up, "unsettled": self.unsettled, "refused": self._refused_by.last_ns}
+        now: dict[str, object] = {
+            "ledger_up": self.ledger_up,
+            "unsettled": self.unsettled,
+            "refused": self._refused_by.last_ns,
+        }
+        now["policy_alerts"] = self._policy_notes.all()
         draft.write_text(json.dumps({"counts": {**self._counts, **more}, "nano": self._nano, **now}))
         os.replace(draft, path)
 

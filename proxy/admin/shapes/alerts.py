@@ -9,7 +9,7 @@ from proxy.admin.shapes.common import Moment, PageQuery, Shape, UsdText, Word, m
 from proxy.budget import Delivery as StoredDelivery
 from proxy.budget import Kept, LineKind, amounts_of, fraction_text, sentence
 
-Kind: TypeAlias = Literal["alert", "downgrade", "cache_only", "throttle", "block", "overrun"]
+Kind: TypeAlias = Literal["alert", "downgrade", "cache_only", "throttle", "block", "overrun", "policy"]
 Count: TypeAlias = int | UnsetType
 Usd: TypeAlias = UsdText | UnsetType
 
@@ -40,8 +40,8 @@ class Delivery(Shape, frozen=True, kw_only=True):
 class Alert(Shape, frozen=True, kw_only=True):
     """One alert with the numbers as they stood then.
 
-    `kind` is the rung that was reached, at the `fraction` of the limit, or `overrun`. `state` is `untold` where no
-    receiver wants it.
+    `kind` is the rung that was reached, at the `fraction` of the limit, `overrun`, or `policy` for what a rule says.
+    `state` is `untold` where no receiver wants it.
     """
 
     id: str
@@ -49,7 +49,8 @@ class Alert(Shape, frozen=True, kw_only=True):
     kind: Kind
     message: str
     limit_kind: Annotated[
-        Literal["budget", "rate_limit"], Meta(description="Whether `budget` names a budget or a rate limit.")
+        Literal["budget", "rate_limit", "none"],
+        Meta(description="Whether `budget` names a budget or a rate limit; none for what a policy says."),
     ]
     budget: str
     org: str
@@ -60,6 +61,7 @@ class Alert(Shape, frozen=True, kw_only=True):
     unit: str
     state: Literal["pending", "sent", "failed", "untold"]
     deliveries: tuple[Delivery, ...]
+    operation: Annotated[str, Meta(description="Of a policy's alert: the call it was first about in that hour.")]
     limit_usd: Usd = UNSET
     spent_usd: Usd = UNSET
     held_usd: Usd = UNSET
@@ -105,7 +107,7 @@ def show_alert(kept: Kept) -> Alert:
         at=moment(alert.at_ns),
         kind=alert.kind,  # type: ignore[arg-type]  # tests are not kept
         message=sentence(alert),
-        limit_kind="rate_limit" if alert.subject is LineKind.RATE else "budget",
+        limit_kind=_limit_kind(kept),
         budget=alert.budget,
         org=alert.org,
         scope=alert.scope,
@@ -115,8 +117,15 @@ def show_alert(kept: Kept) -> Alert:
         unit=alert.unit.value,
         state=kept.state,
         deliveries=tuple(_delivery(each) for each in kept.deliveries),
+        operation=alert.operation,
         **amounts_of(alert),  # type: ignore[arg-type]  # named as the fields are
     )
+
+
+def _limit_kind(kept: Kept) -> Literal["budget", "rate_limit", "none"]:
+    if kept.alert.kind == "policy":
+        return "none"
+    return "rate_limit" if kept.alert.subject is LineKind.RATE else "budget"
 
 
 def _delivery(told: StoredDelivery) -> Delivery:

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 from proxy.budget.ledger import LineKind, Unit
 from proxy.core.money import Nano
 
-AlertKind: TypeAlias = Literal["alert", "downgrade", "cache_only", "throttle", "block", "overrun", "test"]
+AlertKind: TypeAlias = Literal["alert", "downgrade", "cache_only", "throttle", "block", "overrun", "policy", "test"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -15,7 +15,8 @@ class Alert:
     """One thing to tell, with the numbers as they stood then, in the unit of the budget.
 
     `kind` is the rung that was reached, or `overrun`. `budget` is the name of a budget or of a limit: `subject` says
-    of which. `fraction_millionths` is where its rung stands; 0 for an overrun.
+    of which. `fraction_millionths` is where its rung stands; 0 for an overrun. One of a `policy` has no numbers: it has
+    the rule's `message`, and the `operation` that it was first about in the hour that is its window.
     """
 
     id: str
@@ -34,6 +35,8 @@ class Alert:
     held: Nano
     overrun: Nano
     hard: bool
+    message: str = ""
+    operation: str = ""
 
     @property
     def team(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
 from proxy.budget.alerts.alert import Alert
+from proxy.budget.alerts.of_policy import PolicyNote, policy_alerts
 from proxy.budget.alerts.outbox import Outbox
 from proxy.budget.alerts.receiver import Receiver
 from proxy.budget.alerts.sender import Answered, Sender
@@ -18,6 +19,7 @@ from proxy.core.money import ZERO
 
 TELL_EVERY_S: Final = 0.25
 _SHARE: Final = 10
+_MOST_REMEMBERED: Final = 10_000
 _COMPLAIN_EVERY_S: Final = 30.0
 _HELP: Final = (
     ("flyball_alerts_total", "counter", "Alerts raised, by kind."),
@@ -48,8 +50,9 @@ class Alerting:
         *,
         lead: Lead | None = None,
         refused: Callable[[], Refusals] = dict,
+        noted: Callable[[], Sequence[PolicyNote]] = tuple,
     ) -> None:
-        """`refused` tells what refused calls lately."""
+        """`refused` tells what refused calls lately, `noted` what rules of a policy alerted of."""
         self.outbox = outbox
         self.receivers: tuple[Receiver, ...] = ()
         self._watcher = watcher
@@ -57,6 +60,8 @@ class Alerting:
         self._clock = clock
         self._lead = lead
         self._refused = refused
+        self._noted = noted
+        self._raised: set[str] = set()
         self._leads = lead is None
         self._telling: set[str] = set()
         self._complained = float("-inf")
@@ -121,6 +126,7 @@ class Alerting:
         self._leads = self._lead is None or self._lead.is_ours()
         if self._leads:
             self._raise()
+        self._raise_of_policy()  # by each host: what its workers say no other one knows
         return time.thread_time() - began
 
     def _raise(self) -> None:
@@ -130,6 +136,18 @@ class Alerting:
                 "a budget alert was raised",
                 extra={"alert": alert.id, "kind": alert.kind, "budget": alert.budget, "scope": alert.scope},
             )
+
+    def _raise_of_policy(self) -> None:
+        """Raise what rules alerted of; each once, whichever worker, host or earlier process was the first."""
+        found = [each for each in policy_alerts(self._noted()) if each[1].key not in self._raised]
+        if not found:
+            return
+        told = [(alert, claim, [each.name for each in self.receivers if each.wants(alert)]) for alert, claim in found]
+        for alert in self.outbox.put(told, self._clock.now_ns()):
+            log.warning("a policy alert was raised", extra={"alert": alert.id, "scope": alert.scope})
+        if len(self._raised) > _MOST_REMEMBERED:
+            self._raised.clear()
+        self._raised |= {claim.key for _, claim in found}
 
     async def _tell(self, receiver: Receiver) -> None:
         try:

@@ -20,6 +20,7 @@ _THEN: Final = {
     "throttle": "From here on calls are delayed.",
     "block": "Calls that do not fit are refused, where enforcement is on.",
     "overrun": "",
+    "policy": "",
     "test": "",
 }
 _NAMES: Final = {LineKind.BUDGET: "budget", LineKind.RATE: "rate_limit", LineKind.RUN: "run_limit"}
@@ -27,6 +28,8 @@ _NAMES: Final = {LineKind.BUDGET: "budget", LineKind.RATE: "rate_limit", LineKin
 
 def amounts_of(alert: Alert) -> dict[str, str | int]:
     """Its numbers under the names that refusals and the admin API give them, such as `spent_usd`."""
+    if alert.kind == "policy":
+        return {}
     numbers = {"limit": alert.limit, "spent": alert.spent, "held": alert.held, "overrun": alert.overrun}
     word = WORDS[alert.unit]
     return {f"{name}_{word}": to_usd_text(of) if alert.unit is Unit.USD else of for name, of in numbers.items()}
@@ -36,6 +39,8 @@ def sentence(alert: Alert) -> str:
     """What happened, in one or two sentences."""
     if alert.kind == "test":
         return "This is a test: Flyball can send alerts here."
+    if alert.kind == "policy":
+        return f"A policy alerts for {alert.scope[:_LONGEST_SCOPE]}: {alert.message}"
     noun = "rate limit" if alert.subject is LineKind.RATE else "budget"
     which = f"The {noun} {alert.budget} of {alert.scope[:_LONGEST_SCOPE]}"
     limit, spent = spoken(alert.unit, alert.limit), spoken(alert.unit, alert.spent)
@@ -59,6 +64,8 @@ def percent(millionths: int) -> str:
 
 def webhook_body(alert: Alert) -> bytes:
     """The JSON that a webhook gets."""
+    if alert.kind == "policy":
+        return _policy_body(alert)
     said: dict[str, Any] = {
         "type": f"{_NAMES[alert.subject]}.{alert.kind}",
         "timestamp": _instant(alert.at_ns),
@@ -79,6 +86,23 @@ def webhook_body(alert: Alert) -> bytes:
     return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+def _policy_body(alert: Alert) -> bytes:
+    said = {
+        "type": "policy.alert",
+        "timestamp": _instant(alert.at_ns),
+        "data": {
+            "id": alert.id,
+            "kind": alert.kind,
+            "message": alert.message,
+            "org": alert.org,
+            "scope": alert.scope,
+            "window": alert.window,
+            "operation": alert.operation,
+        },
+    }
+    return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
+
+
 def slack_body(alert: Alert) -> bytes:
     """The JSON that a Slack webhook gets: a sentence, and the numbers beside it."""
     figures = [
@@ -94,7 +118,7 @@ def slack_body(alert: Alert) -> bytes:
     ]
     text = _escaped(sentence(alert))
     blocks: list[dict[str, Any]] = [{"type": "section", "text": {"type": "mrkdwn", "text": f"{_mark(alert)} {text}"}}]
-    if alert.kind != "test":
+    if alert.kind not in ("test", "policy"):
         blocks.append({"type": "section", "fields": [{"type": "mrkdwn", "text": each} for each in figures]})
     blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": f"Flyball · {alert.id}"}]})
     return json.dumps({"text": text, "blocks": blocks}, ensure_ascii=False, separators=(",", ":")).encode()
@@ -109,7 +133,13 @@ def body_for(kind: Literal["webhook", "slack"], alert: Alert) -> bytes:
 
 
 def _mark(alert: Alert) -> str:
-    return ":information_source:" if alert.kind == "test" else ":warning:" if alert.kind == "alert" else ":no_entry:"
+    return (
+        ":information_source:"
+        if alert.kind == "test"
+        else ":warning:"
+        if alert.kind in ("alert", "policy")
+        else ":no_entry:"
+    )
 
 
 def _ends(alert: Alert) -> str:

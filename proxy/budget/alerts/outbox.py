@@ -16,10 +16,10 @@ AlertState: TypeAlias = Literal["pending", "sent", "failed", "untold"]
 
 _COLUMNS: Final = (
     "id, at_ns, kind, subject, budget, org, scope, window, resets_ns, unit, fraction, limit_was, spent, held, overrun, "
-    "hard"
+    "hard, message, operation"
 )
 _PUT: Final = f"""INSERT OR IGNORE INTO alerts ({_COLUMNS}, team)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""  # noqa: S608 - a constant
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""  # noqa: S608 - a constant
 # What is claimed anew has lapsed, or is an overrun that has doubled.
 _CLAIM: Final = """INSERT INTO alert_claims (claim, amount, until_ns) VALUES (?1, ?2, ?3)
     ON CONFLICT (claim) DO UPDATE SET amount = excluded.amount, until_ns = excluded.until_ns
@@ -212,7 +212,7 @@ def _row(alert: Alert) -> tuple[Any, ...]:
     return (
         *(alert.id, alert.at_ns, alert.kind, alert.subject.value, alert.budget, alert.org, alert.scope, alert.window),
         *(alert.resets_at_ns, alert.unit.value, alert.fraction_millionths, alert.limit, alert.spent, alert.held),
-        *(alert.overrun, int(alert.hard), alert.team),
+        *(alert.overrun, int(alert.hard), alert.message, alert.operation, alert.team),
     )
 
 
@@ -235,4 +235,6 @@ def _alert(row: Sequence[Any]) -> Alert:
         held=Nano(named["held"]),
         overrun=Nano(named["overrun"]),
         hard=bool(named["hard"]),
+        message=named["message"],
+        operation=named["operation"],
     )

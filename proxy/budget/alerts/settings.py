@@ -35,8 +35,11 @@ class ReceiverEntry:
         },
     )
     orgs: tuple[str, ...] = field(default=(), metadata={"doc": "Whose alerts it gets; empty is everyone's."})
-    kinds: tuple[Literal["alert", "downgrade", "cache_only", "throttle", "block", "overrun"], ...] = field(
-        default=(), metadata={"doc": "Which alerts it gets: of these rungs, and of overruns; empty is all."}
+    kinds: tuple[Literal["alert", "downgrade", "cache_only", "throttle", "block", "overrun", "policy"], ...] = field(
+        default=(),
+        metadata={
+            "doc": "Which alerts it gets: of these rungs, of overruns, and what rules of a policy say; empty is all."
+        },
     )
     allow_private: bool = field(
         default=False, metadata={"doc": "Let the host's name resolve to private, loopback or link-local addresses."}
