@@ -29,6 +29,8 @@ class Permission(StrEnum):
     LIFT_SWITCHES = "lift kill switches"
     READ_APPROVALS = "read approvals"
     DECIDE_APPROVALS = "decide approvals"
+    READ_POLICIES = "read policies"
+    CHANGE_POLICIES = "change policies"
 
 
 _EVERYONE: Final = frozenset(
@@ -46,10 +48,13 @@ _EVERYONE: Final = frozenset(
 PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.OWNER: frozenset(Permission),
     Role.BILLING: _EVERYONE | {Permission.READ_SPEND, Permission.CHANGE_BUDGETS, Permission.STOP_RUNS},
-    Role.POLICY_ADMIN: _EVERYONE | {Permission.STOP_RUNS, Permission.SET_SWITCHES, Permission.LIFT_SWITCHES},
+    Role.POLICY_ADMIN: _EVERYONE
+    | {Permission.STOP_RUNS, Permission.SET_SWITCHES, Permission.LIFT_SWITCHES}
+    | {Permission.READ_POLICIES, Permission.CHANGE_POLICIES},
     # Who may say no to a call may stop what makes it; to let it go on again is for those who make the policy.
     Role.APPROVER: _EVERYONE | {Permission.STOP_RUNS, Permission.SET_SWITCHES, Permission.DECIDE_APPROVALS},
-    Role.AUDITOR: _EVERYONE | {Permission.READ_SPEND, Permission.READ_TOKENS, Permission.READ_AUDIT},
+    Role.AUDITOR: _EVERYONE
+    | {Permission.READ_SPEND, Permission.READ_TOKENS, Permission.READ_AUDIT, Permission.READ_POLICIES},
     Role.VIEWER: _EVERYONE | {Permission.READ_SPEND},
 }
 

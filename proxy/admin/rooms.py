@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
+import msgspec
 from starlette.types import ASGIApp
 
 from proxy.admin.forecasts import Forecasts
@@ -13,7 +14,7 @@ from proxy.core.clock import Clock
 from proxy.core.secret import Secret
 from proxy.identity import AdminIdentity, AdminTokens, KeyStore
 from proxy.journey.run_book import RunBook
-from proxy.policy import ApprovalBook, SwitchStore
+from proxy.policy import ApprovalBook, ProposalStore, SwitchStore
 from proxy.state import StateFile
 from proxy.telemetry import (
     DecisionRow,
@@ -100,6 +101,19 @@ class Change:
     after: bytes | None
 
 
+class PolicySource(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the policies that decide come from. `by_file`: the setting that names them, empty where the API may change
+    them; `base`: whether the shipped grant comes with them. `error`: why newer ones are not taken, empty where they
+    are."""
+
+    by_file: str = ""
+    base: bool = True
+    source: str = ""
+    revision: str = ""
+    bundle: str = ""
+    error: str = ""
+
+
 class AuditLog(Protocol):
     """The trail of changes; only ever appended to."""
 
@@ -130,7 +144,8 @@ class AdminRooms:
     Prometheus text, behind `metrics_token` when that is set. `console_link` makes a one-time path into the console
     for a person, `signed_out` is told when a person's token is gone;
     both are called on the event loop. `observes_all` tells whether everyone's enforcement is `observe`,
-    `configured` what names the file gives.
+    `configured` what names the file gives,
+    `policy_source` where policies come from.
     """
 
     state: StateFile
@@ -141,6 +156,8 @@ class AdminRooms:
     reader: SpendReader
     runs: RunLedger
     switch_store: SwitchStore
+    proposals: ProposalStore | None = None
+    policy_source: Callable[[], PolicySource] = PolicySource
     configured: Callable[[], Configured] = Configured
     run_book: Callable[[], RunBook] = RunBook
     alerts: Alerting | None = None

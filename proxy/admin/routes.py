@@ -46,6 +46,7 @@ from proxy.admin.desks.tenants import (
     put_org,
     put_team,
 )
+from proxy.admin.policy_routes import POLICY_ROUTES
 from proxy.admin.roles import Permission as May
 from proxy.admin.route import Example, Route
 from proxy.admin.run_routes import RUN_ROUTES
@@ -263,6 +264,7 @@ ROUTES: Final = (
     ),
     *DECISION_ROUTES,
     *ALERT_ROUTES,
+    *POLICY_ROUTES,
     *RUN_ROUTES,
     *SWITCH_ROUTES,
     *APPROVAL_ROUTES,

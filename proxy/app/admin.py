@@ -15,16 +15,19 @@ from proxy.admin.console import (
     build_console,
 )
 from proxy.admin.inside import Inside
+from proxy.admin.rooms import PolicySource
 from proxy.app.alerts import AlertParts
 from proxy.app.configuration import SIM_MODELS
 from proxy.app.following_reader import FollowingReader
 from proxy.app.ledgers import open_ledger
+from proxy.app.policy_status import PolicyStatus
 from proxy.app.stores import Stores, hash_key_of
 from proxy.budget import PolicyNote, Refusals
 from proxy.config import Config
 from proxy.core.clock import SystemClock
 from proxy.identity import AdminIdentity, AdminTokens, IdentityError
 from proxy.journey.run_book import RunBook
+from proxy.policy import PolicySettings
 
 
 class AdminParts:
@@ -39,9 +42,10 @@ class AdminParts:
         first_call: FirstCall,
         refused: Callable[[], Refusals],
         noted: Callable[[], Sequence[PolicyNote]],
+        policy_status: Callable[[], PolicyStatus | None] = lambda: None,
     ) -> None:
         """`metrics` gives the workers' part of the page, `refused` what refused their calls lately, `noted` what
-        rules of the policy alerted of."""
+        rules of the policy alerted of, `policy_status` what the supervisor knows of policies."""
         clock, hash_key = SystemClock(), hash_key_of(config)
         first = AdminTokens.bootstrap_token(config.home)
         self.tokens = AdminTokens(stores.state, hash_key, bootstrap=first, clock=clock)
@@ -53,6 +57,7 @@ class AdminParts:
         self.alerts = AlertParts(config, stores, clock, refused, noted)
         self.observes_all = config.settings.enforcement == "observe"
         self.configured = configured_names(config)
+        self.policy = config.settings.policy
         rooms = AdminRooms(
             state=stores.state,
             hash_key=hash_key,
@@ -62,6 +67,8 @@ class AdminParts:
             reader=reader,
             runs=self.ledger,
             switch_store=stores.switches,
+            proposals=stores.proposals,
+            policy_source=lambda: policy_source(self.policy, policy_status()),
             configured=lambda: self.configured,
             run_book=lambda: self.run_book,
             alerts=self.alerts.alerting,
@@ -91,6 +98,7 @@ class AdminParts:
     def follow(self, config: Config) -> None:
         """Show runs against the limits of a new file, and tell its receivers of alerts."""
         self.run_book = RunBook.of(config.settings.runs)
+        self.policy = config.settings.policy
         self.observes_all = config.settings.enforcement == "observe"
         self.configured = configured_names(config)
         self.alerts.take(config)
@@ -124,4 +132,17 @@ def configured_names(config: Config) -> Configured:
     return Configured(
         providers=frozenset((*config.settings.providers, "sim")),
         models=frozenset((*(route.model for route in routes), *targets, SIM_MODELS)),
+    )
+
+
+def policy_source(settings: PolicySettings, status: PolicyStatus | None) -> PolicySource:
+    """Where policies come from, by the file and by what the supervisor knows."""
+    known = status or PolicyStatus()
+    return PolicySource(
+        by_file=settings.by_file,
+        base=settings.base == "flyball",
+        source=known.source,
+        revision=known.revision,
+        bundle=known.named,
+        error=known.error,
     )

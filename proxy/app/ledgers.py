@@ -27,6 +27,7 @@ _MADE_HERE: Final = (
     "SELECT 1 FROM budgets WHERE managed_by = 'api' AND retired = 0 LIMIT 1",
     "SELECT 1 FROM admin_tokens LIMIT 1",
     "SELECT 1 FROM kill_switches WHERE lifted_ns IS NULL LIMIT 1",
+    "SELECT 1 FROM policy_sets LIMIT 1",
 )
 
 

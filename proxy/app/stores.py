@@ -9,7 +9,7 @@ from proxy.budget import BudgetStore
 from proxy.config import Config
 from proxy.core.clock import Clock
 from proxy.identity import KeyStore, load_or_make_body_key, load_or_make_hash_key
-from proxy.policy import ApprovalBook, ReleasedCalls, Sealer, SwitchStore
+from proxy.policy import ApprovalBook, ProposalStore, ReleasedCalls, Sealer, SwitchStore
 from proxy.state import StateFile
 
 
@@ -21,6 +21,7 @@ class Stores:
     keys: KeyStore
     budgets: BudgetStore
     switches: SwitchStore
+    proposals: ProposalStore
     approvals: ApprovalBook
     released: ReleasedCalls
 
@@ -34,6 +35,7 @@ class Stores:
             keys=keys,
             budgets=BudgetStore(state, clock=clock, book=counter_book(config, state)),
             switches=SwitchStore(state, clock=clock),
+            proposals=ProposalStore(state, clock=clock),
             approvals=ApprovalBook(state, Sealer(body_key_of(config)), config.settings.policy.approvals),
             released=released_calls(config, state),
         )

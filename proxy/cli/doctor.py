@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import httpx
 
+from proxy.app.policy_status import read_status
 from proxy.cli.reading import read_config
 from proxy.config import Config
 from proxy.processes.folder import SECRETS, StateFolder
-from proxy.processes.policy_status import read_status
 
 LOW_DISK_BYTES: Final = 1024**3
 MANY_SEGMENTS: Final = 120

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from proxy.cli import policy_proposals, policy_replay
 from proxy.policy import BadPolicy, run_tests
 
 
 def add_verb(verbs: Any, add_config: Callable[[argparse.ArgumentParser], None]) -> None:
     """Add `policy` to the command line."""
-    verb = verbs.add_parser("policy", help="test policies", description="Work with policies (Rego v1).")
+    verb = verbs.add_parser(
+        "policy", help="test, try, propose and promote policies", description="Work with policies (Rego v1)."
+    )
     actions = verb.add_subparsers(metavar="ACTION", required=True)
     test = actions.add_parser(
         "test",
@@ -21,6 +24,8 @@ def add_verb(verbs: Any, add_config: Callable[[argparse.ArgumentParser], None]) 
     )
     test.add_argument("folder", nargs="?", type=Path, help="a folder of policies; default the starter library")
     test.set_defaults(verb=run)
+    policy_replay.add_actions(actions, add_config)
+    policy_proposals.add_actions(actions, add_config)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -42,6 +42,11 @@ class AdminClient:
             trust_env=False,
         )
 
+    def acting(self, token: str) -> "AdminClient":
+        """The same, from now on as the person with that admin token."""
+        self._client.headers["authorization"] = f"Bearer {token}"
+        return self
+
     def ask(self, method: str, path: str, body: Any = None, *, tag: str | None = None) -> Any:
         """One call; the parsed answer, or SystemExit with the API's own words. `tag`: an ETag that must still hold."""
         answer = self._sent(method, path, body, {} if tag is None else {"if-match": tag})

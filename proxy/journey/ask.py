@@ -83,6 +83,7 @@ async def ask_shadows(rooms: Rooms) -> None:
         row.latency_us = (clock.monotonic_ns() - began_ns) / 1000
         _keep(row, shadow.point, shadow.facts, shadow.engine)
         tell_decision(row, decision, observes=False)
+        row.revision = decision.revision
         row.differs = differs(shadow.live, decision)
         rooms.counters.shadow("differs" if row.differs else "same")
         note_decision(rooms, row)

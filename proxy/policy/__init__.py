@@ -21,6 +21,7 @@ from proxy.policy.bundle import read_bundle as read_bundle
 from proxy.policy.bundles.archive import MOST_PACKED as MOST_PACKED
 from proxy.policy.bundles.settings import BundleSettings as BundleSettings
 from proxy.policy.decision import Decision, Denial
+from proxy.policy.drafts import read_draft as read_draft
 from proxy.policy.engine import PolicyEngine
 from proxy.policy.engine import asks_for as asks_for
 from proxy.policy.errors import BadPolicy as BadPolicy
@@ -38,8 +39,15 @@ from proxy.policy.obligations import RequireApproval as RequireApproval
 from proxy.policy.obligations import obligations_of as obligations_of
 from proxy.policy.opening import check_archive as check_archive
 from proxy.policy.opening import open_policy
+from proxy.policy.opening import problems_of as problems_of
+from proxy.policy.opening import take_candidate as take_candidate
 from proxy.policy.opening import take_policy as take_policy
 from proxy.policy.point import Point
+from proxy.policy.proposals import PolicySet as PolicySet
+from proxy.policy.proposals import ProposalError as ProposalError
+from proxy.policy.proposals import Proposals as Proposals
+from proxy.policy.proposals import ProposalStore as ProposalStore
+from proxy.policy.proposals import of_upload as of_upload
 from proxy.policy.reading import EVERYTHING as EVERYTHING
 from proxy.policy.reading import Reads as Reads
 from proxy.policy.reading import both as both
@@ -51,6 +59,10 @@ from proxy.policy.released.book import ReleasedUnavailable as ReleasedUnavailabl
 from proxy.policy.released.book import call_mark as call_mark
 from proxy.policy.released.book import run_mark as run_mark
 from proxy.policy.released.sqlite import SqliteReleasedCalls as SqliteReleasedCalls
+from proxy.policy.replaying import Change as Change
+from proxy.policy.replaying import Kept as Kept
+from proxy.policy.replaying import Replayed as Replayed
+from proxy.policy.replaying import Replayer as Replayer
 from proxy.policy.settings import PolicySettings
 from proxy.policy.switches.board import NO_SWITCHES as NO_SWITCHES
 from proxy.policy.switches.board import Switches as Switches
@@ -68,6 +80,7 @@ from proxy.policy.tools.book import NO_TOOLS as NO_TOOLS
 from proxy.policy.tools.book import ToolBook as ToolBook
 from proxy.policy.tools.settings import ToolSettings as ToolSettings
 from proxy.policy.tools.settings import tool_problems as tool_problems
+from proxy.policy.tracing import trace as trace
 from proxy.policy.trying import run_tests as run_tests
 from proxy.policy.watching import fingerprint as fingerprint
 

@@ -101,6 +101,13 @@ class PolicySettings:
         return self.dir is not None or self.bundle is not None
 
     @property
+    def by_file(self) -> str:
+        """Which setting says where policies come from; empty where the API may."""
+        named = {"policy.url": self.url, "policy.dir": self.dir, "policy.bundle": self.bundle}
+        named["policy.settings"] = self.settings
+        return next((name for name, value in named.items() if value is not None), "")
+
+    @property
     def fetched(self) -> BundleSettings | None:
         """The bundle that is to be fetched from a server, if one is."""
         return self.bundle if self.bundle is not None and self.bundle.url is not None else None

@@ -5,6 +5,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from proxy.policy.bundle import Bundle, shipped_base
 from proxy.policy.errors import BadPolicy
@@ -13,10 +14,12 @@ from proxy.policy.settings import PolicySettings
 
 @dataclass(frozen=True, kw_only=True)
 class TakenPolicy:
-    """Policies, and where they came from: `source` by the settings, `etag` and `named` by who gave them."""
+    """Policies, and where they came from: `source` by the settings, `etag` and `named` by who gave them. `candidate`:
+    others that are only tried."""
 
     bundle: Bundle
     source: str
+    candidate: Bundle | None = None
     etag: str = ""
     named: str = ""
 
@@ -48,6 +51,7 @@ def read_taken(path: Path) -> TakenPolicy:
             source=kept.get("source", ""),
             etag=kept.get("etag", ""),
             named=kept.get("named", ""),
+            candidate=_bundle(kept.get("candidate")),
         )
     except (OSError, ValueError, KeyError) as error:
         raise BadPolicy([f"{path}: {error}"]) from error
@@ -57,7 +61,17 @@ def write_taken(path: Path, taken: TakenPolicy) -> None:
     """Keep policies there for their owner only, whole or not at all."""
     draft = path.with_suffix(".draft")
     draft.touch(mode=0o600)
-    kept = {"modules": dict(taken.bundle.modules), "data": taken.bundle.data}
+    kept = _content(taken.bundle)
+    if taken.candidate is not None:
+        kept["candidate"] = _content(taken.candidate)
     whence = {"source": taken.source, "etag": taken.etag, "named": taken.named}
     draft.write_text(json.dumps({**kept, **whence}), "utf-8")
     os.replace(draft, path)
+
+
+def _content(bundle: Bundle) -> dict[str, Any]:
+    return {"modules": dict(bundle.modules), "data": bundle.data}
+
+
+def _bundle(kept: Any) -> Bundle | None:
+    return None if kept is None else Bundle.of(kept["modules"], kept["data"])

@@ -11,6 +11,7 @@ from proxy.admin.console import FirstCall
 from proxy.app.admin import AdminParts
 from proxy.app.configuration import environment
 from proxy.app.following_reader import FollowingReader
+from proxy.app.policy_status import read_status
 from proxy.app.stores import Stores
 from proxy.config import BadConfig, Config, load_config
 from proxy.core.clock import SystemClock
@@ -48,7 +49,14 @@ class AdminProcess:
         )
         run = self._folder.run
         self._parts = AdminParts(
-            config, stores, reader, lambda: render(run), first_call, lambda: refusals(run), lambda: policy_notes(run)
+            config,
+            stores,
+            reader,
+            lambda: render(run),
+            first_call,
+            lambda: refusals(run),
+            lambda: policy_notes(run),
+            lambda: read_status(run),
         )
         self._server = http_server(self._parts.port, SHUTDOWN_S, lambda: parent.say_ready({}))
 

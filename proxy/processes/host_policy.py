@@ -4,14 +4,24 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from pathlib import Path
+from functools import partial
 from typing import Final, TypeAlias
 
 from proxy.app.bundle_fetch import Fetched, NotFetched
+from proxy.app.policy_status import PolicyStatus
 from proxy.core.clock import Clock
-from proxy.policy import BadPolicy, BundleSettings, PolicySettings, read_taken, source_of, take_policy
+from proxy.policy import (
+    BadPolicy,
+    BundleSettings,
+    PolicySettings,
+    Proposals,
+    ProposalStore,
+    read_taken,
+    source_of,
+    take_candidate,
+    take_policy,
+)
 from proxy.processes.folder import StateFolder
-from proxy.processes.policy_status import PolicyStatus
 
 Fetch: TypeAlias = Callable[[BundleSettings, str], Awaitable[Fetched]]
 FIRST_RETRY_S: Final = 5.0
@@ -37,13 +47,18 @@ class HostPolicy:
         self._failures = 0
         self._due_s = 0.0
         self._turn = asyncio.Lock()
+        self._proposals: ProposalStore | None = None
+        self._proposed: dict[str, str] | None = None
 
-    async def begin(self) -> str:
+    async def begin(self, proposals: ProposalStore | None = None) -> str:
         """Take the policies to start with; their revision. A bundle that cannot be had now is the one taken last.
+
+        `proposals`: what people have promoted, which decides where the file names no policies, and what waits for it.
 
         Raises:
             BadPolicy: there are none.
         """
+        self._proposals = proposals
         if self.settings.fetched is not None:
             await asyncio.to_thread(self._recall)
         return await self.take(self.settings)
@@ -77,6 +92,40 @@ class HostPolicy:
                 return False
         return self._status.revision != before
 
+    async def follow(self) -> bool:
+        """Take what people have promoted, proposed or taken back since; whether workers have to look."""
+        if self._proposals is None or self.settings.url is not None:
+            return False
+        now = await asyncio.to_thread(self._proposals.revisions)
+        if now == self._proposed:
+            return False
+        async with self._turn:
+            try:
+                if now.get("active") != (self._proposed or {}).get("active") and not self.settings.by_file:
+                    await self._take(self.settings)
+                else:
+                    await self._take_candidate()
+            except BadPolicy as error:
+                # Not tried again until they are others: they stay what they are.
+                self._proposed = now
+                self._complain(self.settings, str(error))
+                return False
+        return True
+
+    async def _take_candidate(self) -> None:
+        proposed = await self._proposed_now()
+        candidate = None if proposed.candidate is None else proposed.candidate.bundle
+        if problems := await asyncio.to_thread(_told, take_candidate, self._folder.taken_policy, candidate):
+            raise BadPolicy(problems)
+
+    async def _proposed_now(self) -> Proposals:
+        """What people have proposed and promoted; noted as what is taken now."""
+        if self._proposals is None:
+            return Proposals()
+        proposals = await asyncio.to_thread(self._proposals.load)
+        self._proposed = proposals.revisions
+        return proposals
+
     def refused(self, error: str) -> None:
         """Note that changed policies of the file were not taken."""
         self._complain(self.settings, error)
@@ -102,9 +151,20 @@ class HostPolicy:
                 self._status.unreachable += 1
                 raise BadPolicy([f"policy.bundle: {error}"]) from None
             if archive is None:
+                if self._proposed is None:
+                    await self._take_candidate()
                 self._is_current(settings)
                 return
-        if problems := await asyncio.to_thread(_problems, settings, self._folder.taken_policy, archive, etag):
+        proposed = await self._proposed_now()
+        take = partial(
+            take_policy,
+            settings,
+            archive=archive,
+            etag=etag,
+            promoted=None if proposed.active is None else proposed.active.bundle,
+            candidate=None if proposed.candidate is None else proposed.candidate.bundle,
+        )
+        if problems := await asyncio.to_thread(_told, take, self._folder.taken_policy):
             self._status.refused += 1
             raise BadPolicy(problems)
         self._source, self._etag = source, etag
@@ -164,11 +224,11 @@ class HostPolicy:
         return self._clock.monotonic_ns() / NANO
 
 
-def _problems(settings: PolicySettings, into: Path, archive: bytes | None, etag: str) -> list[str]:
+def _told(take: Callable[..., object], *arguments: object) -> list[str]:
     """Take policies; what is wrong with them. An engine is let go of in the thread that made it, and an error may
     hold one: so none leaves this thread."""
     try:
-        take_policy(settings, into, archive=archive, etag=etag)
+        take(*arguments)
     except BadPolicy as error:
         return error.problems
     return []
@@ -181,4 +241,4 @@ def shown_source(settings: PolicySettings) -> str:
         return settings.url
     if bundle is not None:
         return str(bundle.file) if bundle.url is None else bundle.url.partition("?")[0]
-    return "the starter library" if settings.dir is None else str(Path(settings.dir))
+    return "the starter library" if settings.dir is None else str(settings.dir)

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from proxy.app.policy_status import read_status
 from proxy.core.clock import SystemClock
 from proxy.core.money import NANO_PER_USD, Nano
 from proxy.core.outcome import Outcome
 from proxy.journey.rooms import Counters
 from proxy.processes.policy_notes import PolicyNotes
-from proxy.processes.policy_status import read_status
 from proxy.processes.refusals import RefusedBy
 
 SILENT_NS: Final = 10_000_000_000

@@ -41,7 +41,7 @@ CHECKPOINT_S: Final = 1.0
 SWEEP_S: Final = 2.0
 REBUILD_S: Final = 1.0
 FOLLOW_S: Final = 0.4
-BUNDLES_S: Final = 0.5
+POLICIES_S: Final = 0.5
 COMPLAIN_S: Final = 30.0
 READY_S: Final = 60.0
 GRACE_S: Final = 5
@@ -68,6 +68,7 @@ class Supervisor:
         self._listeners: list[socket.socket] = []
         self._unswept: set[str] = set()
         self._is_new = False
+        self._is_proposed = False
         self._complained = float("-inf")
         self._host_sign = HostSign(config.home)
 
@@ -109,7 +110,7 @@ class Supervisor:
                 if "worker" in self._roles:
                     await self._sweep_the_dead(sweeper)
                 self._folder.take_config(self._config.text)
-                await self._begin_policy()
+                await self._begin_policy(stores)
             with contextlib.ExitStack() as sockets:
                 self._make_children(sockets, sweeper)
                 return await self._supervise(stores, sweeper, spool, ledger, rebuilding, new=new, first_key=first_key)
@@ -134,7 +135,7 @@ class Supervisor:
             loop.create_task(repeated(self._host_sign.beat, BEAT_S)),
             loop.create_task(self._watch_file(stores)),
             loop.create_task(repeated(lambda: self._checkpoint(stores), CHECKPOINT_S)),
-            loop.create_task(repeated(self._look_for_bundles, BUNDLES_S)),
+            loop.create_task(repeated(lambda: self._look_for_policies(stores), POLICIES_S)),
         ]
         if stores.state.shared is not None:
             duties.append(loop.create_task(repeated(lambda: self._follow_others(stores), FOLLOW_S)))
@@ -299,15 +300,22 @@ class Supervisor:
         log.info("configuration taken", extra={"generation": config.generation, "policy": revision})
         self._reload_children()
 
-    async def _begin_policy(self) -> None:
+    async def _begin_policy(self, stores: Stores) -> None:
         try:
-            await self._policy.begin()
+            await self._policy.begin(stores.proposals)
         except BadPolicy as error:
             raise NotReady(f"no policy decides: {error}") from error
 
-    async def _look_for_bundles(self) -> None:
+    async def _look_for_policies(self, stores: Stores) -> None:
+        """Bundles that a server has, and what people have promoted or proposed."""
         if await self._policy.look():
             self._reload_children()
+        # Only forgotten once it was looked at: one that met a locked state file is looked at later.
+        self._is_proposed = await asyncio.to_thread(stores.state.changed) or self._is_proposed
+        if self._is_proposed:
+            if await self._policy.follow():
+                self._reload_children()
+            self._is_proposed = False
 
     def _reload_children(self) -> None:
         for child in self._children:

@@ -15,6 +15,7 @@ import uvloop
 from proxy.app.configuration import Configured, environment, with_sim
 from proxy.app.following_reader import FollowingReader
 from proxy.app.ledgers import rebuildable_book
+from proxy.app.policy_status import read_status
 from proxy.app.stores import Stores
 from proxy.app.worker import WorkerParts
 from proxy.budget import LedgerUnavailable
@@ -28,7 +29,6 @@ from proxy.processes.folder import StateFolder
 from proxy.processes.gate import Gate
 from proxy.processes.metrics import WorkerCounters
 from proxy.processes.parent import Parent
-from proxy.processes.policy_status import read_status
 from proxy.processes.server import adopt, http_server
 
 STATE_POLL_S: Final = 0.25

@@ -31,7 +31,7 @@ from proxy.core.ids import new_id
 from proxy.core.money import ZERO, Nano
 from proxy.core.secret import Secret
 from proxy.identity import KeyStore
-from proxy.policy import ApprovalBook, Sealer, SqliteReleasedCalls, SwitchStore
+from proxy.policy import ApprovalBook, ProposalStore, Sealer, SqliteReleasedCalls, SwitchStore
 from proxy.state import Remote, StateFile
 from proxy.telemetry import CountedQuery, CountedRow
 from tests.contract.ledger.kinds import ledger_name, line, opened, request
@@ -74,6 +74,7 @@ def stores(folder: Path) -> Stores:
         keys=KeyStore(state, b"h" * 32),
         budgets=BudgetStore(state, clock=clock),
         switches=SwitchStore(state, clock=clock),
+        proposals=ProposalStore(state, clock=clock),
         approvals=ApprovalBook(state, Sealer(b"b" * 32)),
         released=SqliteReleasedCalls(state),
     )

@@ -27,7 +27,7 @@ from proxy.core.money import ZERO
 from proxy.core.refusal import Refused
 from proxy.core.secret import Secret
 from proxy.identity import AdminTokens, KeyStore
-from proxy.policy import ApprovalBook, Sealer, SwitchStore
+from proxy.policy import ApprovalBook, ProposalStore, Sealer, SwitchStore
 from proxy.state import StateFile
 from proxy.telemetry import (
     DecisionRow,
@@ -201,6 +201,7 @@ def serving(folder: Path, clock: SetClock, **more: Any) -> Iterator[Port]:
         reader=reader,
         runs=SqliteLedger(state, clock=clock),
         switch_store=SwitchStore(state, clock=clock),
+        proposals=ProposalStore(state, clock=clock),
         alerts=Alerting(watcher, Sender(outbox, post, clock), outbox, clock),
         approvals=ApprovalBook(state, Sealer(HASH_KEY)),
         clock=clock,

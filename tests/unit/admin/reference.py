@@ -54,6 +54,7 @@ no CORS. `/metrics` is Prometheus text, `/console` the console.
 _SECRET = re.compile(r"(fba?-)[A-Za-z0-9_-]{43}")
 _PREFIX = re.compile(r'("prefix": "fba?-)[A-Za-z0-9_-]{4}"')
 _ID = re.compile(r"\b(key|bud|tok|rai|kil|apr)_[0-9a-f]{32}")
+_REVISION = re.compile(r"\b[0-9a-f]{64}\b")
 _HIDDEN = {"openapi"}
 
 
@@ -111,4 +112,5 @@ def _tidy(text: str) -> str:
     """What differs from run to run, as something that stands still."""
     text = _PREFIX.sub(r'\1Ab3d"', text)
     text = _SECRET.sub(r"\1(43 characters, shown this once)", text)
+    text = _REVISION.sub("3b1c" * 16, text)
     return _ID.sub(r"\1_019a9f3c8e007b4c8000000000000002", text)

@@ -18,7 +18,7 @@ from proxy.admin.route import ROOT, Route
 from proxy.admin.routes import EXAMPLE_OPERATION, MADE_KEY, ROUTES
 from proxy.admin.run_routes import EXAMPLE_RUN
 from proxy.admin.switch_routes import MADE_SWITCH
-from proxy.policy import AskedCall
+from proxy.policy import AskedCall, of_upload
 from tests.unit.admin.admin_port import Port
 from tests.unit.admin.alert_rows import raised
 from tests.unit.admin.asked_approvals import asked
@@ -49,7 +49,10 @@ def answers(port: Port, owner: httpx.Client) -> list[tuple[Route, httpx.Response
     for route in ALL:
         path = {name: made.get(value, value) for name, value in route.example.path.items()}
         target = ROOT + route.path.format(**path) + (f"?{route.example.query}" if route.example.query else "")
-        response = owner.request(route.method, target, json=route.example.body, headers=dict(route.example.headers))
+        headers = dict(route.example.headers)
+        if route.name == "promote_candidate":
+            headers["if-match"] = proposed(port)
+        response = owner.request(route.method, target, json=route.example.body, headers=headers)
         if route.name == "create_key":
             made[MADE_KEY] = response.json()["key"]["id"]
         if route.name in ("raise_budget", "raise_limit"):
@@ -58,6 +61,13 @@ def answers(port: Port, owner: httpx.Client) -> list[tuple[Route, httpx.Response
             made[MADE_SWITCH] = response.json()["id"]
         given.append((route, response))
     return given
+
+
+def proposed(port: Port) -> str:
+    """The ETag of a candidate that somebody else has proposed."""
+    assert port.rooms.proposals is not None
+    bundle = of_upload({"rules/models.rego": "package flyball.request\n"}, {}, base=True)
+    return f'"{port.rooms.proposals.propose(bundle, by="linus").bundle.revision}"'
 
 
 def test_every_example_is_accepted_and_answered_in_the_shape_that_is_promised(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from proxy.app.bundle_fetch import BundleFetch, NotFetched
+from proxy.app.policy_status import PolicyStatus, read_status
 from proxy.core.clock import SetClock
 from proxy.core.secret import Secret
 from proxy.policy import MOST_PACKED, BadPolicy, PolicySettings, open_policy
@@ -16,7 +17,6 @@ from proxy.policy.bundles import BundleKey, BundleSettings
 from proxy.processes.folder import StateFolder
 from proxy.processes.host_policy import HostPolicy
 from proxy.processes.metrics import render
-from proxy.processes.policy_status import PolicyStatus, read_status
 from tests.harness.bundle_server import TOKEN, BundleServer, bundle_server
 from tests.harness.bundles import FILES, SECRET, packed, signed
 

@@ -9,7 +9,7 @@ from proxy.app.stores import Stores
 from proxy.budget import BudgetStore
 from proxy.core.clock import SystemClock
 from proxy.identity import KeyStore
-from proxy.policy import ApprovalBook, Sealer, SqliteReleasedCalls, SwitchStore
+from proxy.policy import ApprovalBook, ProposalStore, Sealer, SqliteReleasedCalls, SwitchStore
 from proxy.processes.joining import know_all_tables
 from proxy.state import StateFile
 
@@ -21,6 +21,7 @@ SHARED = {
     *("audit", "admin_answers"),
     "kill_switches",
     *("approvals", "approval_answers"),
+    "policy_sets",
 }
 CLOCKS_AND_CHANCE = re.compile(
     r"\b(CURRENT_TIME|CURRENT_DATE|CURRENT_TIMESTAMP|strftime|julianday|unixepoch|random|randomblob)\b"
@@ -34,6 +35,7 @@ def test_a_host_that_joins_has_every_table_that_is_shared(tmp_path: Path) -> Non
         keys=KeyStore(state, b"h" * 32),
         budgets=BudgetStore(state, clock=SystemClock()),
         switches=SwitchStore(state, clock=SystemClock()),
+        proposals=ProposalStore(state, clock=SystemClock()),
         approvals=ApprovalBook(state, Sealer(b"b" * 32)),
         released=SqliteReleasedCalls(state),
     )
