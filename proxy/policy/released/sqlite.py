@@ -31,8 +31,8 @@ _NOTE: Final = "INSERT OR REPLACE INTO released_calls (run, call, at_ns) VALUES 
 _ONE: Final = "SELECT 1 FROM released_calls WHERE run = ? AND call = ? AND at_ns > ?"
 _SHORTEN: Final = """DELETE FROM released_calls WHERE run = ?1 AND call NOT IN
     (SELECT call FROM released_calls WHERE run = ?1 ORDER BY at_ns DESC LIMIT ?2)"""
-_FORGET: Final = """DELETE FROM released_calls WHERE at_ns <= ?1 OR at_ns <=
-    (SELECT at_ns FROM released_calls ORDER BY at_ns DESC LIMIT 1 OFFSET ?2)"""
+_TOO_MANY: Final = "SELECT at_ns FROM released_calls ORDER BY at_ns DESC LIMIT 1 OFFSET ?"
+_FORGET: Final = "DELETE FROM released_calls WHERE at_ns <= ?"
 
 
 class SqliteReleasedCalls:
@@ -51,16 +51,17 @@ class SqliteReleasedCalls:
     def note(self, run: bytes, calls: Sequence[bytes], now_ns: int, most: int = MOST_OF_A_RUN) -> None:
         """See ReleasedCalls."""
         with self._asked() as connection:
+            self._noted += len(calls)
+            forget_ns = self._oldest(connection, now_ns) if self._noted >= _PRUNE_EVERY else 0
             connection.execute("BEGIN IMMEDIATE")
             try:
                 connection.executemany(_NOTE, [(run, call, now_ns) for call in calls])
                 of_run = connection.execute("SELECT count(*) FROM released_calls WHERE run = ?", (run,))
                 if of_run.fetchone()[0] > most + most // _SPARE:
                     connection.execute(_SHORTEN, (run, most))
-                self._noted += len(calls)
-                if self._noted >= _PRUNE_EVERY:
+                if forget_ns:
                     self._noted = 0
-                    connection.execute(_FORGET, (now_ns - KEPT_NS, self._most))
+                    connection.execute(_FORGET, (forget_ns,))
                 connection.execute("COMMIT")
             except sqlite3.Error:
                 if connection.in_transaction:
@@ -81,6 +82,11 @@ class SqliteReleasedCalls:
             if self._connection is not None and self._pid == os.getpid():
                 self._connection.close()
             self._connection = None
+
+    def _oldest(self, connection: sqlite3.Connection, now_ns: int) -> int:
+        """Up to when calls are to be forgotten; looked up before the lock is taken, which the ledger waits for."""
+        too_many = connection.execute(_TOO_MANY, (self._most,)).fetchone()
+        return max(now_ns - KEPT_NS, too_many[0] if too_many else 0)
 
     @contextmanager
     def _asked(self) -> Iterator[sqlite3.Connection]:
