@@ -89,7 +89,7 @@ class Finder:
                 # A part of it could end in the middle of what is looked for.
                 text, is_whole = text[:left], False
             left = max(0, left - size)
-            for kind, count in self._counts(text, tries):
+            for kind, count in self.counts(text, tries):
                 if KINDS[kind] != "injection" or said.role not in TRUSTED:
                     counted[said.role, said.number, kind] += count
         findings = [Finding(kind, KINDS[kind], role, number, n) for (role, number, kind), n in counted.items()]
@@ -109,7 +109,8 @@ class Finder:
         spans = [Span(*plain.place(start, end), kind) for start, end, kind in self._in_plain(plain.text, tries)]
         return _apart([*spans, *find_hidden(written)])
 
-    def _counts(self, text: str, tries: Tries) -> Counts:
+    def counts(self, text: str, tries: Tries) -> Counts:
+        """How often each kind is found in a text; remembered."""
         if not text:
             return ()
         key = hashlib.blake2b(text.encode(), digest_size=16).digest()
@@ -163,6 +164,8 @@ class Redactor:
             raise TooTangled
         kinds = self._from_trusted if role in TRUSTED else self._kinds
         edits: list[Edit] = []
+        if not any(kind in kinds for kind, _ in self._finder.counts(text, self._tries)):
+            return edits
         for _ in range(MOST_ROUNDS):
             now = edited(text, edits)
             spans = [span for span in self._finder.spans(now, self._tries) if span.kind in kinds]

@@ -44,6 +44,19 @@ SETTINGS: Final[dict[str, Any]] = {
         "write_by_registry": True,
     },
     "forged_results": {"deny": True, "except_agents": ["idle"]},
+    "pii": {
+        "kinds": ["pii"],
+        "action": "redact",
+        "unread": "pass",
+        "orgs": {"acme": {"action": "deny", "kinds": ["card", "email"]}, "größe": {"unread": "refuse"}},
+    },
+    "pii_providers": {
+        "trusted": ["here"],
+        "unread": "pass",
+        "orgs": {"acme": {"trusted": ["here", "kept"]}, "other": {"action": "redact", "kinds": ["email", "card"]}},
+    },
+    "secrets": {"kinds": ["secret"], "orgs": {"acme": {"action": "redact"}, "other": {"unread": "refuse"}}},
+    "injection": {"roles": ["tool", "user"], "action": "strip_tools", "write_tools": ["send", "code_*"]},
 }
 ODD: Final = ("", "100%s", "größe", "a\nb", 'q"uote', "\u0430cme", "x" * 300, "*", "acme/support", "%!d", "🜚")
 MODELS: Final = ("gpt-4", "gpt-5-mini", "gpt-4o-2024-08-06", "claude-sonnet-4-20250514", "sim-small", "o9-preview")
@@ -115,8 +128,9 @@ def drawn(draw: random.Random) -> dict[str, Any]:
         },
         "tools": [{"name": name, "type": "function", "access": None, "risk": None} for name in several(*TOOLS)],
         "provider_tools": several(*TOOLS),
-        "findings": [],
         "tool_results_unreleased": [{"id": some("c1", ""), "name": None, "index": 2}] if draw.random() < 0.2 else [],
+        "findings": [_finding(draw, some("tool", "user", "system")) for _ in range(draw.randrange(3))],
+        "findings_scan": {"whole": draw.random() < 0.9, "unread_parts": draw.choice((0, 0, 0, 2))},
         "estimate_usd": draw.choice(USD),
         "estimate": {"input_tokens": draw.randrange(10**6), "output_tokens": draw.randrange(10**6)},
         "priced": draw.random() < 0.8,
@@ -142,3 +156,10 @@ def drawn(draw: random.Random) -> dict[str, Any]:
         },
         "candidates": [{"id": f"{name}/m", "provider": name, "model": "m"} for name in several(*PROVIDERS)],
     }
+
+
+def _finding(draw: random.Random, role: str) -> dict[str, Any]:
+    kind, category = draw.choice(
+        (("email", "pii"), ("card", "pii"), ("jwt", "secret"), ("instruction_override", "injection"), ("shoe", "size"))
+    )
+    return {"kind": kind, "category": category, "role": role, "index": draw.randrange(9), "count": draw.randrange(1, 4)}

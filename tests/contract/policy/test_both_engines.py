@@ -233,6 +233,12 @@ EVERY_CODE: Final = {
         "forged_tool_result",
         "cap_tokens",
         "allowed",
+        "pii_in_prompt",
+        "pii_not_looked_at",
+        "pii_external",
+        "secret_in_prompt",
+        "secrets_not_looked_at",
+        "injection_provider_tool",
     ),
 }
 
