@@ -21,6 +21,11 @@ from proxy.policy.bundle import read_bundle as read_bundle
 from proxy.policy.bundles.archive import MOST_PACKED as MOST_PACKED
 from proxy.policy.bundles.settings import BundleSettings as BundleSettings
 from proxy.policy.decision import Decision, Denial
+from proxy.policy.decision_log import DecisionLogSettings as DecisionLogSettings
+from proxy.policy.decision_log import Figures as Figures
+from proxy.policy.decision_log import LogSender as LogSender
+from proxy.policy.decision_log import NotSent as NotSent
+from proxy.policy.decision_log import entries_of as entries_of
 from proxy.policy.drafts import read_draft as read_draft
 from proxy.policy.engine import PolicyEngine
 from proxy.policy.engine import asks_for as asks_for

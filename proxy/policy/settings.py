@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from proxy.core.secret import Secret
 from proxy.policy.approvals import ApprovalSettings
 from proxy.policy.bundles.settings import BundleSettings
+from proxy.policy.decision_log.settings import DecisionLogSettings
 from proxy.policy.findings import FindingsSettings
 
 MOST_DEADLINE_MS: Final = 10_000
@@ -77,9 +78,14 @@ class PolicySettings:
         default=ApprovalSettings(), metadata={"doc": "How many calls may wait for a person, and with how much."}
     )
 
+    decision_log: DecisionLogSettings = field(
+        default=DecisionLogSettings(),
+        metadata={"doc": "Who gets each decision beside ClickHouse, in the format of OPA's decision logs."},
+    )
+
     def contradictions(self) -> list[str]:
         """What these settings ask for that cannot be had, one sentence each."""
-        found = self.findings.contradictions()
+        found = [*self.findings.contradictions(), *self.decision_log.contradictions()]
         if self.url is not None:
             found += self._of_the_server()
         if self.url is None and self.token is not None:

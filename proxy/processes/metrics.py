@@ -12,6 +12,7 @@ from proxy.core.clock import SystemClock
 from proxy.core.money import NANO_PER_USD, Nano
 from proxy.core.outcome import Outcome
 from proxy.journey.rooms import Counters
+from proxy.processes.log_status import read_log_status
 from proxy.processes.policy_notes import PolicyNotes
 from proxy.processes.refusals import RefusedBy
 
@@ -23,7 +24,15 @@ UNPRICED: Final = "flyball_unpriced_requests_total"
 UNAUTHORISED: Final = "flyball_unauthorised_total"
 SHADOWS: Final = "flyball_policy_shadow_total"
 UNTOLD: Final = "flyball_policy_alerts_dropped_total"
-GAUGES: Final = frozenset({"flyball_workers", "flyball_ledger_up", "flyball_ledger_unsettled", "flyball_policy_stale"})
+GAUGES: Final = frozenset(
+    {
+        "flyball_decision_log_pending_bytes",
+        "flyball_workers",
+        "flyball_ledger_up",
+        "flyball_ledger_unsettled",
+        "flyball_policy_stale",
+    }
+)
 FINDINGS: Final = "flyball_findings_total"
 HELP: Final = {
     OPERATIONS: "Finished client calls by endpoint, outcome and refusal code.",
@@ -34,6 +43,10 @@ HELP: Final = {
     "flyball_rows_dropped_total": "Telemetry rows lost, by table and reason.",
     SHADOWS: "Shadow decisions of policy, by whether they differ from what counted, failed or were dropped.",
     UNTOLD: "Alerts of a policy's rules that were not noted, for want of room.",
+    "flyball_decision_log_sent_total": "Decisions that the server of decision logs has taken.",
+    "flyball_decision_log_retries_total": "Batches of decisions that are tried again.",
+    "flyball_decision_log_pending_bytes": "Decisions that wait for the server of decision logs, in bytes.",
+    "flyball_decision_log_dropped_total": "Decisions that the server of decision logs did not get, by reason.",
     "flyball_workers": "Worker processes that report.",
     "flyball_ledger_up": "Whether every worker that reports reaches the ledger.",
     "flyball_policy_takes_total": "Times that policies were taken, were refused, or could not be fetched.",
@@ -125,6 +138,8 @@ def render(folder: Path) -> str:
     lines.append(f"flyball_ledger_unsettled {unsettled}")
     if (policy := read_status(folder)) is not None:
         lines += policy.metrics()
+    if (decision_log := read_log_status(folder)) is not None:
+        lines += decision_log.metrics()
     return _with_help(lines)
 
 

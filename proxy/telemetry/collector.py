@@ -5,11 +5,13 @@ import json
 import logging
 import random
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from proxy.telemetry.parcels import Parcel, Parcels
+from proxy.telemetry.rows import Table
 from proxy.telemetry.segments import OPEN, REJECTED, SEALED, bytes_in
 from proxy.telemetry.settings import TelemetrySettings
 from proxy.telemetry.shipping import Shipped, Shipper
@@ -56,7 +58,15 @@ class _Patience:
 class Collector:
     """Ships one spool: `run` until told to stop, then flushes what is sealed. Only one may run on a spool."""
 
-    def __init__(self, spool: Path, address: StoreAddress, settings: TelemetrySettings) -> None:
+    def __init__(
+        self,
+        spool: Path,
+        address: StoreAddress,
+        settings: TelemetrySettings,
+        decided: Callable[[bytes], Awaitable[None]] | None = None,
+    ) -> None:
+        """`decided` is told the rows of decisions, once ClickHouse has them."""
+        self._decided = decided
         self._spool = spool
         self._settings = settings
         self._shipper = Shipper(address, settings)
@@ -98,9 +108,11 @@ class Collector:
             content = await asyncio.to_thread(self._parcels.content, parcel)
             rows = content.count(b"\n")
             outcome = await self._shipper.ship(parcel, content)
-            del content
             if outcome is Shipped.DONE:
                 await asyncio.to_thread(self._parcels.done, parcel)
+                if self._decided is not None and parcel.table is Table.DECISIONS:
+                    await self._decided(content)
+            del content
         self._note(parcel, outcome, rows)
         if outcome is Shipped.REFUSED:
             await asyncio.to_thread(self._refused, parcel, rows)

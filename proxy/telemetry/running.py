@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -42,10 +42,15 @@ class Endpoints:
 
 
 async def run_collector(
-    settings: TelemetrySettings, folder: Path, ready: Callable[[Endpoints], None], stop: asyncio.Event
+    settings: TelemetrySettings,
+    folder: Path,
+    ready: Callable[[Endpoints], None],
+    stop: asyncio.Event,
+    decided: Callable[[bytes], Awaitable[None]] | None = None,
 ) -> None:
     """Run the collector of the state folder `folder` until `stop`; `ready` is called once it is known
-    where ClickHouse is; the embedded one answers then and has its schema.
+    where ClickHouse is; the embedded one answers then and has its schema. `decided` is told the rows of decisions, once
+    ClickHouse has them.
 
     Raises:
         StoreUnavailable: the embedded store cannot be opened (a second owner, no chdb-core, a broken disk).
@@ -61,7 +66,7 @@ async def run_collector(
             return
         if endpoints.embedded:
             ready(endpoints)
-        await Collector(spool, address, settings).run(stop)
+        await Collector(spool, address, settings, decided).run(stop)
 
 
 @contextlib.asynccontextmanager

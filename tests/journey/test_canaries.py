@@ -16,6 +16,7 @@ import pytest
 from proxy.sim import Replay, SimProvider, SimServer
 from proxy.sim.settings import SimSettings
 from tests.harness.flyball import Flyball
+from tests.harness.log_server import LogServer
 from tests.journey import canaries
 from tests.journey.canaries import (
     ANSWER,
@@ -71,7 +72,7 @@ RULES: Final = {
 """Rules that read all that was said, and change nothing."""
 
 
-def config(sim_url: str, echo_url: str) -> str:
+def config(sim_url: str, echo_url: str, log_url: str) -> str:
     def provider(url: str, more: str = "") -> str:
         return f'{{base_url: "{url}", api_key_env: PROVIDER_KEY, profile: sim{more}}}'
 
@@ -79,7 +80,7 @@ def config(sim_url: str, echo_url: str) -> str:
     return f"""
 server: {{listen: "127.0.0.1:0", admin_listen: "127.0.0.1:0", workers: 2}}
 limits: {{buffered_answer_bytes: 20000}}
-policy: {{dir: rules}}
+policy: {{dir: rules, decision_log: {{url: "{log_url}"}}}}
 providers:
   sim: {provider(sim_url, patience)}
   echo: {provider(echo_url, patience)}
@@ -115,6 +116,7 @@ class Scene:
     flyball: Flyball
     sim: SimServer
     told: Told
+    logs: LogServer
 
 
 @pytest.fixture(scope="module")
@@ -128,13 +130,14 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     with (
         SimServer(SimProvider(settings=SimSettings(speed=20))) as sim,
         echo() as echo_url,
-        Flyball(folder, config(sim.url, echo_url), secrets) as flyball,
+        LogServer() as logs,
+        Flyball(folder, config(sim.url, echo_url, logs.url), secrets) as flyball,
     ):
         told = Told()
         run_everything(flyball, sim, told)
         flyball.wait_for_rows(len(told.operations) // 2)
         time.sleep(2.5)
-        yield Scene(flyball, sim, told)
+        yield Scene(flyball, sim, told, logs)
 
 
 def run_everything(flyball: Flyball, sim: SimServer, told: Told) -> None:
@@ -330,6 +333,11 @@ def test_no_file_of_the_state_folder_holds_them(scene: Scene) -> None:
 def test_no_table_holds_them(scene: Scene) -> None:
     for name, rows in canaries.tables(scene.flyball):
         assert found_in(rows) == [], name
+
+
+def test_no_decision_log_holds_them(scene: Scene) -> None:
+    assert {entry["path"] for entry in scene.logs.wait_for(20)} >= {"flyball/request", "flyball/tool_call"}
+    assert found_in(b"".join(scene.logs.raw)) == []
 
 
 def test_no_answer_of_the_admin_port_holds_them(scene: Scene) -> None:

@@ -1,5 +1,6 @@
 """A real Flyball with rules: its decisions stand in ClickHouse, and the admin API and the console show them."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,11 @@ import httpx
 
 from tests.harness.alert_receiver import SECRET, AlertReceiver
 from tests.harness.flyball import Flyball
+from tests.harness.log_server import LogServer
 
 CONFIG = """
 server: {listen: "127.0.0.1:0", admin_listen: "127.0.0.1:0", workers: 2}
-policy: {dir: rules}
+policy: {dir: rules, decision_log: {url: "LOGS", token_env: LOG_TOKEN}}
 alerts: {receivers: [{name: ops, url: "RECEIVER", secret_env: HOOK_SECRET}]}
 tenants: [{org: acme, teams: [{team: support, keys: [{name: bot, key_env: BOT_KEY}]}]}]
 """
@@ -38,8 +40,11 @@ def test_decisions_reach_the_store_and_are_shown(tmp_path: Path) -> None:
     (tmp_path / "rules" / "tried.rego").write_text(TRIED)
     with (
         AlertReceiver() as ops,
+        LogServer() as logs,
         Flyball(
-            tmp_path, CONFIG.replace("RECEIVER", f"{ops.url}hook"), {"BOT_KEY": KEY, "HOOK_SECRET": SECRET}
+            tmp_path,
+            CONFIG.replace("RECEIVER", f"{ops.url}hook").replace("LOGS", logs.url),
+            {"BOT_KEY": KEY, "HOOK_SECRET": SECRET, "LOG_TOKEN": "t0ken"},
         ) as flyball,
     ):
         refused, served = asked(flyball, "sim-large"), asked(flyball, "sim-small")
@@ -52,13 +57,15 @@ def test_decisions_reach_the_store_and_are_shown(tmp_path: Path) -> None:
         (tried,) = flyball.admin("GET", "/admin/v1/decisions?differs=true&code=no_small")["data"]
         assert (tried["operation_id"], tried["code"]) == (served.headers["x-flyball-operation"], "no_small")
         _seen(flyball, told)
+        _exported(logs, told["decision"])
         assert asked(flyball, "sim-small").status_code == 200
         (alert,) = ops.wait_for(1, within_s=30)
         assert alert.is_signed_by(SECRET) and alert.said["type"] == "policy.alert"
         assert alert.said["data"]["operation"] == served.headers["x-flyball-operation"]
         (kept,) = flyball.admin("GET", "/admin/v1/alerts?kind=policy")["data"]
         assert kept["message"] == "A policy alerts for org:acme: a small one is asked for"
-        metrics = httpx.get(flyball.admin_url + "/metrics", timeout=30).text
+        logs.wait_for(6)
+        metrics = _metrics_with(flyball, "flyball_decision_log_sent_total 6")
         assert 'flyball_policy_shadow_total{result="differs"}' in metrics
 
 
@@ -80,6 +87,21 @@ def _explained(flyball: Flyball, told: dict[str, Any]) -> None:
         f"{flyball.data}/v1/flyball/operations/{told['operation']}", headers={"authorization": f"Bearer {KEY}"}
     )
     assert own.is_success and "ticket 17" not in own.text
+
+
+def _metrics_with(flyball: Flyball, line: str) -> str:
+    deadline = time.monotonic() + 30
+    while line not in (page := httpx.get(flyball.admin_url + "/metrics", timeout=30).text):
+        assert time.monotonic() < deadline, page
+        time.sleep(0.1)
+    return page
+
+
+def _exported(logs: LogServer, refused: str) -> None:
+    entries = {entry["decision_id"]: entry for entry in logs.wait_for(4)}
+    assert entries[refused]["result"]["deny"] == [{"code": "no_large", "msg": "Only small ones."}]
+    assert {entry["path"] for entry in entries.values()} == {"flyball/request", "flyball/shadow/request"}
+    assert {head["authorization"] for head in logs.heads} == {"Bearer t0ken"}
 
 
 def _seen(flyball: Flyball, told: dict[str, Any]) -> None:
