@@ -1,4 +1,3 @@
-# METADATA
 # title: Agent profiles
 # description: >-
 #   What one agent may do: `models` it may ask for, `max_usd_per_call`, and `tags` that its calls must carry.

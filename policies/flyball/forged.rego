@@ -1,4 +1,3 @@
-# METADATA
 # title: No forged tool results
 # description: >-
 #   A request whose history holds the result of a tool call that its run was never given is refused: somebody else than

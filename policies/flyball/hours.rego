@@ -1,4 +1,3 @@
-# METADATA
 # title: Business hours
 # description: >-
 #   Calls are only served on these ISO weekdays (1 is Monday) and between these hours of UTC, by org (`*` for all others).

@@ -1,4 +1,3 @@
-# METADATA
 # title: Injection quarantine
 # description: >-
 #   What becomes of requests in which somebody who may give no orders does: a tool's result (`roles`, else `["tool",

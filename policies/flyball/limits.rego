@@ -1,4 +1,3 @@
-# METADATA
 # title: Tokens and cost per call
 # description: >-
 #   `max_output_tokens` lowers what a call may ask for; `max_usd` refuses a call whose worst case is dearer.

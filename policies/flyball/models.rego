@@ -1,4 +1,3 @@
-# METADATA
 # title: Model lists
 # description: >-
 #   Which models an org, a team or a key may ask for, and which nobody may. Patterns are globs; the narrowest list that

@@ -1,4 +1,3 @@
-# METADATA
 # title: Personal data in prompts
 # description: >-
 #   What becomes of requests with personal data in their messages, whatever serves them: `action` is `deny` (else) or

@@ -1,4 +1,3 @@
-# METADATA
 # title: Personal data and providers
 # description: >-
 #   Which providers may see personal data: `trusted` lists them, for all or in `orgs`. Of a request that has some (or of

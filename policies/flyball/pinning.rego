@@ -1,4 +1,3 @@
-# METADATA
 # title: Model pinning
 # description: >-
 #   Models must be asked for by a dated name, so that an answer can be had again; `except` lists patterns that need not.

@@ -1,4 +1,3 @@
-# METADATA
 # title: Residency and retention
 # description: >-
 #   Which providers an org's calls may go to, by the region and the retention that `providers` states of each. A

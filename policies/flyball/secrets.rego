@@ -1,4 +1,3 @@
-# METADATA
 # title: Secrets in prompts
 # description: >-
 #   What becomes of requests with keys, tokens or passwords in their messages: `action` is `deny` (else) or `redact`,

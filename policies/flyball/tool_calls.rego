@@ -1,4 +1,3 @@
-# METADATA
 # title: Tool calls
 # description: >-
 #   Which of the calls that a model emits reach the client. Calls of tools that were not offered, or with arguments that

@@ -1,4 +1,3 @@
-# METADATA
 # title: Tool lists
 # description: >-
 #   Which tools an agent's calls may carry, by agent (`*` for all others). Tools that a provider runs are named by their

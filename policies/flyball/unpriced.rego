@@ -1,4 +1,3 @@
-# METADATA
 # title: No unpriced models
 # description: >-
 #   A call whose cost nobody can tell beforehand is refused, also where no budget asks for its price.

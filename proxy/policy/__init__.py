@@ -42,6 +42,7 @@ from proxy.policy.findings import kinds_of as kinds_of
 from proxy.policy.obligations import Duties
 from proxy.policy.obligations import RequireApproval as RequireApproval
 from proxy.policy.obligations import obligations_of as obligations_of
+from proxy.policy.opa_testing import run_opa_tests as run_opa_tests
 from proxy.policy.opening import check_archive as check_archive
 from proxy.policy.opening import open_policy
 from proxy.policy.opening import problems_of as problems_of
@@ -86,6 +87,7 @@ from proxy.policy.tools.book import ToolBook as ToolBook
 from proxy.policy.tools.settings import ToolSettings as ToolSettings
 from proxy.policy.tools.settings import tool_problems as tool_problems
 from proxy.policy.tracing import trace as trace
+from proxy.policy.trying import Tried as Tried
 from proxy.policy.trying import run_tests as run_tests
 from proxy.policy.watching import fingerprint as fingerprint
 

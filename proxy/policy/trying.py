@@ -27,12 +27,21 @@ def run_tests(folder: Path | None) -> list[Tried]:
     Raises:
         BadPolicy: a file that cannot be read or evaluated.
     """
-    files = read_files(folder)
-    tests = {path: text for path, text in files.items() if path.endswith(TEST_SUFFIX)}
-    rules = {path: text for path, text in files.items() if path.endswith(".rego")}
-    data = read_bundle(folder).data
-    engine = EmbeddedRego(Bundle.of({**read_bundle(folder).modules, **rules}, data))
-    return [tried for path in sorted(tests) for tried in _tried(engine, tests[path])]
+    bundle = tested_bundle(folder)
+    engine = EmbeddedRego(bundle)
+    tests = sorted(path for path in bundle.modules if path.endswith(TEST_SUFFIX))
+    return [tried for path in tests for tried in _tried(engine, bundle.modules[path])]
+
+
+def tested_bundle(folder: Path | None) -> Bundle:
+    """Every rule of a folder, or of the starter library, set or not, with the tests beside them.
+
+    Raises:
+        BadPolicy: a file that cannot be read.
+    """
+    rules = {path: text for path, text in read_files(folder).items() if path.endswith(".rego")}
+    bundle = read_bundle(folder)
+    return Bundle.of({**bundle.modules, **rules}, bundle.data)
 
 
 def names_in(text: str) -> tuple[str, list[str]]:
