@@ -54,14 +54,15 @@ def stream_headers(headers: Headers) -> Headers:
 
 
 def overhead_ns(journey: Journey, rooms: Rooms) -> int:
-    """Time since the call arrived that was not spent waiting, for the upstream or as a ladder says, in nanoseconds."""
+    """Time since the call arrived that was not spent waiting, for the upstream, for a person or as a ladder says, in
+    nanoseconds."""
     return overhead_of(journey, rooms.clock.monotonic_ns() - journey.call.received_ns)
 
 
 def overhead_of(journey: Journey, total_ns: int) -> int:
     """The part of a call's time that is ours."""
     stages = journey.stages
-    return max(0, total_ns - stages.get("upstream", 0) - stages.get("throttle", 0))
+    return max(0, total_ns - stages.get("upstream", 0) - stages.get("throttle", 0) - stages.get("approval", 0))
 
 
 def header_text(text: str) -> bytes:

@@ -5,6 +5,7 @@ from typing import Final
 
 from proxy.core.clock import utc
 from proxy.core.refusal import JsonValue, Refusal, Refused
+from proxy.journey.await_person import await_person, patience_s, refuse_gone
 from proxy.journey.observe import note, observes
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
@@ -22,7 +23,8 @@ async def approve(journey: Journey, needed: RequireApproval, rooms: Rooms) -> No
 
     Raises:
         Refused: APPROVAL_REQUIRED with the approval to wait for; POLICY_DENIED where it was denied, or as many wait as
-            may; DEPENDENCY_UNAVAILABLE.
+            may; DEPENDENCY_UNAVAILABLE; SHUTTING_DOWN.
+        UpstreamFailed: the client left while its call was held open.
     """
     if journey.approval:
         return  # once more on its way, with another model
@@ -31,6 +33,8 @@ async def approve(journey: Journey, needed: RequireApproval, rooms: Rooms) -> No
         return
     try:
         found = await asyncio.to_thread(_asked_for, journey, needed, rooms)
+        if found.state == "pending" and (seconds := patience_s(needed.wait_s, rooms)):
+            found = await _waited(journey, found, needed, seconds, rooms)
     except ApprovalsUnavailable as error:
         raise unavailable(error) from error
     except TooMany as error:
@@ -42,6 +46,16 @@ async def approve(journey: Journey, needed: RequireApproval, rooms: Rooms) -> No
     if found.state != "used":
         raise refusal_of(found, decision)
     journey.say(f"approved by {found.decided_by} ({found.id})")
+
+
+async def _waited(journey: Journey, found: Approval, needed: RequireApproval, seconds: int, rooms: Rooms) -> Approval:
+    """The approval after a wait; nothing is held and no answer has begun meanwhile."""
+    decided = await await_person(journey, found, seconds, rooms)
+    if decided.state == "approved":
+        return await asyncio.to_thread(_asked_for, journey, needed, rooms)
+    if decided.state == "pending":
+        refuse_gone(journey, rooms)
+    return decided
 
 
 def _asked_for(journey: Journey, needed: RequireApproval, rooms: Rooms) -> Approval:

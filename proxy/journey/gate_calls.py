@@ -126,10 +126,14 @@ class CallJudge:
         if decision.allow and needed is not None and AskedCall(call.name, call.arguments) not in self._approved:
             said = await self._needs_approval(call, needed)
             asked.row.approval_id = journey.approval
-            journey.decision = Decision(
-                allow=False, revision=decision.revision, denials=(Denial(said.code, said.message),)
-            )
-            return replace(said, decision=asked.row.decision_id)
+            if not said.allow:
+                no = Denial(said.code, said.message)
+                journey.decision = Decision(allow=False, revision=decision.revision, denials=(no,))
+                return replace(said, decision=asked.row.decision_id)
+            # It may have waited for a minute: what was turned off meanwhile stays off.
+            off = tool_denial(journey, self._rooms, call.name)
+            if off is not None:
+                return self._denied(call, off)
         if decision.allow:
             tell(journey, decision.duties, self._rooms)
             return ALLOWED

@@ -7,6 +7,7 @@ from proxy.journey.ask import Asked, ask, ask_shadow_later, note_decision, note_
 from proxy.journey.decide import denied, unavailable
 from proxy.journey.oblige import tell
 from proxy.journey.observe import note, observes
+from proxy.journey.park import unpark
 from proxy.journey.policy_facts import policy_facts
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
@@ -35,9 +36,12 @@ async def judge_answer(journey: Journey, rooms: Rooms) -> Refused | None:
     asked = await ask(journey, rooms, Point.RESPONSE, facts)
     journey.asked = asked.row
     try:
-        return _carried_out(journey, asked, rooms)
+        no = _carried_out(journey, asked, rooms)
     finally:
         note_decision(rooms, asked.row)
+    if no is not None:
+        await unpark(journey, rooms)
+    return no
 
 
 class StreamEnd:
@@ -61,7 +65,7 @@ class StreamEnd:
         out = held.feed(last) if last else b""
         if not held.is_holding:  # it broke off: there is no finished answer to decide on
             return out + held.close()
-        no = self._too_large() if held.is_too_large else await judge_answer(self._journey, self._rooms)
+        no = await self._too_large() if held.is_too_large else await judge_answer(self._journey, self._rooms)
         if no is None:
             return out + held.close()
         self._journey.code = no.why.code
@@ -69,8 +73,9 @@ class StreamEnd:
         call = self._journey.call
         return out + refused_event(call.endpoint, call.operation, no)
 
-    def _too_large(self) -> Refused:
+    async def _too_large(self) -> Refused:
         journey = self._journey
+        await unpark(journey, self._rooms)
         said = "The end of the answer is too large to be kept back until it is decided on."
         no = Decision(allow=False, revision=journey.snapshot.policy.revision, denials=(Denial(TOO_LARGE, said),))
         journey.decision = no

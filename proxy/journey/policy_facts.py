@@ -85,7 +85,7 @@ async def policy_facts(journey: Journey, rooms: Rooms, point: Point, reads: Read
     if point is Point.ROUTE:
         told["candidates"] = _candidates(journey)
     elif point is Point.RESPONSE:
-        told["response"] = _response(journey)
+        told["response"] = response_facts(journey)
     return told
 
 
@@ -133,8 +133,10 @@ def _candidates(journey: Journey) -> list[Json]:
     ]
 
 
-def _response(journey: Journey) -> Json:
-    """The answer as it was billed."""
+def response_facts(journey: Journey) -> dict[str, Json]:
+    """The answer as it was billed; one that was kept, as it was then."""
+    if journey.kept_response is not None:
+        return journey.kept_response
     last = journey.attempts[-1]
     return {
         "status": journey.status,

@@ -16,6 +16,7 @@ from proxy.journey.dispatch import mark_dispatched
 from proxy.journey.gate_answer import released_answer
 from proxy.journey.gate_calls import APPROVAL, GATED, CallJudge
 from proxy.journey.gate_stream import StreamGate
+from proxy.journey.judge_answer import judge_answer
 from proxy.journey.observe import observes
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import NO_ESTIMATE, Journey
@@ -65,13 +66,17 @@ async def replay(journey: Journey, approval: Approval, rooms: Rooms) -> None:
     """Give the answer that was approved, once; its calls pass the rules of today, but for the person's yes.
 
     Raises:
-        Refused: POLICY_DENIED when another call has had it, or it cannot be read any more; DEPENDENCY_UNAVAILABLE.
+        Refused: POLICY_DENIED by a rule on finished answers, or when another call has had it, or it cannot be read
+            any more; DEPENDENCY_UNAVAILABLE.
         UpstreamFailed: the client did not take it.
     """
     if not journey.dispatched:
         await mark_dispatched(journey, rooms)
     answer, calls = await _taken(journey, approval, rooms)
+    journey.kept_response = answer.told
     body = await _released(journey, answer, calls, rooms)
+    if (no := await judge_answer(journey, rooms)) is not None:
+        raise no
     journey.outcome, journey.status = Outcome.CACHED, answer.status
     journey.say(f"answer of {approval.operation}, approved by {approval.decided_by} ({approval.id})")
     await account(journey, rooms)

@@ -139,6 +139,10 @@ class Rooms:
     """Operations recorded while the ledger was away, with what they took: to be settled when it is back."""
     drains: int = 0
     throttled: int = 0
+    awaiting: int = 0
+    """How many calls are held open for a person's decision."""
+    stopping: bool = False
+    """Whether the worker ends: nobody is waited for any more."""
     running: dict[RunKey, set[Callable[[], None]]] = field(default_factory=dict)
     """What ends each open stream of a run."""
     streams: set[Callable[[], None]] = field(default_factory=set)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -120,6 +121,8 @@ class Journey:
     """The approval that the call waits for, or that let it pass."""
     recalled: Approval | None = None
     """The approval whose answer is to be given in the place of a provider's."""
+    kept_response: dict[str, Any] | None = None
+    """What rules are told of that answer."""
     granted: Granted | None = None
     dispatched: bool = False
     attempts: list[Attempt] = field(default_factory=list)

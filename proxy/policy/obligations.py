@@ -53,10 +53,11 @@ class NoCache(Obligation, frozen=True, kw_only=True, tag="no_cache"):
 
 
 class RequireApproval(Obligation, frozen=True, kw_only=True, tag="require_approval"):
-    """A person must say yes first."""
+    """A person must say yes first; for so long the connection is held open for it."""
 
     reason: str = ""
     expires_s: Count = 3600
+    wait_s: Annotated[int, Meta(ge=0)] = 0
 
 
 class Tag(Obligation, frozen=True, kw_only=True, tag="tag"):

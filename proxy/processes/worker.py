@@ -36,6 +36,7 @@ SEAL_POLL_S: Final = 0.25
 REPORT_S: Final = 1.0
 SETTLE_LATE_S: Final = 1.0
 KILLS_S: Final = 0.5
+END_POLL_S: Final = 0.25
 KNOCK_S: Final = 1.0
 SHADOWS_S: Final = 0.1
 LAST_CALLS_S: Final = 3.0
@@ -108,6 +109,7 @@ class Worker:
             (self._report, REPORT_S),
             (self._settle_now, SETTLE_LATE_S),
             (self._end_killed, KILLS_S),
+            (self._look_whether_to_end, END_POLL_S),
             (self._ask_shadows, SHADOWS_S),
         ]
 
@@ -183,6 +185,10 @@ class Worker:
     async def _ask_shadows(self) -> None:
         """Ask the rules that are only tried about the calls that have gone on."""
         await ask_shadows(self._parts.rooms)
+
+    async def _look_whether_to_end(self) -> None:
+        """After SIGTERM running calls go on for a while, but none waits for a person."""
+        self._parts.rooms.stopping = self._server.should_exit
 
     async def _report(self) -> None:
         self._write_counters()

@@ -106,7 +106,7 @@ def _why_not(call: Call, found: Approval, now_ns: int) -> str:
         return f"It is {standing} already."
     if _folded(call.identity.name) in requesters(call, found):
         return _own(call.identity.name)
-    return "" if found.is_whole else "Its answer is still coming."
+    return "" if found.is_decidable(now_ns) else "Its answer is still coming."
 
 
 def _own(name: str) -> str:

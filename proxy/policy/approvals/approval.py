@@ -19,12 +19,14 @@ class AskedCall(Struct, frozen=True, array_like=True):
 
 
 class ParkedAnswer(Struct, frozen=True, array_like=True):
-    """An answer that waits for its call to be approved: the bytes that the client would have got."""
+    """An answer that waits for its call to be approved: the bytes that the client would have got, and what rules are
+    told of a finished answer."""
 
     status: int
     content_type: str
     streamed: bool
     body: bytes
+    told: dict[str, Any] = {}
 
 
 class ApprovalRequest(Struct, frozen=True, kw_only=True):
@@ -79,6 +81,7 @@ class Approval(Struct, frozen=True, kw_only=True):
     used_by: str = ""
     used_ns: int | None = None
     parked: int = 0
+    waits_until_ns: int = 0
 
     def standing(self, now_ns: int) -> ApprovalState:
         """Its state at this time: what was not used in its time has expired."""
@@ -90,6 +93,10 @@ class Approval(Struct, frozen=True, kw_only=True):
     def is_whole(self) -> bool:
         """Whether there is all that a person decides on: for a tool call, the answer with it."""
         return self.point == Point.REQUEST.value or self.parked > 0
+
+    def is_decidable(self, now_ns: int) -> bool:
+        """Whether a yes would let anything pass: the answer is there whole, or its connection is held open."""
+        return self.is_whole or now_ns < self.waits_until_ns
 
 
 def approval_of(row: tuple[Any, ...], tools: tuple[str, ...]) -> Approval:

@@ -34,8 +34,8 @@ _LIVE: Final = f"""{_SELECT} WHERE digest = ? AND point = ? AND state IN ('pendi
 _OPEN: Final = """SELECT 1 FROM approvals WHERE key_id = ? AND point = 'tool_call'
     AND state IN ('pending', 'approved', 'denied') AND expires_ns > ? LIMIT 1"""
 _INSERT: Final = """INSERT INTO approvals (id, digest, point, org, team, key_id, key_name, owner, run, agent, end_user,
-    endpoint, model, operation, revision, reason, estimate, tools, calls, made_ns, expires_ns, state)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending')"""
+    endpoint, model, operation, revision, reason, estimate, tools, calls, made_ns, expires_ns, waits_until_ns, state)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending')"""
 _LIST: Final = f"""{_SELECT} WHERE (?1 IS NULL OR org = ?1) AND (?2 IS NULL OR team = ?2)
     AND (?3 IS NULL OR key_name = ?3) AND (?4 IS NULL OR point = ?4) AND (?5 IS NULL OR id < ?5)
     AND (?6 IS NULL OR (CASE WHEN state IN ('pending', 'approved') AND expires_ns <= ?7 THEN 'expired' ELSE state END) = ?6)
@@ -103,21 +103,25 @@ class ApprovalBook:
                 return msgspec.structs.replace(known, state="used", used_by=asked.operation, used_ns=asked.made_ns)
             return known
 
-    def ask_for_call(self, asked: ApprovalRequest, call: AskedCall, size: int) -> tuple[Approval, bool]:
+    def ask_for_call(
+        self, asked: ApprovalRequest, call: AskedCall, size: int, *, waits_until_ns: int = 0
+    ) -> tuple[Approval, bool]:
         """The approval for a tool call in an answer of `size` bytes so far, and whether it was made by this.
+
+        `waits_until_ns`: so long the answer's connection is held open for a decision.
 
         Raises:
             TooMany: as many of this key wait as may, or there is no more room for answers.
         """
         with self._changing() as connection:
             known = self._live(connection, asked)
-            if known is not None and not known.is_whole and known.made_ns + UNFINISHED_NS <= asked.made_ns:
+            if known is not None and _was_given_up(known, asked.made_ns):
                 _withdraw(connection, known.id)
                 known = None
             if known is not None:
                 return known, False
             self._require_room(connection, size)
-            return self._insert(connection, asked, (call,)), True
+            return self._insert(connection, asked, (call,), waits_until_ns), True
 
     def park(self, approval: str, calls: Sequence[AskedCall], answer: ParkedAnswer) -> bool:
         """Keep an answer, whole, until its calls are decided; false, and no longer asked, where there is no room."""
@@ -131,7 +135,7 @@ class ApprovalBook:
                 return False
             cursor = connection.execute(
                 "UPDATE approvals SET parked = ?, calls = ?, tools = ?"
-                " WHERE id = ? AND state = 'pending' AND parked = 0",
+                " WHERE id = ? AND state IN ('pending', 'approved') AND parked = 0",
                 (len(packed), self._sealed_calls(approval, calls), _names(calls), approval),
             )
             if cursor.rowcount:
@@ -142,6 +146,21 @@ class ApprovalBook:
         """Ask no longer: there is nothing that could be approved."""
         with self._changing() as connection:
             _withdraw(connection, approval, why)
+
+    def use(self, approval: str, operation: str, now_ns: int) -> bool:
+        """Use up an approval whose answer is at hand; false where that was done, or it is not approved."""
+        with self._changing() as connection:
+            return _use(connection, approval, operation, now_ns)
+
+    def revoke(self, operation: str, why: str) -> None:
+        """Let the answer of this operation be given to nobody, though it is whole."""
+        with self._changing() as connection:
+            connection.execute(
+                "UPDATE approvals SET state = 'expired', note = ? WHERE operation = ? AND point = 'tool_call'"
+                " AND state IN ('pending', 'approved')",
+                (why, operation),
+            )
+            connection.execute(_DROP)
 
     # having
 
@@ -156,11 +175,11 @@ class ApprovalBook:
             return connection.execute(_OPEN, (key_id, now_ns)).fetchone() is not None
 
     def of_call(self, digest: bytes, now_ns: int) -> Approval | None:
-        """The approval of an answer to this request that is there whole, if there is one that holds now."""
+        """The approval of an answer to this request that is there whole, or was denied, if one holds now."""
         with self._reading() as connection:
             row = connection.execute(_LIVE, (digest, Point.TOOL_CALL.value, now_ns)).fetchone()
         found = None if row is None else _read(row)
-        return found if found is not None and found.is_whole else None
+        return found if found is not None and (found.is_whole or found.state == "denied") else None
 
     def take(self, approval: str, operation: str, now_ns: int) -> tuple[ParkedAnswer, tuple[AskedCall, ...]] | None:
         """The answer that was approved, and which calls were; once: None when another call has had it.
@@ -263,7 +282,13 @@ class ApprovalBook:
         row = connection.execute(_LIVE, (asked.digest, asked.point.value, asked.made_ns)).fetchone()
         return None if row is None else _read(row)
 
-    def _insert(self, connection: sqlite3.Connection, asked: ApprovalRequest, calls: Sequence[AskedCall]) -> Approval:
+    def _insert(
+        self,
+        connection: sqlite3.Connection,
+        asked: ApprovalRequest,
+        calls: Sequence[AskedCall],
+        waits_until_ns: int = 0,
+    ) -> Approval:
         waiting = connection.execute(
             "SELECT COUNT(*) FROM approvals WHERE key_id = ? AND state = 'pending' AND expires_ns > ?",
             (asked.key_id, asked.made_ns),
@@ -278,6 +303,7 @@ class ApprovalBook:
         made = Approval(
             id=new_id("apr"),
             state="pending",
+            waits_until_ns=waits_until_ns,
             tools=tuple(call.name for call in calls),
             **{name: getattr(asked, name) for name in _ASKED},
             point=asked.point.value,
@@ -289,7 +315,7 @@ class ApprovalBook:
         who = (made.org, made.team, made.key_id, made.key_name, made.owner, made.run, made.agent, made.end_user)
         what = (made.endpoint, made.model, made.operation, made.revision, made.reason, made.estimate)
         sealed = self._sealed_calls(made.id, calls)
-        when = (made.made_ns, made.expires_ns)
+        when = (made.made_ns, made.expires_ns, made.waits_until_ns)
         return (made.id, asked.digest, made.point, *who, *what, _names(calls), sealed, *when)
 
     def _sealed_calls(self, approval: str, calls: Sequence[AskedCall]) -> bytes | None:
@@ -365,9 +391,17 @@ def _use(connection: sqlite3.Connection, approval: str, operation: str, now_ns: 
 
 def _withdraw(connection: sqlite3.Connection, approval: str, why: str = WITHDRAWN) -> None:
     connection.execute(
-        "UPDATE approvals SET state = 'expired', note = ? WHERE id = ? AND state = 'pending' AND parked = 0",
+        "UPDATE approvals SET state = 'expired', note = ? WHERE id = ? AND state IN ('pending', 'approved')"
+        " AND parked = 0",
         (why, approval),
     )
+
+
+def _was_given_up(known: Approval, now_ns: int) -> bool:
+    """Whether the answer that it is about never came whole, and is not waited for any more."""
+    if known.is_whole or now_ns < known.waits_until_ns:
+        return False
+    return known.state != "pending" or known.made_ns + UNFINISHED_NS <= now_ns
 
 
 def _require_pending(found: Approval | None, approval: str, now_ns: int) -> None:
@@ -378,7 +412,7 @@ def _require_pending(found: Approval | None, approval: str, now_ns: int) -> None
         raise Undecidable("expired", f"The approval {approval} has expired")
     if standing != "pending":
         raise Undecidable("decided", f"The approval {approval} is {standing} already, by {found.decided_by}")
-    if not found.is_whole:
+    if not found.is_decidable(now_ns):
         raise Undecidable("incomplete", f"The answer that {approval} is about is still coming; try again in a moment")
 
 

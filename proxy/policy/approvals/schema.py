@@ -44,4 +44,6 @@ STEPS: Final = (
         sealed   BLOB NOT NULL
     ) STRICT, WITHOUT ROWID;
     """,
+    # Until when a connection is held open with the answer: meanwhile it can be decided on though it is not whole.
+    "ALTER TABLE approvals ADD COLUMN waits_until_ns INTEGER NOT NULL DEFAULT 0",
 )

@@ -25,12 +25,28 @@ class ApprovalSettings:
         },
     )
 
+    max_wait_s: int = field(
+        default=60,
+        metadata={
+            "doc": "The longest that a call is held open for a person's decision, whatever a rule's `wait_s` says."
+        },
+    )
+    max_waiting: int = field(
+        default=256,
+        metadata={"doc": "How many calls one worker holds open for that at once; a further one is answered at once."},
+    )
+
     def contradictions(self) -> list[str]:
         """What these settings ask for that cannot be had, one sentence each."""
         found = [
             f"policy.approvals.{name}: must be at least 1"
             for name in ("max_pending_per_key", "parked_answer_bytes", "parked_bytes", "kept")
             if getattr(self, name) < 1
+        ]
+        found += [
+            f"policy.approvals.{name}: must not be negative"
+            for name in ("max_wait_s", "max_waiting")
+            if getattr(self, name) < 0
         ]
         if self.parked_answer_bytes > self.parked_bytes:
             found.append(

@@ -1,6 +1,8 @@
 """Calls that a person must approve: asked for once, let pass once, refused, expired, never passed on unasked."""
 
+import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 
 from proxy.core.clock import SetClock, utc
-from proxy.policy import Approval
+from proxy.policy import Approval, Wanted
 from tests.harness.one_worker import JSON_HEADERS, Answer, Client, OneWorker, chat, config, one_worker
 
 RULE = 'obligations contains {"type": "require_approval", "reason": "large", "expires_s": 600} if input.max_tokens > 40'
@@ -166,3 +168,72 @@ async def test_while_the_state_cannot_be_had_nothing_passes(tmp_path: Path) -> N
         client = await asked(worker)
         assert (client.status, refusal(client)["flyball"]["dependency"]) == (503, "approvals")
         assert worker.rows()[0]["code"] == "dependency_unavailable"
+
+
+WAITS = RULE.replace('"expires_s": 600', '"expires_s": 600, "wait_s": 30')
+
+
+async def asking(worker: OneWorker, client: Client) -> asyncio.Task[Client]:
+    """A call that is held open: the task of it, once it waits."""
+    task = asyncio.get_running_loop().create_task(worker.call(client, Answer(SAID, headers=JSON_HEADERS)))
+    async with asyncio.timeout(30):
+        while not worker.rooms.awaiting:  # noqa: ASYNC110 - nobody is told of it
+            await asyncio.sleep(0.01)
+    return task
+
+
+def pending(worker: OneWorker) -> str:
+    (found,) = worker.stores.approvals.list(Wanted(state="pending"), worker.rooms.clock.now_ns(), 9)
+    return found.id
+
+
+@pytest.mark.parametrize(("verdict", "status"), [("approved", 200), ("denied", 403)])
+async def test_a_call_that_is_held_open_goes_on_once_it_is_decided(tmp_path: Path, verdict: str, status: int) -> None:
+    async with ruled(tmp_path, WAITS) as worker:
+        task = await asking(worker, Client(chat()))
+        assert await worker.standing() == (0, 0)
+        approval = pending(worker)
+        decide(worker, approval, verdict)
+        client = await asyncio.wait_for(task, 20)
+        assert (client.status, worker.rooms.awaiting) == (status, 0)
+        row = worker.rows()[-1]
+        assert row.get("code", "") == ("policy_denied" if verdict == "denied" else "")
+        assert row["stages_ms"]["approval"] >= 0 and (await worker.standing())[1] == 0
+
+
+async def test_when_the_time_is_over_it_is_answered_as_if_it_had_not_waited(tmp_path: Path) -> None:
+    async with ruled(tmp_path, WAITS, "approvals: {max_wait_s: 1}") as worker:
+        began = time.monotonic()
+        client = await asyncio.wait_for(asked(worker), 30)
+        assert refusal(client)["code"] == "approval_required" and time.monotonic() - began >= 1
+        assert id_of(client) == pending(worker)
+
+
+async def test_a_client_that_leaves_is_not_waited_for(tmp_path: Path) -> None:
+    async with ruled(tmp_path, WAITS) as worker:
+        client = Client(chat())
+        task = await asking(worker, client)
+        client.hang_up()
+        await asyncio.wait_for(task, 20)
+        assert (worker.rows()[-1]["outcome"], worker.rows()[-1]["error"]) == ("cancelled", "client_left")
+        assert worker.rooms.awaiting == 0 and await worker.standing() == (0, 0)
+
+
+async def test_a_worker_that_ends_waits_for_nobody(tmp_path: Path) -> None:
+    async with ruled(tmp_path, WAITS) as worker:
+        task = await asking(worker, Client(chat()))
+        worker.rooms.stopping = True
+        client = await asyncio.wait_for(task, 20)
+        assert (client.status, refusal(client)["code"]) == (503, "shutting_down")
+        assert pending(worker) and worker.rooms.awaiting == 0
+
+
+async def test_so_many_are_held_open_at_once(tmp_path: Path) -> None:
+    async with ruled(tmp_path, WAITS, "approvals: {max_waiting: 1}") as worker:
+        task = await asking(worker, Client(chat()))
+        other = await asyncio.wait_for(asked(worker, chat(temperature=1)), 20)
+        assert refusal(other)["code"] == "approval_required"
+        decide(
+            worker, next(each.id for each in worker.stores.approvals.list(Wanted(), 0, 9) if each.id != id_of(other))
+        )
+        assert (await asyncio.wait_for(task, 20)).status == 200

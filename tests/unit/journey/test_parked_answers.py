@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,11 @@ async def streamed(worker: OneWorker, *events: Any, body: bytes = BODY, **more: 
 def waiting(worker: OneWorker) -> Approval:
     (found,) = worker.stores.approvals.list(Wanted(state="pending"), worker.rooms.clock.now_ns(), 9)
     return found
+
+
+def newest(worker: OneWorker) -> Approval:
+    found = worker.stores.approvals.list(Wanted(), worker.rooms.clock.now_ns(), 9)
+    return found[0]
 
 
 def decide(worker: OneWorker, approval: Approval, verdict: Any = "approved") -> None:
@@ -229,6 +235,42 @@ async def test_a_request_that_is_denied_by_now_gets_no_answer(tmp_path: Path) ->
         assert state_of(worker, approval)[0] == "approved"
 
 
+FINISHED = """package flyball.response
+deny contains {"code": "odd", "msg": "Odd."} if {
+	input.response.usage.output == 2
+	input.response.finish_reason == "tool_calls"
+}"""
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_an_answer_that_is_denied_when_finished_waits_for_nobody(tmp_path: Path, stream: bool) -> None:
+    message = {"role": "assistant", "content": None, "tool_calls": [part(None, "delete_file", PATH, "p")]}
+    usage = {"prompt_tokens": 8, "completion_tokens": 2, "total_tokens": 10}
+    choices = [{"index": 0, "message": message, "finish_reason": "tool_calls"}]
+    whole = json.dumps({"id": "c", "model": "m", "choices": choices, "usage": usage}).encode()
+    made = Answer(*EVENTS) if stream else Answer(whole, headers=JSON_HEADERS)
+    async with ruled(tmp_path) as worker:
+        (tmp_path / "rules" / "more.rego").write_text(FINISHED)
+        worker.parts.configured.reload_file(worker.parts.configured.config)
+        answered = await worker.call(Client(chat(stream=stream, tools=TOOLS)), made)
+        assert b"policy_denied" in answered.text
+        (approval,) = worker.stores.approvals.list(Wanted(), worker.rooms.clock.now_ns(), 9)
+        assert (approval.state, approval.note) == ("expired", "a rule said no to the answer")
+        with worker.stores.approvals._reading() as connection:
+            assert connection.execute("SELECT COUNT(*) FROM approval_answers").fetchone() == (0,)
+
+
+async def test_a_rule_on_finished_answers_that_came_later_outweighs_a_persons_yes(tmp_path: Path) -> None:
+    async with ruled(tmp_path) as worker:
+        await streamed(worker, *EVENTS)
+        decide(worker, waiting(worker))
+        (tmp_path / "rules" / "more.rego").write_text(FINISHED)
+        worker.parts.configured.reload_file(worker.parts.configured.config)
+        refused = await streamed(worker)
+        assert (refused.status, error_of(refused)["flyball"]["rule"]) == (403, "odd")
+        assert (await worker.standing())[1] == 0 and worker.rows()[-1]["cost_usd"] == "0.000000000"
+
+
 async def test_calls_that_need_nobody_come_with_those_that_do(tmp_path: Path) -> None:
     events = [call("read_file", PATH), call("delete_file", PATH, index=1), ends(), USAGE, DONE]
     async with ruled(tmp_path) as worker:
@@ -287,7 +329,7 @@ async def test_what_cannot_be_kept_is_denied_with_why(tmp_path: Path, more: str,
 
 
 async def test_answers_of_all_keys_have_so_much_room(tmp_path: Path) -> None:
-    async with ruled(tmp_path, "approvals: {parked_answer_bytes: 900, parked_bytes: 1000}") as worker:
+    async with ruled(tmp_path, "approvals: {parked_answer_bytes: 1100, parked_bytes: 1100}") as worker:
         await streamed(worker, *EVENTS, body=chat(stream=True, tools=TOOLS, temperature=1))
         text = (await streamed(worker, *EVENTS)).text
         assert "(approvals_full)" in read_by_sdk(Endpoint.CHAT, text).text
@@ -356,3 +398,65 @@ async def test_while_the_state_cannot_be_had_no_call_waits(tmp_path: Path) -> No
         assert "(approvals_unavailable)" in read_by_sdk(Endpoint.CHAT, text).text
         refused = await streamed(worker)
         assert (refused.status, error_of(refused)["flyball"]["dependency"]) == (503, "approvals")
+
+
+WAITS = NEEDS.replace('"reason": "writes"', '"reason": "writes", "wait_s": 30')
+
+
+async def asking(worker: OneWorker, client: Client, *events: Any) -> asyncio.Task[Client]:
+    """A call whose answer is held open: the task of it, once it waits."""
+    task = asyncio.get_running_loop().create_task(worker.call(client, Answer(*events)))
+    async with asyncio.timeout(30):
+        while not worker.rooms.awaiting:  # noqa: ASYNC110 - nobody is told of it
+            await asyncio.sleep(0.01)
+    return task
+
+
+async def test_a_stream_that_is_held_open_goes_on_with_its_call(tmp_path: Path) -> None:
+    async with ruled(tmp_path, rules=WAITS) as worker:
+        worker.rooms.settings = replace(worker.rooms.settings, ping_after_s=0.05)
+        task = await asking(worker, client := Client(BODY), *EVENTS)
+        async with asyncio.timeout(20):
+            while b": ping" not in client.text:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.01)
+        approval = waiting(worker)
+        decide(worker, approval)
+        await asyncio.wait_for(task, 20)
+        assert client.text.replace(b": ping\n\n", b"") == b"".join(EVENTS)
+        row = worker.rows()[-1]
+        assert row["outcome"] == "ok" and f"approved by anna ({approval.id})" in row["reason"]
+        assert row["decision"] == "allow" and state_of(worker, approval) == ("used", 0)
+        assert (await worker.standing())[1] == 0
+
+
+async def test_a_stream_that_is_held_open_is_told_a_no(tmp_path: Path) -> None:
+    async with ruled(tmp_path, rules=WAITS) as worker:
+        task = await asking(worker, client := Client(BODY), *EVENTS)
+        decide(worker, waiting(worker), "denied")
+        await asyncio.wait_for(task, 20)
+        read = read_by_sdk(Endpoint.CHAT, client.text)
+        assert read.calls == [] and "(approval_denied)" in read.text and "so it is" in read.text
+        assert error_of(await streamed(worker))["flyball"]["rule"] == "approval_denied"
+
+
+async def test_a_stream_that_waited_in_vain_is_put_aside(tmp_path: Path) -> None:
+    async with ruled(tmp_path, "approvals: {max_wait_s: 1}", rules=WAITS) as worker:
+        text = (await asyncio.wait_for(streamed(worker, *EVENTS), 30)).text
+        assert waiting(worker).id in read_by_sdk(Endpoint.CHAT, text).text
+        decide(worker, waiting(worker))
+        assert (await streamed(worker)).text == b"".join(EVENTS)
+
+
+async def test_each_call_of_an_answer_that_is_held_open_is_a_question_of_its_own(tmp_path: Path) -> None:
+    events = [call("delete_file", PATH), call("delete_other", PATH, index=1), ends(), USAGE, DONE]
+    async with ruled(tmp_path, rules=WAITS) as worker:
+        task = await asking(worker, client := Client(BODY), *events)
+        first = waiting(worker)
+        decide(worker, first)
+        async with asyncio.timeout(20):
+            while (second := newest(worker)).id == first.id:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.01)
+        assert (first.tools, second.tools) == (("delete_file",), ("delete_other",)) and second.id != first.id
+        decide(worker, second)
+        await asyncio.wait_for(task, 20)
+        assert client.text == b"".join(events)
