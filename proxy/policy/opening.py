@@ -39,7 +39,11 @@ def open_policy(
         return live
     if isinstance(known, Shadowed) and known.live is live and known.candidate.revision == kept.candidate.revision:
         return known
-    return Shadowed(live, EmbeddedRego(kept.candidate))
+    try:
+        return Shadowed(live, EmbeddedRego(kept.candidate))
+    except BadPolicy:
+        # Another version found it good. What is only tried keeps nobody from serving.
+        return live
 
 
 def take_policy(

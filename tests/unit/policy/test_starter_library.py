@@ -40,6 +40,16 @@ def test_every_rule_has_a_test_and_waits_for_its_setting(path: str, tmp_path: Pa
     assert sum(engine.is_live(point) for point in Point) == 1
 
 
+def test_opa_can_load_the_whole_library() -> None:
+    """Regression: OPA takes one block of annotations per package, and half the library had its own per file."""
+    annotated: dict[str, str] = {}
+    for path in RULES:
+        text = LIBRARY[path]
+        if "# METADATA" in text.splitlines():
+            package = next(line for line in text.splitlines() if line.startswith("package "))
+            assert annotated.setdefault(package, path) == path, f"{path} annotates {package}, as does another file"
+
+
 async def test_a_failing_test_is_told(tmp_path: Path) -> None:
     (tmp_path / "a_test.rego").write_text("package a_test\ntest_no if 1 == 2\ntest_yes if 1 == 1\ntest_odd := 3\n")
     assert [(tried.name, bool(tried.said)) for tried in run_tests(tmp_path)] == [

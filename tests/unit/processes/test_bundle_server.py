@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,11 +13,25 @@ from proxy.app.bundle_fetch import BundleFetch, NotFetched
 from proxy.app.policy_status import PolicyStatus, read_status
 from proxy.core.clock import SetClock
 from proxy.core.secret import Secret
-from proxy.policy import MOST_PACKED, BadPolicy, PolicySettings, open_policy
+from proxy.policy import (
+    MOST_PACKED,
+    BadPolicy,
+    Bundle,
+    EmbeddedRego,
+    Point,
+    PolicySettings,
+    ProposalStore,
+    of_upload,
+    open_policy,
+    read_taken,
+)
 from proxy.policy.bundles import BundleKey, BundleSettings
+from proxy.policy.shadowing import Shadowed
+from proxy.policy.taken import write_taken
 from proxy.processes.folder import StateFolder
 from proxy.processes.host_policy import HostPolicy
 from proxy.processes.metrics import render
+from proxy.state import StateFile
 from tests.harness.bundle_server import TOKEN, BundleServer, bundle_server
 from tests.harness.bundles import FILES, SECRET, packed, signed
 
@@ -152,6 +167,82 @@ async def test_a_changed_file_is_taken_though_the_server_is_away_only_if_the_bun
     with pytest.raises(BadPolicy):
         await house.policy.take(settings(server.url + "2"))
     assert house.decides() == revision and house.status().stale
+
+
+def proposals(house: House) -> ProposalStore:
+    return ProposalStore(StateFile(house.folder.ledger), clock=house.clock)
+
+
+def proposed(code: str) -> Bundle:
+    rule = f'package flyball.request\n\ndeny contains {{"code": "{code}", "msg": "x"}} if input.model == "m"\n'
+    return of_upload({"a.rego": rule}, {}, base=True)
+
+
+async def test_a_candidate_is_tried_beside_a_bundle_whatever_the_server_does(
+    tmp_path: Path, server: BundleServer
+) -> None:
+    house = House(tmp_path, settings(server.url))
+    store = proposals(house)
+    revision = await house.policy.begin(store)
+    assert not await house.policy.follow()
+    made = store.propose(proposed("one"), by="mara")
+    assert await house.policy.follow() and not await house.policy.follow()
+    engine = open_policy(house.policy.settings, taken=house.folder.taken_policy)
+    assert isinstance(engine, Shadowed) and engine.revision == revision
+    assert engine.candidate.revision == made.bundle.revision and engine.has_shadow(Point.REQUEST)
+    assert open_policy(house.policy.settings, engine, taken=house.folder.taken_policy) is engine
+    server.bundle = NEWER
+    assert await house.after_a_poll()
+    newer = open_policy(house.policy.settings, engine, taken=house.folder.taken_policy)
+    assert isinstance(newer, Shadowed) and newer.revision != revision
+
+    # Taken back while nothing ran: the server says that nothing has changed, and it is not tried any more.
+    store.discard()
+    again = House(tmp_path, settings(server.url))
+    await again.policy.begin(proposals(again))
+    assert server.answers[-1] == 304
+    assert isinstance(open_policy(again.policy.settings, taken=again.folder.taken_policy), EmbeddedRego)
+
+
+async def test_what_is_promoted_decides_where_the_file_names_nothing(tmp_path: Path) -> None:
+    house = House(tmp_path, PolicySettings())
+    store = proposals(house)
+    starter = await house.policy.begin(store)
+    made = store.propose(proposed("one"), by="mara")
+    store.promote(by="noah", revision=made.bundle.revision)
+    assert await house.policy.follow()
+    assert house.decides() == made.bundle.revision == house.status().revision
+    again = House(tmp_path, PolicySettings())
+    assert await again.policy.begin(proposals(again)) == made.bundle.revision
+    store.roll_back(by="noah")
+    assert await again.policy.follow() and again.decides() == starter
+
+    by_file = House(tmp_path, PolicySettings(dir=_folder(tmp_path)))
+    own = await by_file.policy.begin(proposals(by_file))
+    other = store.propose(proposed("two"), by="mara")
+    store.promote(by="noah", revision=other.bundle.revision)
+    await by_file.policy.follow()
+    assert by_file.decides() == own and own not in (made.bundle.revision, other.bundle.revision, starter)
+
+
+async def test_a_candidate_that_cannot_be_loaded_keeps_nothing_from_deciding(tmp_path: Path) -> None:
+    house = House(tmp_path, PolicySettings())
+    store = proposals(house)
+    revision = await house.policy.begin(store)
+    store.propose(Bundle.of({"a.rego": "package a {"}, {}), by="another version")
+    assert not await house.policy.follow()
+    assert house.status().stale and "a.rego:1" in house.status().error and house.decides() == revision
+    again = House(tmp_path, PolicySettings())
+    assert await again.policy.begin(proposals(again)) == revision == again.decides()
+    kept = read_taken(again.folder.taken_policy)
+    write_taken(again.folder.taken_policy, replace(kept, candidate=Bundle.of({"a.rego": "package a {"}, {})))
+    assert again.decides() == revision
+
+
+def _folder(tmp_path: Path) -> Path:
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "own.rego").write_text("package flyball.request\n")
+    return tmp_path / "rules"
 
 
 async def test_a_name_that_leads_to_a_private_address_is_not_asked(server: BundleServer) -> None:
