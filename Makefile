@@ -43,10 +43,11 @@ test-all: $(DEV) ## every test, the long ones too: frameworks, soaks, faults
 	$(call tested,-n 2 -m "not alone" --timeout 1800)
 	$(call tested,-m alone --timeout 1800)
 
-bench: $(DEV) ## cost per call, per chunk and per hold, beside plain nginx and a bare relay, into docs/bench.md
+bench: $(DEV) ## cost per call, chunk, hold and decision, beside plain nginx and a bare relay, into docs/bench.md
 	@.ci/packages nginx wrk redis-server
 	PATH="$$PATH:/usr/sbin" $(BIN)/python -m tests.bench
 	PATH="$$PATH:/usr/sbin" $(BIN)/python -m tests.bench.ledger
+	$(BIN)/python -m tests.bench.policy
 
 lock: ## write requirements/*.txt anew from *.in, and the node lock (needs `uv` and `npm` on the path)
 	cd requirements && for part in runtime dev frameworks-llama-index frameworks-crewai frameworks-smolagents; do \

@@ -2,6 +2,7 @@
 
 import json
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -146,6 +147,9 @@ def _lines(path: str) -> list[str]:
 
 
 def _says(command: Sequence[str]) -> str:
+    """The first line of what a command says; nothing where it is not installed."""
+    if shutil.which(command[0]) is None:
+        return ""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return (done.stdout + done.stderr).strip().partition("\n")[0]
 

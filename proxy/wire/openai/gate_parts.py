@@ -125,7 +125,7 @@ def parsed(data: bytes) -> dict[str, Json]:
         Unreadable: it is none.
     """
     try:
-        value = json.loads(data.decode(), object_pairs_hook=once)
+        value = _decode(data.decode())
     except (ValueError, RecursionError) as error:
         raise Unreadable(str(error)) from None
     if not isinstance(value, dict):
@@ -143,6 +143,10 @@ def once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     if len(found) != len(pairs):
         raise Unreadable("a member stands twice")
     return found
+
+
+_decode: Final = json.JSONDecoder(object_pairs_hook=once).decode
+"""`json.loads` would make such a decoder anew for each event."""
 
 
 def exactly(found: Mapping[str, Json], names: frozenset[str]) -> None:
