@@ -1,4 +1,4 @@
-"""`python -m tests.bench.policy`: what decisions cost at each point, and what they leave in memory; a minute or three."""
+"""`python -m tests.bench.policy`: what decisions cost at each point, and what they leave in memory; some minutes."""
 
 import argparse
 import asyncio
