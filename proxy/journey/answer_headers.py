@@ -73,8 +73,8 @@ def header_text(text: str) -> bytes:
 
 
 def _server_timing(journey: Journey) -> bytes:
-    stages = [(stage.encode(), spent // NS_PER_US) for stage, spent in journey.stages.items()]
-    return b", ".join([b"%b;dur=%d.%03d" % (stage, us // 1000, us % 1000) for stage, us in stages])
+    stages = [(stage, spent // NS_PER_US) for stage, spent in journey.stages.items()]
+    return ", ".join([f"{stage};dur={us // 1000}.{us % 1000:03d}" for stage, us in stages]).encode()
 
 
 def _tell_what_is_left(headers: Headers, journey: Journey, granted: Granted, rooms: Rooms) -> None:

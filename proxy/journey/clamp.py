@@ -1,7 +1,8 @@
 """clamp: a call that does not fit is given less output, where its budget says so and the answer is worth as much."""
 
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from proxy.budget import Balance, LedgerUnavailable, fitted
 from proxy.core.money import Nano

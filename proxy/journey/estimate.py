@@ -172,5 +172,5 @@ def worst_price(journey: Journey, price: Price, input_tokens: int, output_tokens
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         service_tier=journey.request.service_tier,
-        media=any(mark in journey.body for mark in MEDIA_MARKS),
+        media=lambda: any(mark in journey.body for mark in MEDIA_MARKS),
     )

@@ -1,8 +1,9 @@
 """What a policy obliges us to, carried out on the call before its money is asked for."""
 
 import logging
-from dataclasses import replace
 from fnmatch import fnmatchcase
+
+from msgspec.structs import replace
 
 from proxy.journey.approve import approve
 from proxy.journey.clamp import limit_name

@@ -1,6 +1,6 @@
 """read and runs: what the body asks for, and what the client says the call belongs to."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from proxy.core.refusal import Refusal, Refused
 from proxy.journey.rooms import Rooms

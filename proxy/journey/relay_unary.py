@@ -1,8 +1,9 @@
 """An answer in one piece: read whole, settled, and only then sent, so that its headers tell what it cost."""
 
 import asyncio
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from proxy.core.outcome import Outcome
 from proxy.core.refusal import Refusal, Refused
@@ -27,8 +28,7 @@ _OF_THE_BYTES: Final = frozenset({b"content-encoding", b"content-length", b"cont
 BODILESS: Final = frozenset({204, 304})
 
 
-@dataclass(slots=True)
-class _Read:
+class _Read(Struct):
     """What was read of an answer and is still kept, and the patience with a client that takes it meanwhile."""
 
     parts: list[bytes] = field(default_factory=list)

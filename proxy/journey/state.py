@@ -1,11 +1,10 @@
 """The facts of one call on its way: what each step found out, for the steps after it and for the row at the end."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
+from msgspec import Struct, field
 
 from proxy.budget import Granted, HoldLine, Rung, RunTicket
 from proxy.core.money import ZERO, Nano
@@ -24,7 +23,7 @@ from proxy.wire.openai.request import RequestFacts
 from proxy.wire.openai.tool_results import ToolResult
 
 
-class Estimate(msgspec.Struct, frozen=True):
+class Estimate(Struct, frozen=True):
     """The worst case a call is held for: tokens in and out, and nano-dollars, highest over its candidates."""
 
     input_tokens: int
@@ -37,8 +36,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NO_ESTIMATE = Estimate(0, 0, ZERO)
 
 
-@dataclass(slots=True)
-class Attempt:
+class Attempt(Struct):
     """One upstream request; times are monotonic nanoseconds, `started_at_ns` wall-clock."""
 
     id: str
@@ -70,8 +68,7 @@ class Attempt:
         return self.cost is None and self.usage is NO_USAGE
 
 
-@dataclass(slots=True)
-class Measures:
+class Measures(Struct):
     """What was done to a call short of refusing it, or would have been; few calls have any.
 
     `climbed` are the rungs dealt with, by the ledger's name of their line; `ladder` those that changed something, as
@@ -89,8 +86,7 @@ class Measures:
     refused_by: str = ""
 
 
-@dataclass(slots=True)
-class Journey:
+class Journey(Struct):
     """One call: filled step by step, read by the record at the end. `outcome` starts as lost: a crash still shows."""
 
     call: Call

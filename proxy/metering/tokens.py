@@ -7,11 +7,11 @@ checked against recorded usage: exact for gpt-4 and gpt-4.1, one too many for gp
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar, TypeVarTuple, Unpack
 
 import tiktoken
+from msgspec import Struct
 
 from proxy.metering.families import Family, family_of
 from proxy.metering.memo import Key, Memo, key_of
@@ -39,8 +39,7 @@ Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
 
 
-@dataclass(frozen=True, slots=True)
-class InputCount:
+class InputCount(Struct, frozen=True):
     """How many input tokens a request has. `exact`: it is text alone, counted by its model's own vocabulary."""
 
     tokens: int

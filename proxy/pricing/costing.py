@@ -1,5 +1,6 @@
 """The one multiplication: buckets times rates, summed exactly, rounded once (DESIGN §5)."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
@@ -41,7 +42,7 @@ def price(
     `at` (aware) decides off-peak hours. `service_tier` defaults to the one the response told: that is the one billed.
     """
     tier = usage.service_tier if service_tier is None else service_tier
-    prompt = usage.prompt_tokens
+    prompt = usage.prompt_tokens if price.has_context_tiers else 0
     card = price.card(prompt, at, service_tier=tier, region=region)
     total, lines, unpriced = _bill(usage, card)
     cost = list_cost = _half_even(total)
@@ -59,13 +60,13 @@ def worst_case(
     output_tokens: int,
     service_tier: str | None = None,
     region: str | None = None,
-    media: bool = True,
+    media: Callable[[], bool] = lambda: True,
 ) -> Nano:
     """The most that so many tokens can cost, rounded up: the dearest rate an input or output token could meet.
 
     Off-peak discounts are not counted on, so `at` changes nothing today. A requested service tier counts where it is
-    dearer than the standard one, for the provider may serve either. `media=False` says that the request carries
-    neither audio nor images.
+    dearer than the standard one, for the provider may serve either. `media` tells whether the request may carry audio
+    or images; it is asked only where their tokens are dearer than those of text.
     """
     tiers = (None, service_tier) if price.prices_tier(service_tier) else (None,)
     prompts = (0, input_tokens) if price.has_context_tiers else (0,)
@@ -73,7 +74,9 @@ def worst_case(
     for tier in tiers:
         for prompt in prompts:
             card = price.card(prompt, None, service_tier=tier, region=region)
-            dear_input = card.dearest_input if media else card.dearest_text_input
+            dear_input = card.dearest_text_input
+            if card.dearest_input > dear_input and media():
+                dear_input = card.dearest_input
             dearest = max(dearest, input_tokens * dear_input + output_tokens * card.dearest_output)
     return Nano(-(-dearest // UNITS_PER_NANO))
 

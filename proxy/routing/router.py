@@ -3,8 +3,9 @@
 import difflib
 import heapq
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
+
+from msgspec import Struct
 
 from proxy.core.refusal import Refusal, Refused
 from proxy.routing.settings import RouteSettings
@@ -14,16 +15,14 @@ NAME_CHARS = 200
 COMPARED = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """One provider that could serve the call, under the model name it would be sent."""
 
     provider: str
     model: str
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(Struct, frozen=True):
     """The route that matched and its candidates, best first."""
 
     route: str

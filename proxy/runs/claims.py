@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote
+
+from msgspec import Struct, field
 
 from proxy.core.refusal import Refusal, Refused
 from proxy.core.tenant import Principal, agent_scope, run_scope, tag_scope, user_scope
@@ -21,8 +22,7 @@ CLAIM_HEADERS: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Claims:
+class Claims(Struct, frozen=True, kw_only=True):
     """Who and what a call is attributed to; `run_source` says where the run's name was read."""
 
     run: str = ""

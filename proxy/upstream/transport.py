@@ -1,14 +1,14 @@
 """The door to providers: one request in, one answer out, chunk by chunk; every client behind it obeys this."""
 
-from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from proxy.upstream.headers import RawHeader
 from proxy.upstream.provider import Provider
 
 
-@dataclass(slots=True)
-class UpstreamRequest:
+class UpstreamRequest(Struct):
     """One attempt.
 
     `path` begins with `/` and continues the provider's base_url; `query` is the client's, raw, without `?`. `headers`

@@ -1,17 +1,16 @@
 """Everything in a request that is billed as input: texts to be counted, and what else has a size."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from proxy.wire.endpoint import Endpoint
 
 
-@dataclass(frozen=True, slots=True)
-class Countable:
+class Countable(Struct, frozen=True):
     """The input of one request.
 
     `texts` hold every text the model reads, tool definitions and schemas as JSON among them. `messages` counts

@@ -3,7 +3,6 @@
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final, NoReturn, TypeAlias, Union
 
 import msgspec
@@ -32,8 +31,7 @@ _OPTIONS_OF_HOSTED_SEARCH: Final = ("web_search_options", "search_parameters", "
 """Members by which a provider-run tool is asked for without `tools` (OpenAI; xAI; OpenRouter)."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestFacts:
+class RequestFacts(Struct, frozen=True):
     """What one request asks for.
 
     `max_output_tokens` is the largest output limit it gives, None when it gives none (or one of nothing or less, which

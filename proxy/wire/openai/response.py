@@ -1,11 +1,10 @@
 """Reads a whole answer, and writes the event we may have to add to a stream: that it ends in an error, and why."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct, field
 
 from proxy.core.refusal import Refusal, Refused
 from proxy.core.usage import ToolFee
@@ -24,8 +23,7 @@ from proxy.wire.openai.output import OutputText, pieces_of
 _MAX_ERROR_BYTES: Final = 64 * 1024
 
 
-@dataclass(slots=True)
-class UnaryFacts:
+class UnaryFacts(Struct):
     """What a whole answer has told; the fields mean what they mean in `StreamFacts`.
 
     `error` is the error object of an answer that is one, whatever its status. `is_error` says that there is one.

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from proxy.policy import Bundle, Decision, EmbeddedRego, Point, PolicyUnavailable
+from proxy.policy import BadPolicy, Bundle, Decision, EmbeddedRego, Point, PolicyUnavailable
 from tests.contract.policy.all_settings import USD, bundle, drawn, with_gaps
 from tests.contract.policy.generated_rules import asked, generated
 
@@ -67,7 +67,10 @@ def test_the_starter_library_remembered_and_anew() -> None:
 def of_any_policy(seed: int, inputs: int) -> set[str]:
     draw = random.Random(seed)
     library = generated(draw)
-    return compare(library, (Point.REQUEST,), (asked(draw) for _ in range(inputs)))
+    try:
+        return compare(library, (Point.REQUEST,), (asked(draw) for _ in range(inputs)))
+    except BadPolicy:  # it contradicts itself whatever it is asked
+        return set()
 
 
 def test_any_policy_remembered_and_anew() -> None:

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from decimal import Decimal
 
+from msgspec import structs
+
 from proxy.budget import LineKind, RunTicket, Unit
 from proxy.core.tenant import Principal
 from proxy.journey.run_book import RunBook
@@ -50,13 +52,13 @@ def test_a_run_is_its_orgs_and_its_keys_alone() -> None:
 
 def test_an_agents_own_count_is_another_counter() -> None:
     runs = book(RunLimitEntry(scope="*", calls=9), RunLimitEntry(scope="agent:acme/*", calls=3))
-    lines = runs.lines(BOT, replace(RUN, agent="a/b"), 0)
+    lines = runs.lines(BOT, structs.replace(RUN, agent="a/b"), 0)
     assert [line.budget for line in lines] == ["run/acme/key_1/requests/r/1", "run/acme/key_1/requests@a%2Fb/r/1"]
 
 
 def test_the_ticket_has_seconds_depth_and_parent() -> None:
     runs = book(RunLimitEntry(seconds=60, depth=2))
-    assert runs.ticket(BOT, replace(RUN, parent_run="root")) == RunTicket(
+    assert runs.ticket(BOT, structs.replace(RUN, parent_run="root")) == RunTicket(
         org="acme", key_id="key_1", name="r/1", parent="root", max_s=60, max_depth=2
     )
     assert runs.lines(BOT, RUN, 0) == ()

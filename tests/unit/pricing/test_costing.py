@@ -192,7 +192,7 @@ class TestWorstCase:
     def test_a_request_without_media_is_not_held_at_audio_rates(self) -> None:
         spoken = entry(audio_input_usd_per_mtok=40)
         assert worst_case(spoken, NOON, input_tokens=1000, output_tokens=0) == 40_000_000
-        assert worst_case(spoken, NOON, input_tokens=1000, output_tokens=0, media=False) == 1_000_000
+        assert worst_case(spoken, NOON, input_tokens=1000, output_tokens=0, media=lambda: False) == 1_000_000
 
 
 EVERY_PRICE = [
