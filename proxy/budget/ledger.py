@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
-from msgspec import Struct
-
 from proxy.core.money import Nano
 
 RUN_MEMORY_S: Final = 30 * 86_400
@@ -106,7 +104,8 @@ class RunTicket:
     max_depth: int | None = None
 
 
-class HoldRequest(Struct, kw_only=True):
+@dataclass(kw_only=True, slots=True)
+class HoldRequest:
     """What a call wants set aside before it may cost anything: `amount` on every line in dollars, all or none.
 
     `start_record` is the row so far, kept so that a worker's death still leaves a row. `dispatched` true makes the

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from msgspec import structs
 
 from proxy.budget import BudgetSettings, Granted, LedgerUnavailable, Short, SqliteLedger
 from proxy.budget.steps import Release, number_of, settled_key
@@ -235,7 +234,7 @@ async def test_the_leases_of_workers_long_gone_are_forgotten(state: StateFile) -
     ledger = SqliteLedger(state, clock=clock)
     await ledger.renew("wrk_gone", clock.now_ns())
     await ledger.renew("wrk_owing", clock.now_ns())
-    await ledger.hold(structs.replace(request("op_kept", 1, BUDGET), worker="wrk_owing"))
+    await ledger.hold(replace(request("op_kept", 1, BUDGET), worker="wrk_owing"))
     clock.move(3 * 86_400)
     for _ in range(70):
         operation = new_id("op")
