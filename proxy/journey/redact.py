@@ -7,11 +7,11 @@ from typing import Final, NamedTuple
 
 from proxy.core.refusal import Refusal, Refused
 from proxy.journey.ask import tell_decision
-from proxy.journey.find import INLINE_BYTES, looked_through
+from proxy.journey.find import is_quick, looked_through, undetected
 from proxy.journey.observe import refuse_unless_observed
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
-from proxy.policy import Decision, Denial, Duties, Finder, TooTangled, kinds_of
+from proxy.policy import Decision, Denial, Duties, Finder, PolicyUnavailable, Unredactable
 from proxy.wire.endpoint import Endpoint
 from proxy.wire.openai.texts import said, texts_in, with_texts
 
@@ -30,37 +30,42 @@ async def redact(journey: Journey, duties: Duties, rooms: Rooms) -> bool:
     """Put `[EMAIL]` and its like in place of what was found; whether anything was.
 
     Raises:
-        Refused: POLICY_DENIED where it cannot be known that all of it is out.
+        Refused: POLICY_DENIED where it cannot be known that all of it is out, DEPENDENCY_UNAVAILABLE where nobody
+            could look.
     """
-    snapshot, endpoint, kinds = journey.snapshot, journey.call.endpoint, kinds_of(duties.redact)
+    finder, endpoint = journey.snapshot.finder, journey.call.endpoint
     try:
-        if len(journey.body) <= INLINE_BYTES:
-            done = redacted(snapshot.finder, endpoint, journey.body, kinds)
+        if is_quick(finder, journey.body):
+            done = redacted(finder, endpoint, journey.body, duties.redact)
         else:
-            done = await asyncio.to_thread(redacted, snapshot.finder, endpoint, journey.body, kinds)
-    except TooTangled:
-        _refuse(journey, "This request cannot be redacted as the policy wants it; send less text, or plainer text.")
+            done = await asyncio.to_thread(redacted, finder, endpoint, journey.body, duties.redact)
+    except Unredactable as error:
+        _refuse(journey, str(error))
         return False
+    except PolicyUnavailable as error:
+        raise undetected(error) from error
     if done.unread and not duties.passes_unread:
         _refuse(journey, "The policy has this request redacted, and images, files, audio and token ids cannot be.")
     if not done.taken:
         return False
     journey.body = done.body
     if journey.found is not None:
-        journey.found = await looked_through(snapshot.finder, endpoint, done.body)
+        journey.found = await looked_through(finder, endpoint, done.body)
     journey.say(f"redacted by policy: {', '.join(f'{kind} {count}' for kind, count in sorted(done.taken.items()))}")
     journey.mark("findings", rooms.clock.monotonic_ns())
     return True
 
 
-def redacted(finder: Finder, endpoint: Endpoint, body: bytes, kinds: Collection[str]) -> Redaction:
-    """The body without what is of these kinds; every byte beside that stays. Nothing of them is found in it any more.
+def redacted(finder: Finder, endpoint: Endpoint, body: bytes, names: Collection[str]) -> Redaction:
+    """The body without what is of these kinds or categories; every byte beside that stays, and a second look finds
+    nothing of them any more.
 
     Raises:
-        TooTangled: something always is, or there is more text than is looked at.
+        Unredactable: something always is, or there is more text than is looked at.
+        PolicyUnavailable: a detector failed.
     """
     texts = texts_in(endpoint, body)
-    redactor = finder.redactor(kinds)
+    redactor = finder.redactor(names)
     changes = []
     for text in texts.parts:
         if edits := redactor.edits(text.role, said(body, text)):

@@ -36,9 +36,8 @@ from proxy.policy.findings import Finder as Finder
 from proxy.policy.findings import FindingsSettings as FindingsSettings
 from proxy.policy.findings import Found as Found
 from proxy.policy.findings import Said as Said
-from proxy.policy.findings import TooTangled as TooTangled
+from proxy.policy.findings import Unredactable as Unredactable
 from proxy.policy.findings import edited as edited
-from proxy.policy.findings import kinds_of as kinds_of
 from proxy.policy.obligations import Duties
 from proxy.policy.obligations import RequireApproval as RequireApproval
 from proxy.policy.obligations import obligations_of as obligations_of

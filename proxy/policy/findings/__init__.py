@@ -1,8 +1,8 @@
 """Findings: personal data, secrets and injected orders in a call's texts, told by kind and number, never by value."""
 
-from proxy.policy.findings.finder import Edit, Finder, Finding, Found, Said, TooTangled, edited
+from proxy.policy.findings.finder import Edit, Finder, Finding, Found, Said, Unredactable, edited
 from proxy.policy.findings.kinds import CATEGORIES, KINDS, kinds_of, unknown_names
-from proxy.policy.findings.settings import FindingsSettings
+from proxy.policy.findings.settings import FindingsSettings, PresidioSettings
 
 __all__ = [
     "CATEGORIES",
@@ -12,8 +12,9 @@ __all__ = [
     "Finding",
     "FindingsSettings",
     "Found",
+    "PresidioSettings",
     "Said",
-    "TooTangled",
+    "Unredactable",
     "edited",
     "kinds_of",
     "unknown_names",

@@ -9,11 +9,12 @@ from typing import Final, NamedTuple, TypeAlias
 from msgspec import Struct
 
 from proxy.policy.findings.credentials import ASSIGNED, KEYS
-from proxy.policy.findings.kinds import KINDS
+from proxy.policy.findings.kinds import KINDS, category_of, kinds_of
 from proxy.policy.findings.markers import find_hidden, find_markers
 from proxy.policy.findings.national import LETTERED, NATIONAL
 from proxy.policy.findings.personal import Phones, find_accounts, find_cards, find_mails
 from proxy.policy.findings.plain import Plain
+from proxy.policy.findings.presidio import Presidio
 from proxy.policy.findings.settings import FindingsSettings
 from proxy.policy.findings.shapes import Span, Tries, compiled
 
@@ -65,8 +66,8 @@ class Edit(NamedTuple):
     label: str
 
 
-class TooTangled(ValueError):
-    """A text in which something is found however often it is taken out."""
+class Unredactable(ValueError):
+    """What is to be taken out cannot be, or it cannot be known that all of it is; the message tells the client why."""
 
 
 class Finder:
@@ -75,6 +76,7 @@ class Finder:
     def __init__(self, settings: FindingsSettings) -> None:
         self.settings: Final = settings
         self._phones = Phones(settings.phone_regions)
+        self._presidio = Presidio(settings.presidio) if settings.presidio.entities else None
         self._known: OrderedDict[bytes, Counts] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -89,19 +91,37 @@ class Finder:
                 # A part of it could end in the middle of what is looked for.
                 text, is_whole = text[:left], False
             left = max(0, left - size)
+            is_whole = is_whole and not self.is_too_long(text)
             for kind, count in self.counts(text, tries):
-                if KINDS[kind] != "injection" or said.role not in TRUSTED:
+                if category_of(kind) != "injection" or said.role not in TRUSTED:
                     counted[said.role, said.number, kind] += count
-        findings = [Finding(kind, KINDS[kind], role, number, n) for (role, number, kind), n in counted.items()]
+        findings = [Finding(kind, category_of(kind), role, number, n) for (role, number, kind), n in counted.items()]
         return Found(tuple(findings[:MOST_FINDINGS]), is_whole and len(findings) <= MOST_FINDINGS, unread)
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether looking takes so long that even a short text is not looked at on a loop."""
+        return self._presidio is not None
 
     def tries(self) -> Tries:
         """How much may be looked at closely in one request."""
         return Tries(MOST_TRIES)
 
-    def redactor(self, kinds: Collection[str]) -> "Redactor":
-        """What takes these kinds out of the texts of one request."""
-        return Redactor(self, frozenset(kinds))
+    def redactor(self, names: Collection[str]) -> "Redactor":
+        """What takes these kinds and categories of them out of the texts of one request.
+
+        Raises:
+            Unredactable: one of them is not looked for.
+        """
+        more = self._presidio.kinds if self._presidio is not None else frozenset()
+        kinds = kinds_of(names, more)
+        if missing := sorted(kinds - KINDS.keys() - more):
+            raise Unredactable(f"The policy has {missing[0]} redacted, which `policy.findings.presidio` does not name.")
+        return Redactor(self, kinds)
+
+    def is_too_long(self, text: str) -> bool:
+        """Whether some detector does not look at so long a text."""
+        return self._presidio is not None and len(text) > self._presidio.settings.max_chars
 
     def spans(self, written: str, tries: Tries) -> list[Span]:
         """Everything found, in places of the text as it was written; of one kind nothing overlaps."""
@@ -141,6 +161,8 @@ class Finder:
             yield from find_cards(text, tries)
             yield from NATIONAL.find(text, tries)
             yield from self._phones.find(text, tries)
+        if self._presidio is not None:
+            yield from self._presidio.find(text)
 
 
 class Redactor:
@@ -149,7 +171,7 @@ class Redactor:
     def __init__(self, finder: Finder, kinds: frozenset[str]) -> None:
         self._finder = finder
         self._kinds = kinds
-        self._from_trusted = frozenset(kind for kind in kinds if KINDS[kind] != "injection")
+        self._from_trusted = frozenset(kind for kind in kinds if category_of(kind) != "injection")
         self._tries = finder.tries()
         self._left = finder.settings.max_bytes
 
@@ -157,11 +179,11 @@ class Redactor:
         """What to put in place of all that is to go, in order, so that nothing of it is found any more.
 
         Raises:
-            TooTangled: something always is, or there is more text than is looked at.
+            Unredactable: something always is, or there is more text than is looked at.
         """
         self._left -= len(text) if text.isascii() else len(text.encode())
-        if self._left < 0:
-            raise TooTangled
+        if self._left < 0 or self._finder.is_too_long(text):
+            raise Unredactable("The policy has this request redacted, and it holds more text than is looked at.")
         kinds = self._from_trusted if role in TRUSTED else self._kinds
         edits: list[Edit] = []
         if not any(kind in kinds for kind, _ in self._finder.counts(text, self._tries)):
@@ -172,7 +194,7 @@ class Redactor:
             if not spans:
                 return edits
             edits = _with_more(edits, spans)
-        raise TooTangled
+        raise Unredactable("This request cannot be redacted as the policy wants it; send plainer text.")
 
 
 def edited(text: str, edits: Sequence[Edit]) -> str:

@@ -1,5 +1,6 @@
 """The closed table of what is looked for in texts: each kind's name, and the category that it belongs to."""
 
+import re
 from collections.abc import Iterable
 from typing import Final, Literal, TypeAlias
 
@@ -30,11 +31,21 @@ KINDS: Final[dict[str, Category]] = {
 }
 
 
-def kinds_of(names: Iterable[str]) -> frozenset[str]:
-    """The kinds that these names of kinds and categories stand for; `unknown_names` has found none of them wanting."""
-    return frozenset(kind for name in names for kind in CATEGORIES.get(name, (name,)))
+_OF_PRESIDIO: Final = re.compile(r"presidio_[a-z][a-z_]{0,63}")
+"""Kinds that are there where `policy.findings.presidio` names their entities."""
+
+
+def category_of(kind: str) -> Category:
+    """The category of a kind."""
+    return KINDS.get(kind, "pii")
+
+
+def kinds_of(names: Iterable[str], more_pii: Iterable[str] = ()) -> frozenset[str]:
+    """The kinds that names of kinds and categories stand for; `more_pii` are kinds of `pii` that are looked for too."""
+    categories = {**CATEGORIES, "pii": (*CATEGORIES["pii"], *more_pii)}
+    return frozenset(kind for name in names for kind in categories.get(name, (name,)))
 
 
 def unknown_names(names: Iterable[str]) -> list[str]:
     """Those that name neither a kind nor a category."""
-    return sorted({name for name in names if name not in KINDS and name not in CATEGORIES})
+    return sorted({name for name in names if not (name in KINDS or name in CATEGORIES or _OF_PRESIDIO.fullmatch(name))})

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.journey.redact import redacted
-from proxy.policy import Finder, FindingsSettings, edited, kinds_of
+from proxy.policy import Finder, FindingsSettings, edited
 from proxy.wire.endpoint import Endpoint
 from tests.harness.one_worker import JSON_HEADERS, Answer, Client, OneWorker, chat, config, one_worker
 
@@ -157,7 +157,7 @@ async def test_rules_behind_it_are_told_what_is_left(tmp_path: Path) -> None:
 
 
 FINDER: Final = Finder(FindingsSettings())
-KINDS: Final = kinds_of(["pii", "secret"])
+KINDS: Final = ("pii", "secret")
 WORDS: Final = st.lists(
     st.sampled_from(
         [MAIL, "4111 1111 1111 1111", "DE89370400440532013000", " ", ",", "é", "\U0001f600", '"', "\\", "\n", "a"]

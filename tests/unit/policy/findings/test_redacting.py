@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.policy.findings import CATEGORIES, KINDS, Finder, FindingsSettings, TooTangled, edited, kinds_of
+from proxy.policy.findings import CATEGORIES, KINDS, Finder, FindingsSettings, Unredactable, edited, kinds_of
 from tests.unit.policy.findings.cases import FOUND
 
 FINDER: Final = Finder(FindingsSettings())
@@ -93,5 +93,5 @@ def test_json_in_a_text_stays_json(text: str) -> None:
 def test_more_text_than_is_looked_at_cannot_be_redacted() -> None:
     redactor = Finder(FindingsSettings(max_bytes=1024)).redactor(ALL)
     assert redactor.edits("user", "x" * 1000) == []
-    with pytest.raises(TooTangled):
+    with pytest.raises(Unredactable):
         redactor.edits("user", "é" * 13)
