@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from proxy.admin import headers as lines
 from proxy.admin.api import Api
+from proxy.admin.approval_webhook import PATH, ApprovalWebhook
 from proxy.admin.audit import StateAuditLog
 from proxy.admin.faults import Fault, Refusal
 from proxy.admin.idempotency import Answers
@@ -29,15 +30,16 @@ def build_admin(rooms: AdminRooms) -> ASGIApp:
     audit_log = rooms.audit or StateAuditLog(tables)
     answers = Answers(tables, rooms.hash_key, rooms.clock)
     routes = (*ROUTES, openapi_document(ROUTES, rooms.version))
-    return _Port(rooms, Api(rooms, routes, audit_log, answers))
+    return _Port(rooms, Api(rooms, routes, audit_log, answers), ApprovalWebhook(rooms, audit_log))
 
 
 class _Port:
     """What stands before the API; paths are compared raw, as the client sent them."""
 
-    def __init__(self, rooms: AdminRooms, api: ASGIApp) -> None:
+    def __init__(self, rooms: AdminRooms, api: ASGIApp, webhook: ApprovalWebhook) -> None:
         self._rooms = rooms
         self._api = api
+        self._webhook = webhook
         self._hosts = lines.LOOPBACK_NAMES | {each.lower() for each in rooms.allowed_hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,6 +58,8 @@ class _Port:
         elif not self._known_host(scope):
             message = "This Host name is not one the admin port answers to; see server.allowed_hosts."
             await refuse(send, Refusal(Fault.HOST_NOT_ALLOWED, message))
+        elif (asked := PATH.fullmatch(path)) is not None:
+            await self._webhook(asked["approval"], scope, receive, send)
         elif path == ROOT or path.startswith(ROOT + "/"):
             await self._api(scope, receive, send)
         elif path == "/metrics":

@@ -12,6 +12,7 @@ class Fault(Enum):
     """One way to refuse: wire code, HTTP status, error type on the wire (DESIGN §3's shape)."""
 
     INVALID_ADMIN_TOKEN = ("invalid_admin_token", 401, "authentication_error")
+    INVALID_SIGNATURE = ("invalid_signature", 401, "authentication_error")
     PERMISSION_DENIED = ("permission_denied", 403, "permission_error")
     OUTSIDE_BINDING = ("outside_binding", 403, "permission_error")
     OWN_REQUEST = ("own_request", 403, "permission_error")

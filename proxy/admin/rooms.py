@@ -162,6 +162,7 @@ class AdminRooms:
     run_book: Callable[[], RunBook] = RunBook
     alerts: Alerting | None = None
     approvals: ApprovalBook | None = None
+    webhook_keys: Callable[[], tuple[bytes, ...]] = tuple
     observes_all: Callable[[], bool] = bool
     clock: Clock
     metrics: Callable[[], str] = str

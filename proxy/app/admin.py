@@ -22,7 +22,7 @@ from proxy.app.following_reader import FollowingReader
 from proxy.app.ledgers import open_ledger
 from proxy.app.policy_status import PolicyStatus
 from proxy.app.stores import Stores, hash_key_of
-from proxy.budget import PolicyNote, Refusals
+from proxy.budget import PolicyNote, Refusals, signing_keys
 from proxy.config import Config
 from proxy.core.clock import SystemClock
 from proxy.identity import AdminIdentity, AdminTokens, IdentityError
@@ -56,6 +56,7 @@ class AdminParts:
         self.run_book = RunBook.of(config.settings.runs)
         self.alerts = AlertParts(config, stores, clock, refused, noted)
         self.observes_all = config.settings.enforcement == "observe"
+        self.webhook_keys = _webhook_keys(config)
         self.configured = configured_names(config)
         self.policy = config.settings.policy
         rooms = AdminRooms(
@@ -73,6 +74,7 @@ class AdminParts:
             run_book=lambda: self.run_book,
             alerts=self.alerts.alerting,
             approvals=stores.approvals,
+            webhook_keys=lambda: self.webhook_keys,
             observes_all=lambda: self.observes_all,
             clock=clock,
             metrics=lambda: metrics() + self.alerts.alerting.metrics() + stores.switches.metrics(),
@@ -100,6 +102,7 @@ class AdminParts:
         self.run_book = RunBook.of(config.settings.runs)
         self.policy = config.settings.policy
         self.observes_all = config.settings.enforcement == "observe"
+        self.webhook_keys = _webhook_keys(config)
         self.configured = configured_names(config)
         self.alerts.take(config)
 
@@ -146,3 +149,8 @@ def policy_source(settings: PolicySettings, status: PolicyStatus | None) -> Poli
         bundle=known.named,
         error=known.error,
     )
+
+
+def _webhook_keys(config: Config) -> tuple[bytes, ...]:
+    secret = config.settings.policy.approvals.webhook_secret
+    return () if secret is None else signing_keys(secret.reveal())

@@ -23,9 +23,12 @@ from proxy.budget.alerts import Refusals as Refusals
 from proxy.budget.alerts import Sender as Sender
 from proxy.budget.alerts import Watcher as Watcher
 from proxy.budget.alerts import amounts_of as amounts_of
+from proxy.budget.alerts import is_signed as is_signed
 from proxy.budget.alerts import receiver_of as receiver_of
 from proxy.budget.alerts import receivers_of as receivers_of
 from proxy.budget.alerts import sentence as sentence
+from proxy.budget.alerts import signed as signed
+from proxy.budget.alerts import signing_keys as signing_keys
 from proxy.budget.bad_budget import BadBudget as BadBudget
 from proxy.budget.budget import Budget as Budget
 from proxy.budget.catalog import BudgetCatalog

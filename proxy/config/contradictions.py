@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from proxy.budget import BadBudget, BadReceiver, rate_of, receiver_of, spec_of
+from proxy.budget import BadBudget, BadReceiver, rate_of, receiver_of, signing_keys, spec_of
 from proxy.config.fill import VARIABLE
 from proxy.config.ledger import ledger_contradictions
 from proxy.config.schema import FileSettings
@@ -109,6 +109,11 @@ def _policy(settings: FileSettings, taken: Path | None) -> Iterator[tuple[str, s
     for sentence in sentences:
         path, _, what = sentence.partition(": ")
         yield path, what
+    secret = settings.policy.approvals.webhook_secret
+    try:
+        signing_keys("" if secret is None else secret.reveal())
+    except ValueError as error:
+        yield "policy.approvals.webhook_secret", str(error)
     if sentences or (settings.policy.fetched is not None and (taken is None or not taken.exists())):
         return
     try:

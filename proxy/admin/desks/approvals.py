@@ -52,12 +52,12 @@ def get_approval(call: Call) -> Answer:
 
 def approve_call(call: Call) -> Answer:
     """Say yes: the same request passes once, or is given the answer that waits."""
-    return _decided(call, "approved")
+    return decided(call, "approved")
 
 
 def deny_call(call: Call) -> Answer:
     """Say no: the same request is refused until the approval expires; an answer that waits is gone at once."""
-    return _decided(call, "denied")
+    return decided(call, "denied")
 
 
 def requesters(call: Call, approval: Approval) -> frozenset[str]:
@@ -77,7 +77,12 @@ def requesters(call: Call, approval: Approval) -> frozenset[str]:
     return frozenset(_folded(name) for name in names if name.strip())
 
 
-def _decided(call: Call, verdict: Literal["approved", "denied"]) -> Answer:
+def decided(call: Call, verdict: Literal["approved", "denied"]) -> Answer:
+    """A decision by whoever asks, of the approval in the path.
+
+    Raises:
+        Refusal: NOT_FOUND, OUTSIDE_BINDING, OWN_REQUEST, ALREADY_DECIDED.
+    """
     found, now_ns, note = _one(call), call.now_ns(), call.body(DecideBody).note
     call.binding.require_rule(found.org, found.team)
     before, subject = show_approval(found, now_ns), f"approval:{found.id}"

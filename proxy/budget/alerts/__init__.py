@@ -26,6 +26,9 @@ from proxy.budget.alerts.sender import Post as Post
 from proxy.budget.alerts.sender import Sender
 from proxy.budget.alerts.settings import AlertSettings
 from proxy.budget.alerts.settings import ReceiverEntry as ReceiverEntry
+from proxy.budget.alerts.signing import is_signed as is_signed
+from proxy.budget.alerts.signing import signed as signed
+from proxy.budget.alerts.signing import signing_keys as signing_keys
 from proxy.budget.alerts.watcher import Refusals as Refusals
 from proxy.budget.alerts.watcher import Watcher
 

@@ -9,6 +9,7 @@ from typing import Final
 
 _PREFIX: Final = "whsec_"
 _LEAST, _MOST = 24, 64
+_MOST_SIGNATURES: Final = 16
 
 
 def signing_keys(text: str) -> tuple[bytes, ...]:
@@ -24,6 +25,13 @@ def signed(keys: Sequence[bytes], message_id: str, at_s: int, body: bytes) -> st
     """The value of the header `webhook-signature`: one signature a key."""
     content = f"{message_id}.{at_s}.".encode() + body
     return " ".join(f"v1,{base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode()}" for key in keys)
+
+
+def is_signed(keys: Sequence[bytes], message_id: str, at_s: int, body: bytes, signatures: str) -> bool:
+    """Whether one of the signatures in a header's value is of one of the keys; compared in constant time."""
+    good = [each.encode() for each in signed(keys, message_id, at_s, body).split()]
+    given = [each.encode() for each in signatures.split()[:_MOST_SIGNATURES]]
+    return any([hmac.compare_digest(one, other) for one in good for other in given])
 
 
 def _key(text: str) -> bytes:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from proxy.core.secret import Secret
+
 
 @dataclass(frozen=True, kw_only=True)
 class ApprovalSettings:
@@ -34,6 +36,14 @@ class ApprovalSettings:
     max_waiting: int = field(
         default=256,
         metadata={"doc": "How many calls one worker holds open for that at once; a further one is answered at once."},
+    )
+
+    webhook_secret: Secret | None = field(
+        default=None,
+        metadata={
+            "doc": "What decisions that come by webhook are signed with, whsec_… (by webhook_secret_env or "
+            "webhook_secret_file only); two with a space between them both hold. Unset takes none."
+        },
     )
 
     def contradictions(self) -> list[str]:

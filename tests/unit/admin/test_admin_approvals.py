@@ -1,10 +1,17 @@
 """Approvals on the admin port: who sees what waits, who decides on it, and who never does."""
 
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
 import httpx
 import pytest
 
+from proxy.budget import signed, signing_keys
+from proxy.core.clock import SetClock
 from proxy.policy import Approval, ApprovalBook, AskedCall
-from tests.unit.admin.admin_port import Port
+from tests.unit.admin.admin_port import Port, serving
 from tests.unit.admin.asked_approvals import asked
 
 PATH = "/admin/v1/approvals"
@@ -122,3 +129,75 @@ def test_lists_are_paged_and_filtered(port: Port) -> None:
         (found,) = anna.get(PATH, params={"point": "tool_call"}).json()["data"]
         assert found["id"] == made[-1].id
         assert anna.get(PATH, params={"key": "else"}).json()["data"] == []
+
+
+SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+
+
+def deliver(
+    port: Port,
+    approval: Approval,
+    *,
+    id_: str = "msg_1",
+    ago_s: int = 0,
+    to: str = "",
+    secret: str = SECRET,
+    **body: str,
+) -> httpx.Response:
+    """A decision as a chat system would post it."""
+    given = {"approval": approval.id, "decision": "approve", "decided_by": "anna@example.com", **body}
+    raw = json.dumps(given).encode()
+    at_s = port.clock.now_ns() // 1_000_000_000 - ago_s
+    signature = signed(signing_keys(secret), id_, at_s, raw)
+    headers = {"webhook-id": id_, "webhook-timestamp": str(at_s), "webhook-signature": signature}
+    with port.client() as client:
+        return client.post(f"{PATH}/{to or approval.id}/webhook", content=raw, headers=headers)
+
+
+@pytest.fixture
+def hooked(tmp_path: Path, clock: SetClock) -> Iterator[Port]:
+    with serving(tmp_path / "hooked", clock, webhook_keys=lambda: signing_keys(SECRET)) as port:
+        yield port
+
+
+@pytest.mark.parametrize(("decision", "state"), [("approve", "approved"), ("deny", "denied")])
+def test_a_signed_webhook_decides_once_however_often_it_comes(hooked: Port, decision: str, state: str) -> None:
+    approval = asking(hooked, CALL)
+    first = deliver(hooked, approval, decision=decision, note="in the chat")
+    again = deliver(hooked, approval, decision=decision, note="in the chat", id_="msg_2")
+    assert (first.status_code, again.status_code) == (200, 200) and first.json() == again.json()
+    assert (first.json()["state"], first.json()["decided_by"]) == (state, "anna@example.com")
+    other = deliver(hooked, approval, decision="deny" if decision == "approve" else "approve")
+    assert (other.status_code, code(other)) == (409, "already_decided")
+    assert code(deliver(hooked, approval, decision=decision, decided_by="eve")) == "already_decided"
+    with hooked.as_owner() as owner:
+        changes = owner.get("/admin/v1/audit").json()["data"]
+        assert [each["action"] for each in changes] == ["approval.webhook", f"approval.{decision}"]
+        assert {each["actor"] for each in changes} == {"anna@example.com"}
+
+
+def test_a_webhook_that_is_not_signed_fresh_and_of_this_approval_decides_nothing(hooked: Port) -> None:
+    approval, other = asking(hooked), asking(hooked, said="other")
+    wrong = "whsec_" + base64.b64encode(bytes(32)).decode()
+    for answer, said in (
+        (deliver(hooked, approval, secret=wrong), "invalid_signature"),
+        (deliver(hooked, approval, ago_s=301), "invalid_signature"),
+        (deliver(hooked, approval, ago_s=-301), "invalid_signature"),
+        (deliver(hooked, approval, to=other.id), "invalid_request"),
+        (deliver(hooked, approval, decided_by=""), "invalid_request"),
+        (deliver(hooked, approval, decision="maybe"), "invalid_request"),
+        (deliver(hooked, approval, extra="x"), "invalid_request"),
+        (deliver(hooked, approval, decided_by="Bob@Example.com"), "own_request"),
+    ):
+        assert code(answer) == said, answer.text
+    with hooked.client() as client:
+        assert code(client.post(f"{PATH}/{approval.id}/webhook", json={})) == "invalid_signature"
+        assert client.get(f"{PATH}/{approval.id}/webhook").status_code == 405
+        assert client.post(f"{PATH}/{approval.id}/webhook", content=b"x" * 20_000).status_code == 413
+    kept = book(hooked).find(approval.id)
+    assert kept is not None and kept.state == "pending"
+    assert deliver(hooked, approval, ago_s=299).status_code == 200
+
+
+def test_without_a_secret_there_is_no_webhook(port: Port) -> None:
+    assert (answer := deliver(port, asking(port))).status_code == 404 and code(answer) == "path_not_found"
