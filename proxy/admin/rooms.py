@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Protocol
 
@@ -55,6 +56,10 @@ class SpendReader(Protocol):
 
     async def decisions(self, asked: DecisionsQuery) -> list[DecisionRow]:
         """What policy decided, newest first."""
+        ...
+
+    async def shadowed(self, revision: str, since: datetime) -> tuple[int, int]:
+        """How many shadow decisions policies of this revision have made since then, and how many of them differ."""
         ...
 
     async def observed(self, asked: ObservedQuery) -> Observed:

@@ -1,6 +1,7 @@
 """A reader of the telemetry store that finds it again when the embedded one moves to another port."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from proxy.telemetry import (
@@ -60,6 +61,10 @@ class FollowingReader:
     async def decisions(self, asked: DecisionsQuery) -> list[DecisionRow]:
         """As Reader.decisions."""
         return await (await self._at_its_place()).decisions(asked)
+
+    async def shadowed(self, revision: str, since: datetime) -> tuple[int, int]:
+        """As Reader.shadowed."""
+        return await (await self._at_its_place()).shadowed(revision, since)
 
     async def observed(self, asked: ObservedQuery) -> Observed:
         """As Reader.observed."""

@@ -57,6 +57,8 @@ def _status(client: AdminClient, options: argparse.Namespace) -> int:
         if (found := told[place]) is not None:
             by = f", promoted by {found['promoted_by']} {found['promoted_at']}" if found["promoted_by"] else ""
             print(f"{place:<10} {found['revision']}  proposed by {found['proposed_by']} {found['proposed_at']}{by}")
+    if (shadow := told["shadow"]) is not None:
+        print(f"           {shadow['differ']:,} of its {shadow['decisions']:,} shadow decisions differ")
     if told["managed_by"] == "file":
         print("flyball.yaml names the policies, so none can be promoted")
     return 0

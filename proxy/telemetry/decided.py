@@ -64,6 +64,16 @@ def select_decisions(asked: DecisionsQuery) -> Select:
     return Select(sql=sql, parameters=parameters)
 
 
+def select_shadowed(revision: str, since: datetime) -> Select:
+    """How many shadow decisions policies of this revision have made since then, and how many of them differ."""
+    sql = (
+        "SELECT count() AS decisions, countIf(t.differs) AS differ FROM decisions AS t"
+        " WHERE t.shadow AND t.revision = {revision:String}"
+        " AND t.decided_at >= toDateTime64({since:Decimal(18, 3)}, 3, 'UTC')"
+    )
+    return Select(sql=sql, parameters={"revision": revision, "since": f"{since.timestamp():.3f}"})
+
+
 def decision_cursor(row: DecisionRow) -> str:
     """The place of a row in `Reader.decisions`."""
     return f"{row.decided_at}/{row.decision_id}"

@@ -13,7 +13,7 @@ from clickhouse_connect.driver.query import QueryResult
 from proxy.core.money import to_usd_text
 from proxy.core.refusal import Refusal, Refused
 from proxy.telemetry.counted import CountedQuery, CountedRow, read_counted, select_counted
-from proxy.telemetry.decided import DecisionsQuery, select_decisions
+from proxy.telemetry.decided import DecisionsQuery, select_decisions, select_shadowed
 from proxy.telemetry.observed import Observed, ObservedQuery, read_observed, select_observed
 from proxy.telemetry.rows import AttemptRow, DecisionRow, OperationRow
 from proxy.telemetry.runs import RunsQuery, RunTotals, read_runs, select_runs
@@ -115,6 +115,15 @@ class Reader:
         """
         answer = await self._ask(select_decisions(asked))
         return [_row(DecisionRow, each) for each in answer.named_results()]
+
+    async def shadowed(self, revision: str, since: datetime) -> tuple[int, int]:
+        """How many shadow decisions policies of this revision have made since then, and how many of them differ.
+
+        Raises:
+            TelemetryUnavailable: ClickHouse cannot answer now.
+        """
+        answer = await self._ask(select_shadowed(revision, since))
+        return answer.result_rows[0][0], answer.result_rows[0][1]
 
     async def observed(self, asked: ObservedQuery) -> Observed:
         """What would have been refused where enforcement is `observe`, by whom and by what, most calls first.

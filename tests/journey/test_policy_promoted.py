@@ -49,6 +49,8 @@ def test_a_proposal_is_tried_promoted_and_taken_back(tmp_path: Path) -> None:
             return bool(served.query(f"SELECT count() AS n FROM decisions WHERE {where}")[0]["n"])
 
         until(tried)
+        shadow = status(served)["shadow"]
+        assert shadow["differ"] >= 1 and shadow["decisions"] >= shadow["differ"]
 
         own = policy(served, "promote", revision, mara)
         assert own.returncode == 1 and "nobody promotes their own request" in own.stderr

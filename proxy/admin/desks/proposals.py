@@ -1,14 +1,19 @@
 """Policies by the API: proposed by one person, tried on every call, promoted by another."""
 
+import asyncio
 from typing import Final
+
+import msgspec
 
 from proxy.admin.call import Answer, Call
 from proxy.admin.faults import Fault, Problem, Refusal
 from proxy.admin.headers import ANY, NOT_YET
 from proxy.admin.rooms import PolicySource
 from proxy.admin.shapes.common import Deleted
-from proxy.admin.shapes.policies import CandidateBody, Policies, ProposedSet, show_set, show_whole
+from proxy.admin.shapes.policies import CandidateBody, Policies, ProposedSet, ShadowFigures, show_set, show_whole
+from proxy.core.clock import utc
 from proxy.policy import BadPolicy, PolicySet, ProposalError, Proposals, ProposalStore, of_upload, problems_of
+from proxy.telemetry import TelemetryUnavailable
 
 CANDIDATE: Final = "policies/candidate"
 _FAULTS: Final = {
@@ -19,9 +24,20 @@ _FAULTS: Final = {
 }
 
 
-def get_policies(call: Call) -> Answer:
-    """What decides and where it comes from, and what is proposed."""
-    return Answer(_shown(call, _store(call).load()))
+async def get_policies(call: Call) -> Answer:
+    """What decides and where it comes from, what is proposed, and how many of its shadow decisions differ."""
+    found = await asyncio.to_thread(_store(call).load)
+    shown = await asyncio.to_thread(_shown, call, found)
+    if found.candidate is None:
+        return Answer(shown)
+    try:
+        made, differ = await call.rooms.reader.shadowed(
+            found.candidate.bundle.revision, utc(found.candidate.proposed_ns)
+        )
+    except TelemetryUnavailable:
+        # Who is to promote or to go back must not have to wait for a store of what was.
+        return Answer(shown)
+    return Answer(msgspec.structs.replace(shown, shadow=ShadowFigures(decisions=made, differ=differ)))
 
 
 def get_candidate(call: Call) -> Answer:

@@ -51,6 +51,13 @@ class Candidate(ProposedSet, frozen=True, kw_only=True):
     data: dict[str, Any]
 
 
+class ShadowFigures(Shape, frozen=True, kw_only=True):
+    """What a candidate would have done."""
+
+    decisions: Annotated[int, Meta(description="Shadow decisions that it has made since it was proposed.")]
+    differ: Annotated[int, Meta(description="Those of them that are not what counted.")]
+
+
 class Policies(Shape, frozen=True, kw_only=True):
     """What decides, what is tried beside it, and what decided before."""
 
@@ -63,6 +70,9 @@ class Policies(Shape, frozen=True, kw_only=True):
     error: Annotated[str, Meta(description="Why newer policies are not taken; empty where they are.")]
     active: ProposedSet | None
     candidate: Annotated[ProposedSet | None, Meta(description="Tried on every call; its decisions are shadows.")]
+    shadow: Annotated[
+        ShadowFigures | None, Meta(description="Of the candidate; null without one, or where the store is away.")
+    ] = None
     previous: Annotated[ProposedSet | None, Meta(description="What /rollback goes back to.")]
     object: Literal["policies"] = "policies"
 

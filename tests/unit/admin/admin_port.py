@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ class ScriptedReader:
     rows: list[SpendRow] = field(default_factory=list)
     operations: list[OperationDetail] = field(default_factory=list)
     decided: list[DecisionRow] = field(default_factory=list)
+    shadows: dict[str, tuple[int, int]] = field(default_factory=dict)
     decisions_asked: list[DecisionsQuery] = field(default_factory=list)
     fails: Refused | Exception | None = None
     asked: list[SpendQuery] = field(default_factory=list)
@@ -84,6 +86,11 @@ class ScriptedReader:
     ) -> list[OperationRow]:
         self.recently.append({"org": org, "filters": filters, "limit": limit, "before": before})
         return [each.operation for each in self.operations if org in (None, each.operation.org)][:limit]
+
+    async def shadowed(self, revision: str, since: datetime) -> tuple[int, int]:
+        if self.fails is not None:
+            raise self.fails
+        return self.shadows.get(revision, (0, 0))
 
     async def decisions(self, asked: DecisionsQuery) -> list[DecisionRow]:
         self.decisions_asked.append(asked)

@@ -9,6 +9,7 @@ import pytest
 
 from proxy.admin.rooms import PolicySource
 from proxy.core.clock import SetClock
+from proxy.telemetry import TelemetryUnavailable
 from tests.unit.admin.admin_port import Port, serving
 
 PATH = "/admin/v1/policies"
@@ -52,6 +53,14 @@ def test_a_candidate_is_promoted_by_somebody_else_only(port: Port, owner: httpx.
         ("policy.propose", "mara"),
     ]
     assert trail[0]["after"]["revision"] == shown["revision"]
+
+
+def test_a_candidates_shadow_decisions_are_counted(port: Port, owner: httpx.Client) -> None:
+    assert standing(owner)["shadow"] is None
+    port.reader.shadows[propose(owner).json()["revision"]] = (1200, 3)
+    assert standing(owner)["shadow"] == {"decisions": 1200, "differ": 3}
+    port.reader.fails = TelemetryUnavailable("gone")
+    assert standing(owner)["shadow"] is None and standing(owner)["candidate"] is not None
 
 
 def test_nothing_else_is_promoted_than_was_looked_at(port: Port, owner: httpx.Client) -> None:
