@@ -15,6 +15,7 @@ from proxy.policy.lean import Lean
 from proxy.policy.merging import merged, partly_read
 from proxy.policy.point import Point
 from proxy.policy.reading import PACKAGE, Module, Reads, modules_of, queries_of, reads_of
+from proxy.policy.redactions import unknown_redactions
 from proxy.policy.regorus_rules import RegorusData, RegorusRules, told
 from proxy.policy.rules import Rule, rules_of
 from proxy.policy.slicing import Slice, sliced
@@ -45,7 +46,8 @@ class EmbeddedRego:
         self._data = RegorusData(json.dumps(bundle.data))
         self._whole = RegorusRules(self._merged.modules, self._data, self._merged.placed)
         modules = modules_of(trees)
-        if problems := partly_read(modules, [query for point in Point for query in queries_of(point)]):
+        problems = partly_read(modules, [query for point in Point for query in queries_of(point)])
+        if problems := problems + unknown_redactions(trees):
             raise BadPolicy(problems)
         trees = self._try()
         self._reads = {point: reads_of(modules, point) for point in Point}
