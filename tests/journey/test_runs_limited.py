@@ -83,8 +83,8 @@ def test_it_is_stopped_at_so_many_dollars(running: Loop) -> None:
 
 def test_it_is_stopped_after_so_many_seconds(running: Loop) -> None:
     agent = running.agent("TIMED", x_flyball_run="slow")
-    began = time.monotonic()
     agent.call()
+    began = time.monotonic()  # the run began before
     time.sleep(SECONDS / 2)
     agent.call()
     time.sleep(max(0.0, SECONDS + 0.1 - (time.monotonic() - began)))

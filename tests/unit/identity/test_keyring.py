@@ -119,6 +119,7 @@ def test_neither_ring_nor_records_show_a_secret(acme: KeyStore, state: StateFile
     assert files and not any(secret.encode() in each for each in files)
 
 
+@pytest.mark.alone
 def test_authenticating_takes_microseconds(acme: KeyStore) -> None:
     secret = acme.create_key("acme", "support", "bot", KeyStore.Terms()).secret.reveal()
     ring, now = acme.load(), int(datetime(2026, 11, 20, tzinfo=UTC).timestamp()) * SECOND

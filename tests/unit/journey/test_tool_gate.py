@@ -204,6 +204,7 @@ async def test_tools_that_providers_run_must_be_listed_where_calls_are_ruled(tmp
     assert row["decision"] == "deny:provider_tool"
 
 
+@pytest.mark.alone
 async def test_the_gate_costs_a_call_less_than_a_millisecond(tmp_path: Path) -> None:
     events = [call("read_file", '{"path":"'), *(_piece("x") for _ in range(20)), _piece('"}'), ends(), USAGE, DONE]
     async with starter(tmp_path) as worker:

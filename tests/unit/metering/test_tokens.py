@@ -115,6 +115,7 @@ async def test_nothing_is_remembered_without_memory() -> None:
         await counter.count_input("gpt-5", Endpoint.CHAT, chat("hi"))
 
 
+@pytest.mark.alone
 async def test_the_loop_runs_on_while_a_large_body_is_counted(counter: TokenCounter) -> None:
     await counter.warm()
     body = chat(*[f"{n} lorem ipsum dolor sit amet " * 20_000 for n in range(5)])

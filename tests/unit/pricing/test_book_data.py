@@ -106,6 +106,7 @@ def test_known_prices_stand_as_published() -> None:
     assert models["anthropic", "claude-opus-5"].cache_write_1h_usd_per_mtok == 10
 
 
+@pytest.mark.alone
 def test_loading_is_quick() -> None:
     started = time.process_time()
     load_book(PricingSettings())

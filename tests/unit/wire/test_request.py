@@ -63,6 +63,7 @@ def test_null_is_as_good_as_absent() -> None:
     assert read(**dict.fromkeys(fields)) == RequestFacts("gpt-5")
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("fields", "limit"),
     [

@@ -76,6 +76,7 @@ def seconds(finder: Finder, text: str) -> float:
     return time.process_time() - begun
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("unit", UNITS)
 def test_a_hostile_text_takes_time_by_its_length(unit: str) -> None:
     finder = Finder(FORGETFUL)
