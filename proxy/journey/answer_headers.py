@@ -10,7 +10,6 @@ from proxy.journey.used import used
 from proxy.upstream import UpstreamResponse, relayable
 
 NS_PER_MS = 1_000_000
-NS_PER_US = 1000
 OWN_SCOPES = ("key:", "run:")
 STREAM_HEADERS = ((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"))
 
@@ -73,8 +72,7 @@ def header_text(text: str) -> bytes:
 
 
 def _server_timing(journey: Journey) -> bytes:
-    stages = [(stage, spent // NS_PER_US) for stage, spent in journey.stages.items()]
-    return ", ".join([f"{stage};dur={us // 1000}.{us % 1000:03d}" for stage, us in stages]).encode()
+    return ", ".join([f"{stage};dur={spent / NS_PER_MS:.3f}" for stage, spent in journey.stages.items()]).encode()
 
 
 def _tell_what_is_left(headers: Headers, journey: Journey, granted: Granted, rooms: Rooms) -> None:

@@ -168,6 +168,8 @@ class Journey(Struct):
     @property
     def list_cost(self) -> Nano | None:
         """What it would have cost at list prices; None when an attempt has no price."""
+        if len(self.attempts) == 1:
+            return self.attempts[0].list_cost
         return total([attempt.list_cost for attempt in self.attempts])
 
 

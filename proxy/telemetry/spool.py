@@ -77,7 +77,8 @@ class Spool:
     def append(self, table: Table | Literal["operations", "attempts", "decisions"], row: Row) -> None:
         """Write one row; it is with the kernel when this returns, or counted as dropped. Never raises for the disk."""
         line = encode(row)
-        table = Table(table)
+        if not isinstance(table, Table):
+            table = Table(table)
         if self._used + len(line) > (self._bound if table is Table.OPERATIONS else self._bound * 9 // 10):
             self._drop(table, "full", "the spool is at its bound")
             return
