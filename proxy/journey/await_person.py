@@ -6,7 +6,9 @@ from typing import Final
 from proxy.core.outcome import Outcome
 from proxy.core.refusal import Refusal, Refused
 from proxy.journey.rooms import Rooms
+from proxy.journey.running import is_killed
 from proxy.journey.state import Journey
+from proxy.journey.switched import is_off
 from proxy.policy import Approval
 from proxy.upstream import UpstreamFailed
 
@@ -22,7 +24,8 @@ def patience_s(wait_s: int, rooms: Rooms) -> int:
 
 
 async def await_person(journey: Journey, approval: Approval, seconds: float, rooms: Rooms) -> Approval:
-    """The approval once it is decided, or as it stands when the time is over or the worker ends.
+    """The approval once it is decided, or as it stands when the time is over, the worker ends, or people have turned
+    off what the call is of.
 
     Raises:
         ApprovalsUnavailable: it cannot be looked at.
@@ -32,7 +35,7 @@ async def await_person(journey: Journey, approval: Approval, seconds: float, roo
     rooms.awaiting += 1
     try:
         while found.standing(rooms.clock.now_ns()) == "pending" and loop.time() < until and not rooms.stopping:
-            if journey.exchange.gone():
+            if journey.exchange.gone() or is_killed(journey, rooms) or is_off(journey, rooms):
                 break
             await asyncio.sleep(min(LOOK_EVERY_S, max(0.0, until - loop.time())))
             seen = await asyncio.to_thread(rooms.approvals.find, approval.id)

@@ -12,8 +12,9 @@ from proxy.journey.park import Parking
 from proxy.journey.policy_facts import policy_facts, registered
 from proxy.journey.released import note_released
 from proxy.journey.rooms import Rooms
+from proxy.journey.running import is_killed, run_halt
 from proxy.journey.state import Journey
-from proxy.journey.switched import tool_denial
+from proxy.journey.switched import KILL_SWITCH, halt_of, tool_denial
 from proxy.policy import AskedCall, Decision, Denial, Point, RequireApproval
 from proxy.wire.endpoint import Endpoint
 from proxy.wire.openai.gate_parts import ALLOWED, UNREADABLE, Denied, ToolCall, Verdict, own_verdict
@@ -131,7 +132,7 @@ class CallJudge:
                 journey.decision = Decision(allow=False, revision=decision.revision, denials=(no,))
                 return replace(said, decision=asked.row.decision_id)
             # It may have waited for a minute: what was turned off meanwhile stays off.
-            off = tool_denial(journey, self._rooms, call.name)
+            off = tool_denial(journey, self._rooms, call.name) or _turned_off(journey, self._rooms)
             if off is not None:
                 return self._denied(call, off)
         if decision.allow:
@@ -146,6 +147,12 @@ class CallJudge:
         return Verdict(
             False, APPROVAL, f"A person must approve it first{f': {needed.reason}' if needed.reason else ''}."
         )
+
+
+def _turned_off(journey: Journey, rooms: Rooms) -> Denial | None:
+    """Why nothing of the whole answer may reach the client any more, where people have ended it while it waited."""
+    halt = run_halt(journey) if is_killed(journey, rooms) else halt_of(journey, rooms, is_gated=True)
+    return None if halt is None else Denial(KILL_SWITCH, f"It waited, and meanwhile {halt.said}.")
 
 
 def note_own_denials(journey: Journey, denied: Sequence[Denied], rooms: Rooms) -> list[str]:

@@ -10,7 +10,7 @@ from proxy.budget import Stopped
 from proxy.core.refusal import Refusal
 from proxy.core.tenant import run_scope
 from proxy.journey.halt import Halt
-from proxy.journey.observe import refuse_unless_observed
+from proxy.journey.observe import observes, refuse_unless_observed
 from proxy.journey.refusals import stopped
 from proxy.journey.rooms import Rooms, RunKey
 from proxy.journey.state import Journey
@@ -81,6 +81,11 @@ def refuse_killed(journey: Journey, rooms: Rooms) -> None:
     """
     if journey.ticket is None and journey.claims.run and run_of(journey) in rooms.killed:
         refuse_unless_observed(journey, stopped(journey, Stopped(journey.claims.run, "killed")))
+
+
+def is_killed(journey: Journey, rooms: Rooms) -> bool:
+    """Whether the call's run was killed meanwhile, where that is not only written down."""
+    return bool(rooms.killed and journey.claims.run) and run_of(journey) in rooms.killed and not observes(journey)
 
 
 def run_halt(journey: Journey) -> Halt:

@@ -73,6 +73,11 @@ def halt_of(journey: Journey, rooms: Rooms, *, is_gated: bool) -> Halt | None:
     return None if found is None else halt_by(journey, found)
 
 
+def is_off(journey: Journey, rooms: Rooms) -> bool:
+    """Whether what a call is of has been turned off since it was let through."""
+    return halt_of(journey, rooms, is_gated=True) is not None
+
+
 def halt_by(journey: Journey, switch: Switch) -> Halt:
     """The end that a kill switch orders."""
     return Halt(

@@ -1,14 +1,19 @@
 """An answer that a person approved is given later: kill switches of that moment count, and its calls are noted then."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from proxy.journey.running import stop_runs
+from proxy.journey.switched import end_switched
 from proxy.policy import parse_target
 from proxy.wire.endpoint import Endpoint
-from tests.harness.one_worker import JSON_HEADERS, Answer, Client, OneWorker, chat
+from tests.harness.one_worker import DONE, JSON_HEADERS, KEY, Answer, Client, OneWorker, chat
 from tests.harness.read_by_sdk import read_by_sdk
-from tests.unit.journey.test_parked_answers import EVENTS, decide, ruled, streamed, waiting
+from tests.unit.journey.test_parked_answers import BODY, EVENTS, WAITS, asking, decide, ruled, streamed, waiting
 
 FORGED = 'package flyball.request\ndeny contains {"code": "forged"} if count(input.tool_results_unreleased) > 0\n'
 
@@ -47,3 +52,52 @@ async def test_a_call_that_waited_can_be_answered_once_it_was_given(tmp_path: Pa
         assert given.text == b"".join(EVENTS)
         assert (await worker.call(answered(), Answer(whole, headers=JSON_HEADERS))).status == 200
         worker.stores.released.close()
+
+
+def turn_off(worker: OneWorker, target: str, *, tell: bool = True) -> None:
+    worker.stores.switches.set(parse_target(target), reason="It misbehaves", by="anna")
+    worker.parts.configured.reload_switches()
+    if tell:
+        end_switched(worker.rooms)
+
+
+@pytest.mark.parametrize("target", ["org:acme", "provider:up", "run"])
+async def test_a_stream_that_is_held_open_ends_without_its_call(tmp_path: Path, target: str) -> None:
+    async with ruled(tmp_path, rules=WAITS) as worker:
+        client = Client(BODY, headers=[(b"x-flyball-run", b"r1")])
+        task = await asking(worker, client, *EVENTS)
+        approval = waiting(worker)
+        if target == "run":
+            key = worker.rooms.snapshot().keyring.authenticate(KEY, worker.rooms.clock.now_ns())
+            stop_runs(worker.rooms, {(key.org, key.key_id, "r1")})
+        else:
+            turn_off(worker, target)
+        await asyncio.wait_for(task, 10)
+        assert b'"delete_file"' not in client.text and client.text.endswith(DONE)
+        assert not worker.rooms.awaiting and (await worker.standing())[1] == 0
+        assert worker.stores.approvals.find(approval.id) is not None
+
+
+async def test_a_yes_that_comes_with_the_switch_lets_nothing_through(tmp_path: Path) -> None:
+    """The person is faster than the next look at what was turned off."""
+    async with ruled(tmp_path, rules=WAITS) as worker:
+        task = await asking(worker, client := Client(BODY), *EVENTS)
+        turn_off(worker, "org:acme", tell=False)
+        decide(worker, waiting(worker))
+        await asyncio.wait_for(task, 10)
+        assert b'"delete_file"' not in client.text
+        assert worker.rows()[-1]["decision"].startswith("deny:")
+
+
+async def test_a_request_that_is_held_open_is_let_go_at_once(tmp_path: Path) -> None:
+    rule = (
+        'package flyball.request\nobligations contains {"type": "require_approval", "reason": "r", "wait_s": 30} if '
+        'input.model == "m"\n'
+    )
+    async with ruled(tmp_path, rules="deny contains 1 if false") as worker:
+        (tmp_path / "rules" / "asks.rego").write_text(rule)
+        worker.parts.configured.reload_file(worker.parts.configured.config)
+        task = await asking(worker, client := Client(chat()))
+        turn_off(worker, "key:acme/support/bot")
+        await asyncio.wait_for(task, 10)
+        assert client.status == 403 and await worker.standing() == (0, 0)
