@@ -92,7 +92,9 @@ class Configured:
 
     def _make(self, config: Config, prices: PriceBook, policy: PolicyEngine) -> Snapshot:
         settings = config.settings
-        reads_findings = asks_for(policy, "findings", "findings_scan")
+        finder, reads_findings = self._finder(settings.policy.findings), asks_for(policy, "findings", "findings_scan")
+        if reads_findings:
+            finder.prepare()
         return Snapshot(
             generation=config.generation,
             keyring=self._stores.keys.load(),
@@ -101,7 +103,7 @@ class Configured:
             providers={name: Provider.of(name, each) for name, each in settings.providers.items()},
             prices=prices,
             policy=policy,
-            finder=self._finder(settings.policy.findings),
+            finder=finder,
             reads_findings=reads_findings,
             reads_results=asks_for(policy, "tool_results_unreleased"),
             deny_unpriced=settings.prices.unpriced == "deny",

@@ -10,13 +10,13 @@ from msgspec import Struct
 
 from proxy.policy.findings.credentials import ASSIGNED, KEYS
 from proxy.policy.findings.kinds import KINDS, category_of, kinds_of
-from proxy.policy.findings.markers import find_hidden, find_markers
+from proxy.policy.findings.markers import MARKERS, find_hidden, find_markers
 from proxy.policy.findings.national import LETTERED, NATIONAL
 from proxy.policy.findings.personal import Phones, find_accounts, find_cards, find_mails
 from proxy.policy.findings.plain import Plain
 from proxy.policy.findings.presidio import Presidio
 from proxy.policy.findings.settings import FindingsSettings
-from proxy.policy.findings.shapes import Span, Tries, compiled
+from proxy.policy.findings.shapes import Expression, Span, Tries
 
 MOST_FINDINGS: Final = 256
 """So many kinds of messages are told to rules; more are cut off, and that is told."""
@@ -26,8 +26,10 @@ MOST_ROUNDS: Final = 8
 """So often a text is looked at again after something was taken out of it."""
 TRUSTED: Final = frozenset({"system", "developer"})
 """Roles whose orders are orders."""
-_ENOUGH_DIGITS: Final = compiled(r"\d(?:[ \-./()]{0,2}\d){5}")
+_ENOUGH_DIGITS: Final = Expression(r"\d(?:[ \-./()]{0,2}\d){5}")
 """A text without as many digits has no number in it that is looked for."""
+_SAMPLE: Final = "é\u200b\u200b a@b.example +49 30 901820 DE89 4111 1111 1111 1111"
+"""A text that all of it looks at."""
 Counts: TypeAlias = tuple[tuple[str, int], ...]
 
 
@@ -98,6 +100,14 @@ class Finder:
         findings = [Finding(kind, category_of(kind), role, number, n) for (role, number, kind), n in counted.items()]
         return Found(tuple(findings[:MOST_FINDINGS]), is_whole and len(findings) <= MOST_FINDINGS, unread)
 
+    def prepare(self) -> None:
+        """Make all that is looked with now, so that no call waits for it; takes some tenths of a second."""
+        for shapes in (KEYS, ASSIGNED, LETTERED, NATIONAL, MARKERS):
+            shapes.prepare()
+        plain = Plain(_SAMPLE)
+        for _ in (*self._by_rules(plain.text, self.tries()), *find_hidden(_SAMPLE)):
+            pass
+
     @property
     def is_slow(self) -> bool:
         """Whether looking takes so long that even a short text is not looked at on a loop."""
@@ -151,18 +161,21 @@ class Finder:
                 self._known.popitem(last=False)
 
     def _in_plain(self, text: str, tries: Tries) -> Iterator[Span]:
+        yield from self._by_rules(text, tries)
+        if self._presidio is not None:
+            yield from self._presidio.find(text)
+
+    def _by_rules(self, text: str, tries: Tries) -> Iterator[Span]:
         yield from KEYS.find(text, tries)
         yield from ASSIGNED.find(text, tries)
         yield from find_mails(text)
         yield from LETTERED.find(text, tries)
         yield from find_markers(text, tries)
-        if _ENOUGH_DIGITS.search(text) is not None:
+        if _ENOUGH_DIGITS.search(text):
             yield from find_accounts(text, tries)
             yield from find_cards(text, tries)
             yield from NATIONAL.find(text, tries)
             yield from self._phones.find(text, tries)
-        if self._presidio is not None:
-            yield from self._presidio.find(text)
 
 
 class Redactor:

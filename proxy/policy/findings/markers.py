@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from proxy.policy.findings.plain import has_hidden
-from proxy.policy.findings.shapes import Shape, Shapes, Span, Tries, compiled
+from proxy.policy.findings.shapes import Expression, Shape, Shapes, Span, Tries
 
 _SOME: Final = r"(?:\S+\s+){0,4}"
 _FEW: Final = r"(?:\S+\s+){0,2}"
@@ -129,7 +129,7 @@ _IMAGES: Final = (
     r"(?i)!?\[[^\]\n]*\]:\s*<?(https?://[^\s>]+)",
     r"(?i)<img[^>]*?\ssrc\s*=\s*[\"']?(https?://[^\s\"'>]+)",
 )
-_MARKERS: Final = Shapes(
+MARKERS: Final = Shapes(
     [
         *(Shape("instruction_override", expression) for expression in _OVERRIDES),
         Shape("persona_override", _PERSONA),
@@ -145,7 +145,7 @@ _SLOT: Final = re.compile(
     r"[{<\[$]|%7b|%3c|%5b|\.\.\.|your_|_here\b|base64|placeholder|secret|conversation|summary|prompt", re.IGNORECASE
 )
 _LONG_VALUE: Final = 48
-_UNDRAWN: Final = compiled(
+_UNDRAWN: Final = Expression(
     # Tags; characters without width beside each other; directions turned; selectors in a row.
     r"[\x{E0000}-\x{E007F}]+|[\x{200B}\x{2060}-\x{2064}\x{206A}-\x{206F}\x{FEFF}\x{180E}\x{3164}\x{FFA0}\x{115F}\x{1160}]{2,}"
     r"|[\x{200B}-\x{200F}\x{2060}-\x{2064}\x{FEFF}]{4,}|[\x{202D}\x{202E}]+|[\x{FE00}-\x{FE0F}\x{E0100}-\x{E01EF}]{2,}"
@@ -157,7 +157,7 @@ _FLAG: Final = "\U0001f3f4"
 
 def find_markers(text: str, tries: Tries) -> Iterator[Span]:
     """Orders, false roles and URLs made to carry data out, in a plain text."""
-    return _MARKERS.find(text, tries)
+    return MARKERS.find(text, tries)
 
 
 def find_hidden(written: str) -> Iterator[Span]:

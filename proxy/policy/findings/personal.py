@@ -8,13 +8,13 @@ from typing import Final
 import phonenumbers
 
 from proxy.policy.findings.checksums import luhn, mod_97
-from proxy.policy.findings.shapes import Span, Tries, compiled, is_fraction
+from proxy.policy.findings.shapes import Expression, Span, Tries, is_fraction
 
 PHONE_TRIES: Final = 6
 """Looking a number up takes 30 µs."""
-_MAIL: Final = compiled(r"[\p{L}\p{N}._%+\-]+@(?:[\p{L}\p{N}\-]+\.)+\p{L}{2,}")
+_MAIL: Final = Expression(r"[\p{L}\p{N}._%+\-]+@(?:[\p{L}\p{N}\-]+\.)+\p{L}{2,}")
 _NO_MAIL: Final = re.compile(r"^git@|@\d[^@]*$|\.(?:png|jpe?g|gif|svg|webp|js|ts|css|py)$", re.IGNORECASE)
-_ROW: Final = compiled(r"\b\d(?:[ \-.]?\d){12,}\b")
+_ROW: Final = Expression(r"\b\d(?:[ \-.]?\d){12,}\b")
 _CARD: Final = re.compile(
     r"4(?:\d{12}|\d{15}|\d{18})|(?:5[1-5]|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d*(?<=^\d{16})"
     r"|3[47]\d{13}|3(?:0[0-5]|[689]\d)\d{11,16}|(?:6011|64[4-9]\d|65\d\d)\d{12,15}|35(?:2[89]|[3-8]\d)\d{12,15}|62\d{14,17}"
@@ -24,7 +24,7 @@ _CARD: Final = re.compile(
 MOST_CARD_CHARS: Final = 40
 _SEPARATOR: Final = re.compile(r"[ \-.]")
 _GROUPS: Final = re.compile(r"\d+")
-_ACCOUNT_HEAD: Final = compiled(r"(?i)\b[A-Z]{2}\d{2}")
+_ACCOUNT_HEAD: Final = Expression(r"(?i)\b[A-Z]{2}\d{2}")
 _LENGTHS: Final = {
     country: int(length)
     for country, length in re.findall(
@@ -40,9 +40,9 @@ _ACCOUNT: Final = {
     length: re.compile(rf"[A-Za-z]{{2}}\d{{2}}(?:[ \-]?[A-Za-z0-9]){{{length - 4}}}(?![A-Za-z0-9])")
     for length in set(_LENGTHS.values())
 }
-_ABROAD: Final = compiled(r"(?:\+|\b00) ?[1-9](?:[ \-./()]{0,2}\d){6,16}\b")
-_NORTH_AMERICAN: Final = compiled(r"(?:\(\d{3}\) ?|\b\d{3}[ \-./])\d{3}[ \-.]\d{4}\b")
-_HOME: Final = compiled(r"(?:\(\d{2,5}\)|\b\d{2,5})[ \-./]{1,2}\d{2,4}(?:[ \-./]?\d{1,4}){1,4}\b")
+_ABROAD: Final = Expression(r"(?:\+|\b00) ?[1-9](?:[ \-./()]{0,2}\d){6,16}\b")
+_NORTH_AMERICAN: Final = Expression(r"(?:\(\d{3}\) ?|\b\d{3}[ \-./])\d{3}[ \-.]\d{4}\b")
+_HOME: Final = Expression(r"(?:\(\d{2,5}\)|\b\d{2,5})[ \-./]{1,2}\d{2,4}(?:[ \-./]?\d{1,4}){1,4}\b")
 _NANP: Final = frozenset({"US", "CA"})
 _DAY: Final = re.compile(r"\d{4}[-/.]\d\d[-/.]\d\d|\d\d?[-/.]\d\d?[-/.]\d{4}")
 _SHORTEST: Final = 7

@@ -22,7 +22,6 @@ HIDDEN: Final = (
 )
 """What is not drawn at all: zero-width characters, directions, variation selectors, tags; a class of an expression."""
 _LEFT_OUT: Final = re.compile(rf'[{HIDDEN}]+|\\(?:u[0-9a-fA-F]{{4}}|["\\/bfnrt])')
-_ANY_HIDDEN: Final = re2.compile(f"[{HIDDEN}]")
 _ESCAPED: Final = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _LAST_LOOKED_AT: Final = 0x20000
 
@@ -90,7 +89,12 @@ def _read(found: re.Match[str]) -> str:
 
 def has_hidden(text: str) -> bool:
     """Whether something in it is not drawn."""
-    return not text.isascii() and _ANY_HIDDEN.search(text) is not None
+    return not text.isascii() and _any_hidden().search(text) is not None
+
+
+@cache
+def _any_hidden() -> re2._Regexp:
+    return re2.compile(f"[{HIDDEN}]")
 
 
 def plainly(pattern: str) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import Final, NamedTuple
 
 import re2
@@ -51,29 +52,53 @@ class Shape(NamedTuple):
     near: re.Pattern[str] | None = None
 
 
+class Expression:
+    """One that is met in plain texts; made when it is first asked, since most processes never look for anything."""
+
+    def __init__(self, text: str, memory: int = 4 * _MEGABYTE) -> None:
+        """`memory`: in bytes."""
+        self._text = text
+        self._memory = memory
+
+    @cached_property
+    def made(self) -> re2._Regexp:
+        """The expression as RE2 has it."""
+        options = re2.Options()
+        options.log_errors, options.max_mem = False, self._memory
+        return re2.compile(plainly(self._text), options)
+
+    def search(self, text: str) -> bool:
+        """Whether it is met in a text."""
+        return self.made.search(text) is not None
+
+    def finditer(self, text: str) -> Iterator[re2._Match]:
+        """Every place that it is met at, none of which overlap."""
+        found: Iterator[re2._Match] = self.made.finditer(text)
+        return found
+
+
 class Shapes:
     """Shapes that are looked for together: where none of them is, a text is read once."""
 
     def __init__(self, shapes: Sequence[Shape]) -> None:
-        self._any = compiled("|".join(f"(?:{shape.expression})" for shape in shapes), _MEMORY_OF_MANY)
-        self._shapes = [(shape, compiled(shape.expression, _MEGABYTE)) for shape in shapes]
+        self._any = Expression("|".join(f"(?:{shape.expression})" for shape in shapes), _MEMORY_OF_MANY)
+        self._shapes = [(shape, Expression(shape.expression, _MEGABYTE)) for shape in shapes]
+
+    def prepare(self) -> None:
+        """Make all expressions now; takes some hundredths of a second."""
+        for expression in (self._any, *(expression for _, expression in self._shapes)):
+            expression.made  # noqa: B018 - made by being asked for
 
     def find(self, text: str, tries: Tries) -> Iterator[Span]:
         """Everything in a plain text that has one of the shapes; one place may have several."""
-        if self._any.search(text) is None:
+        if not self._any.search(text):
             return
         for shape, expression in self._shapes:
+            group = expression.made.groups
             for found in expression.finditer(text):
-                start, end = found.span(expression.groups)
-                if not tries.take() or _holds(shape, text, start, found[expression.groups]):
+                start, end = found.span(group)
+                if not tries.take() or _holds(shape, text, start, found[group]):
                     yield Span(start, end, shape.kind)
-
-
-def compiled(expression: str, memory: int = 4 * _MEGABYTE) -> re2._Regexp:
-    """An expression that is met in plain texts."""
-    options = re2.Options()
-    options.log_errors, options.max_mem = False, memory
-    return re2.compile(plainly(expression), options)
 
 
 def near(*words: str) -> re.Pattern[str]:

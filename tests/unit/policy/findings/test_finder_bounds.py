@@ -8,10 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.policy.findings import Finder, Finding, FindingsSettings, Said
+from proxy.policy.findings import (
+    Finder,
+    Finding,
+    FindingsSettings,
+    Said,
+    credentials,
+    finder,
+    markers,
+    national,
+    personal,
+)
 from proxy.policy.findings.finder import MOST_FINDINGS
 from proxy.policy.findings.plain import Plain
-from proxy.policy.findings.shapes import Span, Tries
+from proxy.policy.findings.shapes import Expression, Shapes, Span, Tries
 
 FORGETFUL: Final = FindingsSettings(remembered=0)
 UNITS: Final = [
@@ -139,3 +149,15 @@ def test_places_in_the_plain_text_are_places_in_the_written_one(text: str) -> No
     assert all(start < end for start, end in ends)
     assert all(one[1] <= other[0] for one, other in pairwise(ends))
     assert ends == [] or ends[-1][1] <= len(written)
+
+
+def test_what_is_looked_with_can_be_made_beforehand() -> None:
+    Finder(FORGETFUL).prepare()
+    modules = (credentials, finder, markers, national, personal)
+    held = [value for module in modules for value in vars(module).values()]
+    expressions = [value for value in held if isinstance(value, Expression)]
+    for shapes in (value for value in held if isinstance(value, Shapes)):
+        expressions += [shapes._any, *(expression for _, expression in shapes._shapes)]
+    regional = {personal._HOME}
+    assert len(expressions) > 60
+    assert [each for each in expressions if each not in regional and "made" not in vars(each)] == []
