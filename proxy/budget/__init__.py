@@ -8,6 +8,7 @@ from proxy.budget.alerts import Alerting as Alerting
 from proxy.budget.alerts import AlertSettings as AlertSettings
 from proxy.budget.alerts import AlertState as AlertState
 from proxy.budget.alerts import Answered as Answered
+from proxy.budget.alerts import ApprovalNote as ApprovalNote
 from proxy.budget.alerts import BadReceiver as BadReceiver
 from proxy.budget.alerts import Claim as Claim
 from proxy.budget.alerts import Delivery as Delivery

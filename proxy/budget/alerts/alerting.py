@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
 from proxy.budget.alerts.alert import Alert
+from proxy.budget.alerts.of_approval import ApprovalNote, approval_alerts
 from proxy.budget.alerts.of_policy import PolicyNote, policy_alerts
 from proxy.budget.alerts.outbox import Outbox
 from proxy.budget.alerts.receiver import Receiver
@@ -51,8 +52,10 @@ class Alerting:
         lead: Lead | None = None,
         refused: Callable[[], Refusals] = dict,
         noted: Callable[[], Sequence[PolicyNote]] = tuple,
+        asked: Callable[[], Sequence[ApprovalNote]] = tuple,
     ) -> None:
-        """`refused` tells what refused calls lately, `noted` what rules of a policy alerted of."""
+        """`refused` tells what refused calls lately, `noted` what rules of a policy alerted of, `asked` which approvals
+        wait."""
         self.outbox = outbox
         self.receivers: tuple[Receiver, ...] = ()
         self._watcher = watcher
@@ -61,6 +64,7 @@ class Alerting:
         self._lead = lead
         self._refused = refused
         self._noted = noted
+        self._asked = asked
         self._raised: set[str] = set()
         self._leads = lead is None
         self._telling: set[str] = set()
@@ -138,8 +142,10 @@ class Alerting:
             )
 
     def _raise_of_policy(self) -> None:
-        """Raise what rules alerted of; each once, whichever worker, host or earlier process was the first."""
-        found = [each for each in policy_alerts(self._noted()) if each[1].key not in self._raised]
+        """Raise what rules alerted of, and what waits for a person by them; each once, whichever worker, host or
+        earlier process was the first."""
+        known = (*policy_alerts(self._noted()), *approval_alerts(self._asked()))
+        found = [each for each in known if each[1].key not in self._raised]
         if not found:
             return
         told = [(alert, claim, [each.name for each in self.receivers if each.wants(alert)]) for alert, claim in found]

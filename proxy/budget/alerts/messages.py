@@ -21,14 +21,16 @@ _THEN: Final = {
     "block": "Calls that do not fit are refused, where enforcement is on.",
     "overrun": "",
     "policy": "",
+    "approval": "",
     "test": "",
 }
+_WITHOUT_NUMBERS: Final = ("policy", "approval")
 _NAMES: Final = {LineKind.BUDGET: "budget", LineKind.RATE: "rate_limit", LineKind.RUN: "run_limit"}
 
 
 def amounts_of(alert: Alert) -> dict[str, str | int]:
     """Its numbers under the names that refusals and the admin API give them, such as `spent_usd`."""
-    if alert.kind == "policy":
+    if alert.kind in _WITHOUT_NUMBERS:
         return {}
     numbers = {"limit": alert.limit, "spent": alert.spent, "held": alert.held, "overrun": alert.overrun}
     word = WORDS[alert.unit]
@@ -41,6 +43,8 @@ def sentence(alert: Alert) -> str:
         return "This is a test: Flyball can send alerts here."
     if alert.kind == "policy":
         return f"A policy alerts for {alert.scope[:_LONGEST_SCOPE]}: {alert.message}"
+    if alert.kind == "approval":
+        return f"A call of {alert.scope[:_LONGEST_SCOPE]} waits for a person, {alert.window}: {alert.message}"
     noun = "rate limit" if alert.subject is LineKind.RATE else "budget"
     which = f"The {noun} {alert.budget} of {alert.scope[:_LONGEST_SCOPE]}"
     limit, spent = spoken(alert.unit, alert.limit), spoken(alert.unit, alert.spent)
@@ -66,6 +70,8 @@ def webhook_body(alert: Alert) -> bytes:
     """The JSON that a webhook gets."""
     if alert.kind == "policy":
         return _policy_body(alert)
+    if alert.kind == "approval":
+        return _approval_body(alert)
     said: dict[str, Any] = {
         "type": f"{_NAMES[alert.subject]}.{alert.kind}",
         "timestamp": _instant(alert.at_ns),
@@ -103,6 +109,27 @@ def _policy_body(alert: Alert) -> bytes:
     return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+def _approval_body(alert: Alert) -> bytes:
+    """Links are paths of the admin port: only who runs it knows under which name people reach it."""
+    said = {
+        "type": "approval.requested",
+        "timestamp": _instant(alert.at_ns),
+        "data": {
+            "id": alert.id,
+            "kind": alert.kind,
+            "message": sentence(alert),
+            "approval": alert.budget,
+            "org": alert.org,
+            "scope": alert.scope,
+            "operation": alert.operation,
+            "expires_at": None if alert.resets_at_ns is None else _instant(alert.resets_at_ns),
+            "console": f"/console/approvals/{alert.budget}",
+            "api": f"/admin/v1/approvals/{alert.budget}",
+        },
+    }
+    return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
+
+
 def slack_body(alert: Alert) -> bytes:
     """The JSON that a Slack webhook gets: a sentence, and the numbers beside it."""
     figures = [
@@ -118,7 +145,7 @@ def slack_body(alert: Alert) -> bytes:
     ]
     text = _escaped(sentence(alert))
     blocks: list[dict[str, Any]] = [{"type": "section", "text": {"type": "mrkdwn", "text": f"{_mark(alert)} {text}"}}]
-    if alert.kind not in ("test", "policy"):
+    if alert.kind != "test" and alert.kind not in _WITHOUT_NUMBERS:
         blocks.append({"type": "section", "fields": [{"type": "mrkdwn", "text": each} for each in figures]})
     blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": f"Flyball · {alert.id}"}]})
     return json.dumps({"text": text, "blocks": blocks}, ensure_ascii=False, separators=(",", ":")).encode()
@@ -137,7 +164,7 @@ def _mark(alert: Alert) -> str:
         ":information_source:"
         if alert.kind == "test"
         else ":warning:"
-        if alert.kind in ("alert", "policy")
+        if alert.kind in ("alert", *_WITHOUT_NUMBERS)
         else ":no_entry:"
     )
 

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from proxy.core.secret import Secret
+
+ToldKind: TypeAlias = Literal["alert", "downgrade", "cache_only", "throttle", "block", "overrun", "policy", "approval"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +37,11 @@ class ReceiverEntry:
         },
     )
     orgs: tuple[str, ...] = field(default=(), metadata={"doc": "Whose alerts it gets; empty is everyone's."})
-    kinds: tuple[Literal["alert", "downgrade", "cache_only", "throttle", "block", "overrun", "policy"], ...] = field(
+    kinds: tuple[ToldKind, ...] = field(
         default=(),
         metadata={
-            "doc": "Which alerts it gets: of these rungs, of overruns, and what rules of a policy say; empty is all."
+            "doc": "Which alerts it gets: of these rungs, of overruns, what rules of a policy say, and approvals that "
+            "wait; empty is all."
         },
     )
     allow_private: bool = field(
