@@ -43,6 +43,7 @@ async def test_what_is_remembered_of_many_tenants_is_bounded() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1200)
 async def test_a_million_decisions_and_a_hundred_thousand_tenants_leave_memory_flat() -> None:
     engine = EmbeddedRego(bundle())
     await ask(engine, range(100_000), 1_000)
