@@ -22,6 +22,7 @@ from proxy.wire.openai.policy_view import PolicyView, read_view
 
 Json: TypeAlias = Any
 VERSION: Final = 1
+NS_PER_S: Final = 1_000_000_000
 INLINE_BYTES: Final = 32 * 1024
 OF_THE_BODY: Final = frozenset({"messages", "tools", "provider_tools", "params"})
 TEXT: Final = ("messages", "text")
@@ -80,7 +81,7 @@ async def policy_facts(journey: Journey, rooms: Rooms, point: Point, reads: Read
         "priced": all(price is not None for price in journey.prices.values()),
         "budgets": _budgets(journey, rooms, now_ns) if everything or "budgets" in roots else [],
         "run_counters": _run_counters(journey, rooms) if everything or "run_counters" in roots else {},
-        "clock": _clock(now_ns) if everything or "clock" in roots else {},
+        "clock": _clock(now_ns // NS_PER_S) if everything or "clock" in roots else {},
     }
     if point is Point.ROUTE:
         told["candidates"] = _candidates(journey)
@@ -170,7 +171,7 @@ def _budgets(journey: Journey, rooms: Rooms, now_ns: int) -> list[Json]:
             continue
         known = rooms.standing.of(line)
         numbers = {} if known is None else _numbers(known[0])
-        age_s = None if known is None else (now_ns - known[1]) // 1_000_000_000
+        age_s = None if known is None else (now_ns - known[1]) // NS_PER_S
         told.append({"name": line.name, "scope": line.scope, "kind": line.kind.value, "age_s": age_s, **numbers})
     return told
 
@@ -196,11 +197,13 @@ def _used(line: HoldLine, balance: Balance) -> int:
     return int(balance.spent + balance.held)
 
 
-def _clock(now_ns: int) -> dict[str, Json]:
-    now = utc(now_ns)
+@lru_cache(maxsize=2)
+def _clock(seconds: int) -> dict[str, Json]:
+    """The same for all calls of a second; nobody writes into an input."""
+    now = utc(seconds * NS_PER_S)
     return {
         "now": now.isoformat(timespec="seconds"),
-        "unix": now_ns // 1_000_000_000,
+        "unix": seconds,
         "weekday": now.isoweekday(),
         "hour": now.hour,
         "minute": now.minute,
