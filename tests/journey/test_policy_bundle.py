@@ -15,7 +15,7 @@ from tests.harness.bundles import FILES, SECRET, packed, signed
 from tests.harness.flyball import Flyball
 from tests.journey.test_policy_reload import answers, asked, log, until
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 CONFIG = """
 server: {listen: "127.0.0.1:0", admin_listen: "127.0.0.1:0", workers: 2}
 policy: {bundle: {file: rules.tar.gz, keys: [{id: one, algorithm: HS256, key_env: BUNDLE_KEY}]}}

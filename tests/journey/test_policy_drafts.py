@@ -12,7 +12,7 @@ import pytest
 from tests.harness.flyball import Flyball
 from tests.journey.test_policy_reload import asked
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 CONFIG = """
 server: {listen: "127.0.0.1:0", admin_listen: "127.0.0.1:0", workers: 1}
 policy: {dir: rules}
