@@ -135,3 +135,12 @@ def test_a_host_that_hashes_keys_otherwise_is_refused(both: list[Flyball], tmp_p
     other.environment["HASH_KEY"] = "ab" * 32
     with pytest.raises(RuntimeError, match="hashes keys otherwise"):
         other.start()
+
+
+def test_a_host_that_encrypts_otherwise_is_refused(both: list[Flyball], tmp_path: Path) -> None:
+    text = both[0].config.read_text().replace('"body_key_env": "HASH_KEY"', '"body_key_env": "BODY_KEY"')
+    other = host(tmp_path / "encrypting", text)
+    other.environment["HASH_KEY"] = both[0].environment["HASH_KEY"]
+    other.environment["BODY_KEY"] = "cd" * 32
+    with pytest.raises(RuntimeError, match="encrypts what waits for a person otherwise"):
+        other.start()
