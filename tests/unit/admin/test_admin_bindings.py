@@ -30,6 +30,8 @@ def two_orgs(port: Port) -> Port:
     port.reader.run_totals = [run("of-beta", "beta")]
     assert port.rooms.approvals is not None
     asked(port.rooms.approvals, port.clock.now_ns(), org="beta")
+    with port.as_owner() as owner:
+        assert owner.post("/admin/v1/kill-switches", json={"target": "org:beta", "reason": "r"}).is_success
     return port
 
 
@@ -37,7 +39,10 @@ def others(port: Port) -> dict[str, str]:
     key = port.rooms.key_store.named_key("beta", "support", "bot")
     assert port.rooms.approvals is not None
     (waiting,) = port.rooms.approvals.list(Wanted(org="beta"), port.clock.now_ns(), 2)
-    return OTHERS | {"key_id": key.key_id, "operation": OPERATION, "run": "of-beta", "approval": waiting.id}
+    with port.as_owner() as owner:
+        switch = owner.get("/admin/v1/kill-switches").json()["data"][0]["id"]
+    found = {"key_id": key.key_id, "operation": OPERATION, "run": "of-beta", "approval": waiting.id, "switch": switch}
+    return OTHERS | found
 
 
 TAKEN: dict[str, dict[str, object]] = {
@@ -193,6 +198,15 @@ def test_these_endpoints_have_been_thought_of() -> None:
         "GET /decisions",  # in test_admin_decisions.py
         "GET /runs",
         "GET /approvals",  # in test_admin_approvals.py
+        "GET /policies",  # in test_admin_policies.py
+        "PUT /policies/candidate",  # in test_admin_policies.py
+        "GET /policies/candidate",  # in test_admin_policies.py
+        "DELETE /policies/candidate",  # in test_admin_policies.py
+        "POST /policies/promote",  # in test_admin_policies.py
+        "POST /policies/rollback",  # in test_admin_policies.py
+        "GET /policies/inputs",  # in test_admin_policies.py
+        "POST /kill-switches",  # in test_admin_switches.py
+        "GET /kill-switches",  # in test_admin_switches.py
         "GET /alerts",  # these three in test_admin_alerts.py
         "POST /alerts/test",
         "GET /observe",
