@@ -26,8 +26,13 @@ _STRUCTURE: Final = frozenset(
 )
 """Members of a message in which nobody says anything."""
 _MEDIA: Final = frozenset({"data", "file_data", "b64_json"})
+_URLS: Final = frozenset({"url", "image_url", "file_url", "video_url", "audio_url"})
+"""Members that lead somewhere; what begins like a URL of data is one only there, and elsewhere is a text."""
+_NAMED_BY_ANYONE: Final = frozenset({"variables", "env", "attributes"})
+"""Objects whose members are called what their author likes, so that no name tells that nothing is said there."""
 _MEDIA_PARTS: Final = frozenset(
     {"image_url", "input_image", "input_audio", "audio", "file", "input_file", "computer_screenshot", "video_url"}
+    | {"audio_url", "image", "video", "document"}
 )
 """Types of parts that say something in another way than in text."""
 _SYSTEM: Final = frozenset({"system", "developer"})
@@ -110,13 +115,20 @@ def _bytes_of(raw: bytes, wanted: Sequence[int]) -> list[int]:
 
 @dataclass(slots=True)
 class _Level:
-    """An object or an array that is being read. `key`: of the member that is under way; `waits`: for a key."""
+    """An object or an array that is being read. `key`: of the member that is under way; `waits`: for a key; `is_free`:
+    its keys are anybody's words."""
 
     is_object: bool
     is_message: bool
     key: str = ""
     waits: bool = False
     is_quiet: bool = False
+    is_free: bool = False
+
+    @property
+    def known_key(self) -> str:
+        """The key, where it is a word of the API."""
+        return self.key if self.is_object and not self.is_free else ""
 
 
 @dataclass(slots=True)
@@ -170,8 +182,10 @@ class _Reader:
     def _open(self, is_object: bool) -> None:
         above = self._levels[-1] if self._levels else None
         is_message = is_object and (above is None or (len(self._levels) == 1 and not above.is_object))
-        quiet = above is not None and (above.is_quiet or (above.is_object and above.key in _STRUCTURE))
-        self._levels.append(_Level(is_object, is_message, waits=is_object, is_quiet=quiet))
+        key = "" if above is None else above.known_key
+        quiet = above is not None and (above.is_quiet or key in _STRUCTURE)
+        is_free = is_object and key in _NAMED_BY_ANYONE
+        self._levels.append(_Level(is_object, is_message, waits=is_object, is_quiet=quiet, is_free=is_free))
 
     def _close(self) -> None:
         if self._levels.pop().is_message:
@@ -197,13 +211,13 @@ class _Reader:
 
     def _member(self, level: _Level, start: int, end: int) -> None:
         """A string within a message."""
-        key = level.key if level.is_object else ""
+        key = level.known_key
         if level.is_message and key in ("role", "type"):
             (self._message.roles if key == "role" else self._message.types).append(self._decoded(start, end))
         if key == "type":
             self.unread += self._decoded(start, end) in _MEDIA_PARTS
         is_said = not level.is_quiet and key not in _STRUCTURE and key not in _MEDIA
-        if is_said and not self._body.startswith(_DATA_URL, start):
+        if is_said and not (key in _URLS and self._body.startswith(_DATA_URL, start)):
             self._message.spans.append((start, end))
 
     def _after_value(self) -> None:

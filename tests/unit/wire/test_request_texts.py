@@ -61,6 +61,29 @@ def test_a_responses_items_are_told_by_who_made_them() -> None:
     assert told(RESPONSES, {"input": "hi"}) == [("user", 0, "hi")]
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"content": "data: bob"},
+        {"content": [{"type": "text", "text": "data: bob"}]},
+        {"role": "tool", "tool_call_id": "c", "content": "data: bob"},
+        {"content": None, "tool_calls": [{"id": "c", "function": {"name": "data: bob", "arguments": "data: bob"}}]},
+    ],
+)
+def test_a_text_that_begins_like_a_url_of_data_is_read_all_the_same(message: dict[str, Any]) -> None:
+    """Regression: it was taken for an image, and passed both looking and redaction."""
+    found = told(CHAT, {"messages": [{"role": "user", **message}]})
+    assert found and {text for _, _, text in found} == {"data: bob"}
+
+
+@pytest.mark.parametrize("name", ["data", "id", "status", "type", "detail", "role", "url", "file_data", "signature"])
+def test_a_prompts_variables_are_read_whatever_they_are_called(name: str) -> None:
+    """Regression: those called like a member in which nothing is said were not read."""
+    for value in ("data: bob", {"type": "input_text", "text": "data: bob"}):
+        body = {"input": "hi", "prompt": {"id": "p", "version": "2", "variables": {name: value}}}
+        assert told(RESPONSES, body)[1:] == [("user", 1, "2"), ("user", 1, "data: bob")]
+
+
 def test_prompts_and_inputs_to_be_embedded() -> None:
     assert told(Endpoint.COMPLETIONS, {"prompt": ["a", "b"], "suffix": "c"}) == [
         ("user", 0, "a"),
@@ -84,6 +107,7 @@ def test_prompts_and_inputs_to_be_embedded() -> None:
             {"input": [{"type": "function_call_output", "output": [{"type": "input_image", "file_id": "x"}]}]},
             1,
         ),
+        (CHAT, {"messages": [{"role": "user", "content": [{"type": "document", "source": {"data": "x"}}]}]}, 1),
         (CHAT, {"messages": [{"role": "user", "content": "a", "n": 5}]}, 0),
     ],
 )
