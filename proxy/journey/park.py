@@ -39,6 +39,7 @@ class Parking:
         self._is_ours = False
         self._calls: list[AskedCall] = []
         self._waits_until_ns = 0
+        self._has_waited = False
 
     def keep(self, chunk: bytes) -> None:
         """A further part of the answer as the client would get it."""
@@ -54,7 +55,7 @@ class Parking:
         try:
             approval = self._approval or await self._ask(asked, needed)
             self._calls.append(asked)
-            if self._is_ours and approval.waits_until_ns:
+            if self._is_ours and approval.waits_until_ns and not self._has_waited:
                 approval = await self._awaited(approval)
         except TooMany as error:
             return Verdict(False, error.code, error.message)
@@ -99,6 +100,9 @@ class Parking:
         if found.state != "pending":
             # A further call in this answer is another question.
             self._approval, self._is_ours = None, False
+        else:
+            # Nor is a yes that comes from now on one to a further call: it was not shown.
+            self._has_waited = True
         return found
 
     async def _ask(self, asked: AskedCall, needed: RequireApproval) -> Approval:

@@ -20,6 +20,7 @@ from proxy.journey.judge_answer import judge_answer
 from proxy.journey.observe import observes
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import NO_ESTIMATE, Journey
+from proxy.journey.switched import look_again
 from proxy.policy import (
     Approval,
     ApprovalsUnavailable,
@@ -67,9 +68,10 @@ async def replay(journey: Journey, approval: Approval, rooms: Rooms) -> None:
 
     Raises:
         Refused: POLICY_DENIED by a rule on finished answers, or when another call has had it, or it cannot be read
-            any more; DEPENDENCY_UNAVAILABLE.
+            any more; POLICY_DENIED or RUN_STOPPED by a kill switch that was set a moment ago; DEPENDENCY_UNAVAILABLE.
         UpstreamFailed: the client did not take it.
     """
+    look_again(journey, rooms)
     if not journey.dispatched:
         await mark_dispatched(journey, rooms)
     answer, calls = await _taken(journey, approval, rooms)

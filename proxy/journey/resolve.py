@@ -7,7 +7,7 @@ from proxy.core.tenant import Principal
 from proxy.journey.observe import refuse_unless_observed
 from proxy.journey.rooms import Rooms, Snapshot
 from proxy.journey.state import Journey
-from proxy.journey.switched import drop_switched, refuse_switched
+from proxy.journey.switched import drop_switched, look_again, refuse_switched
 
 
 def may_use(patterns: tuple[str, ...], model: str) -> bool:
@@ -58,10 +58,7 @@ def select(journey: Journey, rooms: Rooms) -> None:
     Raises:
         Refused: POLICY_DENIED or RUN_STOPPED by a kill switch that was set while the call waited.
     """
-    switches = rooms.snapshot().switches
-    if switches:
-        refuse_switched(journey, switches, rooms)
-        drop_switched(journey, switches, rooms)
+    look_again(journey, rooms)
     if journey.resolution is None:
         raise RuntimeError("a target is selected before the route was resolved")
     journey.candidate = journey.resolution.candidates[0]

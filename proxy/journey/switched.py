@@ -57,6 +57,18 @@ def drop_switched(journey: Journey, switches: Switches, rooms: Rooms) -> None:
     _refuse(journey, next(iter(off.values())), rooms)
 
 
+def look_again(journey: Journey, rooms: Rooms) -> None:
+    """Look at the kill switches of the moment, shortly before the call is sent or given what was kept for it.
+
+    Raises:
+        Refused: POLICY_DENIED or RUN_STOPPED by one that was set while the call waited.
+    """
+    switches = rooms.snapshot().switches
+    if switches:
+        refuse_switched(journey, switches, rooms)
+        drop_switched(journey, switches, rooms)
+
+
 def halt_of(journey: Journey, rooms: Rooms, *, is_gated: bool) -> Halt | None:
     """Why an open stream must end now; None where no kill switch of the moment is of it.
 

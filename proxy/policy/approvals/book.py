@@ -42,6 +42,10 @@ _LIST: Final = f"""{_SELECT} WHERE (?1 IS NULL OR org = ?1) AND (?2 IS NULL OR t
     ORDER BY id DESC LIMIT ?8"""  # noqa: E501 - read as one condition
 _USE: Final = """UPDATE approvals SET state = 'used', used_by = ?, used_ns = ?
     WHERE id = ? AND state = 'approved' AND expires_ns > ?"""
+_PARK: Final = """UPDATE approvals SET parked = ?1,
+    calls = CASE state WHEN 'pending' THEN ?2 ELSE calls END, tools = CASE state WHEN 'pending' THEN ?3 ELSE tools END
+    WHERE id = ?4 AND state IN ('pending', 'approved') AND parked = 0"""
+"""Whoever said yes while the connection was held open has seen the calls of then: no others are approved by it."""
 _EXPIRE: Final = "UPDATE approvals SET state = 'expired' WHERE state IN ('pending', 'approved') AND expires_ns <= ?"
 _DROP: Final = """DELETE FROM approval_answers WHERE approval IN
     (SELECT id FROM approvals WHERE state IN ('expired', 'denied', 'used'))"""
@@ -134,9 +138,7 @@ class ApprovalBook:
                 _withdraw(connection, approval, error.message)
                 return False
             cursor = connection.execute(
-                "UPDATE approvals SET parked = ?, calls = ?, tools = ?"
-                " WHERE id = ? AND state IN ('pending', 'approved') AND parked = 0",
-                (len(packed), self._sealed_calls(approval, calls), _names(calls), approval),
+                _PARK, (len(packed), self._sealed_calls(approval, calls), _names(calls), approval)
             )
             if cursor.rowcount:
                 connection.execute("INSERT INTO approval_answers (approval, sealed) VALUES (?, ?)", (approval, sealed))

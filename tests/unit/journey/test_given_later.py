@@ -7,13 +7,28 @@ from typing import Any
 
 import pytest
 
+from proxy.journey.rooms import Rooms
 from proxy.journey.running import stop_runs
+from proxy.journey.state import Journey
 from proxy.journey.switched import end_switched
-from proxy.policy import parse_target
+from proxy.policy import Approval, parse_target
 from proxy.wire.endpoint import Endpoint
+from tests.harness.emitted import call, ends
 from tests.harness.one_worker import DONE, JSON_HEADERS, KEY, Answer, Client, OneWorker, chat
 from tests.harness.read_by_sdk import read_by_sdk
-from tests.unit.journey.test_parked_answers import BODY, EVENTS, WAITS, asking, decide, ruled, streamed, waiting
+from tests.unit.journey.test_parked_answers import (
+    BODY,
+    EVENTS,
+    PATH,
+    USAGE,
+    WAITS,
+    asking,
+    decide,
+    newest,
+    ruled,
+    streamed,
+    waiting,
+)
 
 FORGED = 'package flyball.request\ndeny contains {"code": "forged"} if count(input.tool_results_unreleased) > 0\n'
 
@@ -32,6 +47,60 @@ async def test_what_was_turned_off_since_is_not_given(tmp_path: Path) -> None:
         read = read_by_sdk(Endpoint.CHAT, given.text)
         assert read.calls == [] and "(kill_switch)" in read.text
         assert worker.rows()[-1]["decision"] == "deny:kill_switch"
+
+
+async def test_what_is_turned_off_meanwhile_is_not_given_either(tmp_path: Path) -> None:
+    """Regression: only the calls in the answer were looked at once more, not whose answer it is."""
+    async with ruled(tmp_path) as worker:
+        await approved(worker)
+        counted = worker.rooms.counter.count_input
+
+        async def counting(*given: Any, **more: Any) -> Any:
+            turn_off(worker, "agent:acme/bot")
+            return await counted(*given, **more)
+
+        worker.rooms.counter.count_input = counting  # type: ignore[method-assign]
+        refused = await streamed(worker)
+        assert refused.status == 403 and b"kill switch agent:acme/bot" in refused.text
+        assert (await worker.standing())[1] == 0 and newest(worker).state == "approved"
+
+
+TWO = [call("delete_file", PATH), call("delete_other", PATH, index=1), ends(), USAGE, DONE]
+
+
+async def test_a_late_yes_is_to_no_call_that_came_after_it_was_shown(tmp_path: Path) -> None:
+    """Regression: one that came between the last look and the end of the answer was one to all calls in it."""
+    async with ruled(tmp_path, "approvals: {max_wait_s: 1}", rules=WAITS) as worker:
+        book = worker.stores.approvals
+        park = book.park
+
+        def late(*given: Any) -> bool:
+            decide(worker, waiting(worker))
+            return park(*given)
+
+        book.park = late  # type: ignore[method-assign]
+        await asyncio.wait_for(streamed(worker, *TWO), 60)
+        read = read_by_sdk(Endpoint.CHAT, (await streamed(worker)).text)
+        assert {name for name, _ in read.calls} == {"delete_file"} and "(approval_required)" in read.text
+
+
+async def test_one_call_is_not_let_go_by_a_yes_to_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: after a wait in vain the next call of the answer waited on, for the decision on the first."""
+    waits: list[str] = []
+    async with ruled(tmp_path, rules=WAITS) as worker:
+
+        async def wait(journey: Journey, approval: Approval, seconds: float, rooms: Rooms) -> Approval:
+            waits.append(approval.id)
+            if len(waits) > 1:
+                decide(worker, approval)
+            found = rooms.approvals.find(approval.id)
+            assert found is not None
+            return found
+
+        monkeypatch.setattr("proxy.journey.park.await_person", wait)
+        client = await streamed(worker, *TWO)
+        assert read_by_sdk(Endpoint.CHAT, client.text).calls == []
+        assert waits == [waiting(worker).id] and waiting(worker).tools == ("delete_file", "delete_other")
 
 
 async def test_a_call_that_waited_can_be_answered_once_it_was_given(tmp_path: Path) -> None:
