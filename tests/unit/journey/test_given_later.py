@@ -78,7 +78,7 @@ async def test_a_late_yes_is_to_no_call_that_came_after_it_was_shown(tmp_path: P
             decide(worker, waiting(worker))
             return park(*given)
 
-        book.park = late  # type: ignore[method-assign]
+        book.park = late  # type: ignore[assignment, method-assign]
         await asyncio.wait_for(streamed(worker, *TWO), 60)
         read = read_by_sdk(Endpoint.CHAT, (await streamed(worker)).text)
         assert {name for name, _ in read.calls} == {"delete_file"} and "(approval_required)" in read.text
