@@ -19,6 +19,7 @@ from proxy.policy.redactions import unknown_redactions
 from proxy.policy.regorus_rules import RegorusData, RegorusRules, told
 from proxy.policy.rules import Rule, rules_of
 from proxy.policy.slicing import Slice, sliced
+from proxy.policy.unanswered import unanswered_calls
 
 _PROBES: Final = ("{}", '{"org":"o","team":"t","key":"k"}')
 """Inputs at load: an unsupported builtin is found when its package is first evaluated, whatever the input says."""
@@ -47,7 +48,7 @@ class EmbeddedRego:
         self._whole = RegorusRules(self._merged.modules, self._data, self._merged.placed)
         modules = modules_of(trees)
         problems = partly_read(modules, [query for point in Point for query in queries_of(point)])
-        if problems := problems + unknown_redactions(trees):
+        if problems := problems + unanswered_calls(trees) + unknown_redactions(trees):
             raise BadPolicy(problems)
         trees = self._try()
         self._reads = {point: reads_of(modules, point) for point in Point}
