@@ -54,6 +54,8 @@ async def _carry_out(journey: Journey, asked: Asked, rooms: Rooms, point: Point)
         _drop_candidates(journey, asked)
     if decision.duties is not journey.snapshot.policy.grant.duties:
         await oblige(journey, decision.duties, rooms)
+        if point is Point.ROUTE:  # where the call was resolved anew they are all there again
+            _drop_candidates(journey, asked)
 
 
 def _refuse_hosted(journey: Journey, rooms: Rooms) -> None:

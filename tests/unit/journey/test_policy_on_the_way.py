@@ -142,6 +142,26 @@ async def test_a_route_rule_leaves_candidates_out_until_none_is_left(tmp_path: P
         assert (client.status, row["decision"]) == (200, "allow")
 
 
+@pytest.mark.parametrize(
+    "duty", ['"cap_tokens", "max": 5', '"strip_tool", "name": "go"', '"redact", "kinds": ["email"]']
+)
+async def test_a_candidate_that_is_left_out_stays_so_whatever_else_the_rule_wants(tmp_path: Path, duty: str) -> None:
+    """Regression: what changes the call's price has it resolved anew, and the candidate was among the targets again."""
+    rules = f"""deny_candidates contains {{"id": "up/m", "code": "region", "msg": "Not there."}}
+obligations contains {{"type": {duty}}}"""
+    other = 'other: {base_url: "http://127.0.0.1:9/v1"}'
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "rules.rego").write_text(f"package flyball.route\n{rules}")
+    text = config(more="policy: {dir: rules}").replace("providers: {", f"providers: {{{other}, ")
+    tools = [{"type": "function", "function": {"name": "go"}}]
+    messages = [{"role": "user", "content": "I am bob@acme.example"}]
+    with one_worker(
+        tmp_path, text.replace("targets: [{provider: up}]", "targets: [{provider: up}, {provider: other}]")
+    ) as worker:
+        client, row, _ = await asked(worker, Client(chat(tools=tools, messages=messages)))
+        assert (client.status, row["provider"]) == (200, "other")
+
+
 async def test_a_rule_reads_the_budgets_as_they_were_last_heard_of(tmp_path: Path) -> None:
     rules = (
         'deny contains {"code": "half", "msg": "Half is spent."} if { some b in input.budgets; b.spent_usd != "0.00" }'
