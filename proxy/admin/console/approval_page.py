@@ -98,11 +98,24 @@ def _call(call: ToolCall) -> Html:
 
 
 def _readable(arguments: str) -> str:
-    """JSON in lines of its own; anything else as the model wrote it."""
+    """JSON in lines of its own; anything else, and what says a thing twice or loses by it, as the model wrote it."""
     try:
-        return json.dumps(json.loads(arguments), indent=2)
+        return json.dumps(json.loads(arguments, object_pairs_hook=_once, parse_float=_as_written), indent=2)
     except (ValueError, RecursionError):
         return arguments
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a member stands twice: whoever runs it may take the other one")
+    return found
+
+
+def _as_written(number: str) -> float:
+    if repr(float(number)) != number:
+        raise ValueError("the number would be shown as another one")
+    return float(number)
 
 
 def _names(tools: Sequence[str]) -> Html:

@@ -42,6 +42,10 @@ _LIST: Final = f"""{_SELECT} WHERE (?1 IS NULL OR org = ?1) AND (?2 IS NULL OR t
     ORDER BY id DESC LIMIT ?8"""  # noqa: E501 - read as one condition
 _USE: Final = """UPDATE approvals SET state = 'used', used_by = ?, used_ns = ?
     WHERE id = ? AND state = 'approved' AND expires_ns > ?"""
+_SAME: Final = """digest, point, org, team, key_id, key_name, owner, run, agent, end_user, endpoint, model, operation,
+    revision, reason, estimate, tools, calls, made_ns, expires_ns"""
+_ANEW: Final = f"""INSERT INTO approvals (id, {_SAME}, state) SELECT ?, {_SAME}, 'pending' FROM approvals
+    WHERE id = ? AND state = 'pending' AND parked = 0"""  # noqa: S608 - a constant
 _PARK: Final = """UPDATE approvals SET parked = ?1,
     calls = CASE state WHEN 'pending' THEN ?2 ELSE calls END, tools = CASE state WHEN 'pending' THEN ?3 ELSE tools END
     WHERE id = ?4 AND state IN ('pending', 'approved') AND parked = 0"""
@@ -128,20 +132,27 @@ class ApprovalBook:
             return self._insert(connection, asked, (call,), waits_until_ns), True
 
     def park(self, approval: str, calls: Sequence[AskedCall], answer: ParkedAnswer) -> bool:
-        """Keep an answer, whole, until its calls are decided; false, and no longer asked, where there is no room."""
+        """Keep an answer, whole, until its calls are decided; false, and no longer asked, where there is no room.
+
+        Several calls of one whose connection was held open are asked for anew: the old approval names the new one.
+        """
         packed = msgspec.msgpack.encode(answer)
-        sealed = self._sealer.seal(f"answer {approval}", packed)
+        known = self.find(approval)
+        # With an open connection it could be decided on before all calls were there: what somebody looks at then must
+        # not become another question under their hands.
+        kept = new_id("apr") if len(calls) > 1 and known is not None and known.waits_until_ns else approval
+        sealed = self._sealer.seal(f"answer {kept}", packed)
         with self._changing() as connection:
             try:
                 self._require_room(connection, len(packed))
             except TooMany as error:
                 _withdraw(connection, approval, error.message)
                 return False
-            cursor = connection.execute(
-                _PARK, (len(packed), self._sealed_calls(approval, calls), _names(calls), approval)
-            )
+            if kept != approval and not _ask_anew(connection, approval, kept):
+                kept, sealed = approval, self._sealer.seal(f"answer {approval}", packed)
+            cursor = connection.execute(_PARK, (len(packed), self._sealed_calls(kept, calls), _names(calls), kept))
             if cursor.rowcount:
-                connection.execute("INSERT INTO approval_answers (approval, sealed) VALUES (?, ?)", (approval, sealed))
+                connection.execute("INSERT INTO approval_answers (approval, sealed) VALUES (?, ?)", (kept, sealed))
             return bool(cursor.rowcount)
 
     def withdraw(self, approval: str, why: str = WITHDRAWN) -> None:
@@ -397,6 +408,14 @@ def _withdraw(connection: sqlite3.Connection, approval: str, why: str = WITHDRAW
         " AND parked = 0",
         (why, approval),
     )
+
+
+def _ask_anew(connection: sqlite3.Connection, old: str, new: str) -> bool:
+    """Ask the same under another id; whether the old one still waited."""
+    if connection.execute(_ANEW, (new, old)).rowcount != 1:
+        return False
+    _withdraw(connection, old, f"asked for anew with all calls of the answer: {new}")
+    return True
 
 
 def _was_given_up(known: Approval, now_ns: int) -> bool:

@@ -105,6 +105,13 @@ async def test_what_models_and_clients_wrote_is_escaped(desk: Desk) -> None:
     assert OWNER.role == "owner"
 
 
+@pytest.mark.parametrize("arguments", ['{"path":"/etc/shadow","path":"/tmp/x"}', '{"usd":0.10000000000000000001}'])
+async def test_arguments_that_two_readers_take_in_two_ways_are_shown_as_written(desk: Desk, arguments: str) -> None:
+    """Regression: of a member that stands twice an approver saw the last one only, and digits were rounded away."""
+    page = await desk.page(f"approvals/{asking(desk, AskedCall('delete_file', arguments)).id}")
+    assert arguments in unescape(page)
+
+
 async def test_another_orgs_approval_is_not_there(desk: Desk) -> None:
     approval = asking(desk)
     await desk.sign_in(Person("olga", "approver", "other", None))

@@ -11,7 +11,7 @@ from proxy.journey.rooms import Rooms
 from proxy.journey.running import stop_runs
 from proxy.journey.state import Journey
 from proxy.journey.switched import end_switched
-from proxy.policy import Approval, parse_target
+from proxy.policy import Approval, Undecidable, parse_target
 from proxy.wire.endpoint import Endpoint
 from tests.harness.emitted import call, ends
 from tests.harness.one_worker import DONE, JSON_HEADERS, KEY, Answer, Client, OneWorker, chat
@@ -100,7 +100,23 @@ async def test_one_call_is_not_let_go_by_a_yes_to_another(tmp_path: Path, monkey
         monkeypatch.setattr("proxy.journey.park.await_person", wait)
         client = await streamed(worker, *TWO)
         assert read_by_sdk(Endpoint.CHAT, client.text).calls == []
-        assert waits == [waiting(worker).id] and waiting(worker).tools == ("delete_file", "delete_other")
+        assert len(waits) == 1 and waiting(worker).tools == ("delete_file", "delete_other")
+
+
+async def test_what_somebody_looks_at_does_not_become_another_question(tmp_path: Path) -> None:
+    """Regression: while the connection was held open they saw the first call; their yes after it was one to all."""
+    async with ruled(tmp_path, "approvals: {max_wait_s: 1}", rules=WAITS) as worker:
+        task = await asking(worker, Client(BODY), *TWO)
+        seen = waiting(worker)
+        assert seen.tools == ("delete_file",)
+        await asyncio.wait_for(task, 60)
+        with pytest.raises(Undecidable, match="expired"):
+            decide(worker, seen)
+        whole, old = waiting(worker), worker.stores.approvals.find(seen.id)
+        assert old is not None and whole.id in old.note and whole.tools == ("delete_file", "delete_other")
+        assert [each.name for each in worker.stores.approvals.calls(whole.id)] == list(whole.tools)
+        decide(worker, whole)
+        assert (await streamed(worker)).text == b"".join(TWO)
 
 
 async def test_a_call_that_waited_can_be_answered_once_it_was_given(tmp_path: Path) -> None:
