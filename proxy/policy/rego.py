@@ -147,12 +147,15 @@ class EmbeddedRego:
                 engine.add_policy(path, text)
             except RuntimeError as error:
                 problems.append(told(error))
+        trees = str(engine.get_ast_as_json())
+        del engine  # an error holds this frame, and may end on another thread
         if problems:
             raise BadPolicy(problems)
-        return str(engine.get_ast_as_json())
+        return trees
 
     def _try(self) -> str:
         """Evaluate every package once, so that what the engine lacks is found now; the syntax trees of what it has."""
+        engine = None
         try:
             engine = self._whole.loaded()
             for package in sorted(set(engine.get_packages())):
@@ -162,6 +165,8 @@ class EmbeddedRego:
             return str(engine.get_ast_as_json())
         except RuntimeError as error:
             raise BadPolicy([self._merged.placed(told(error))]) from error
+        finally:
+            del engine  # the error holds this frame, and may end on another thread
 
 
 def _is_plain(modules: list[Module], bundle: Bundle, *, is_granted: bool) -> bool:

@@ -1,6 +1,5 @@
 """Modules and data as regorus evaluates them: one engine per thread, every fault of it told as no decision."""
 
-import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -8,6 +7,7 @@ import msgspec
 import regorus
 
 from proxy.policy.errors import PolicyUnavailable
+from proxy.policy.thread_engines import engine_of, forget_engine
 
 _STACK: Final = "Stack backtrace"
 
@@ -32,15 +32,15 @@ class RegorusData:
 
     def __init__(self, written: str) -> None:
         self._written = written
-        self._mine = threading.local()
 
     def engine(self) -> Any:
         """A new engine that knows the documents and no rule."""
-        beginning = getattr(self._mine, "beginning", None)
-        if beginning is None:
-            beginning = self._mine.beginning = regorus.Engine()
-            beginning.add_data_json(self._written)
-        return beginning.clone()
+        return engine_of(self, self._beginning).clone()
+
+    def _beginning(self) -> Any:
+        engine = regorus.Engine()
+        engine.add_data_json(self._written)
+        return engine
 
 
 class RegorusRules:
@@ -50,7 +50,6 @@ class RegorusRules:
         self._modules = modules
         self._data = data
         self._placed = placed
-        self._mine = threading.local()
 
     def evaluate(self, query: str, asked: bytes) -> Mapping[str, Any] | None:
         """The value of one query on an input in JSON; None where it is undefined.
@@ -59,14 +58,14 @@ class RegorusRules:
             PolicyUnavailable: the engine failed, or the value is no object.
         """
         try:
-            engine = self._engine()
+            engine = engine_of(self, self.loaded)
             engine.set_input_json(asked.decode())
             answer = engine.eval_query_as_json(query)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # noqa: BLE001 - a panic of the engine is a BaseException, and must not end the worker
             if not isinstance(error, RuntimeError):
-                self._mine.engine = None
+                forget_engine(self)
             raise PolicyUnavailable(self._placed(told(error))) from None
         evaluated = _read(answer).result
         if not evaluated or not evaluated[0].expressions:
@@ -79,15 +78,12 @@ class RegorusRules:
     def loaded(self) -> Any:
         """A new engine that has it all. Raises RuntimeError: what it cannot read."""
         engine = self._data.engine()
-        for name, text in self._modules.items():
-            engine.add_policy(name, text)
-        return engine
-
-    def _engine(self) -> Any:
-        engine = getattr(self._mine, "engine", None)
-        if engine is None:
-            engine = self._mine.engine = self.loaded()
-        return engine
+        try:
+            for name, text in self._modules.items():
+                engine.add_policy(name, text)
+            return engine
+        finally:
+            del engine  # where it fails, the error holds this frame, and may end on another thread
 
 
 def told(error: BaseException) -> str:
