@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from proxy.core.outcome import Outcome
 from proxy.core.refusal import Refused
 from proxy.journey.ask import Asked, ask, ask_shadow_later, note_decision, note_own, reads_at
 from proxy.journey.decide import denied, unavailable
@@ -63,7 +64,8 @@ class StreamEnd:
             await judge_answer(self._journey, self._rooms)
             return last
         out = held.feed(last) if last else b""
-        if not held.is_holding:  # it broke off: there is no finished answer to decide on
+        if not held.is_holding and self._journey.outcome is not Outcome.OK:
+            # It broke off: there is no finished answer to decide on. One may be whole whose last event is not.
             return out + held.close()
         no = await self._too_large() if held.is_too_large else await judge_answer(self._journey, self._rooms)
         if no is None:

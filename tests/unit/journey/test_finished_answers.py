@@ -159,6 +159,16 @@ async def test_a_stream_that_breaks_off_is_not_asked_about(tmp_path: Path) -> No
     assert b"upstream_truncated" in client.text
 
 
+async def test_a_last_event_without_its_blank_line_is_decided_on_too(tmp_path: Path) -> None:
+    """Regression: such an answer was a finished one for its bill and its row, and passed without a decision."""
+    with ruled(tmp_path, response=NO) as worker:
+        client = await streamed(worker, *STREAM[:2], STREAM[2].rstrip(b"\n"))
+        (row,) = worker.rows()
+        (decision,) = worker.rows("decisions")
+    assert (row["outcome"], row["decision"], decision["code"]) == ("ok", "deny:cut_off", "cut_off")
+    assert b'finish_reason":"' not in client.text and b'"rule":"cut_off"' in client.text
+
+
 async def test_an_error_of_the_provider_is_not_asked_about(tmp_path: Path) -> None:
     with ruled(tmp_path, response=NO) as worker:
         client = await worker.call(Client(chat()), Answer(b'{"error":{}}', status=400, headers=JSON_HEADERS))
