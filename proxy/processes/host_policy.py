@@ -101,10 +101,12 @@ class HostPolicy:
             return False
         async with self._turn:
             try:
-                if now.get("active") != (self._proposed or {}).get("active") and not self.settings.by_file:
-                    await self._take(self.settings)
-                else:
+                known = (self._proposed or {}).get("active")
+                if now.get("active") == known or self.settings.by_file:
                     await self._take_candidate()
+                    now = self._proposed or {}  # somebody may have promoted it meanwhile
+                if now.get("active") != known and not self.settings.by_file:
+                    await self._take(self.settings)
             except BadPolicy as error:
                 # Not tried again until they are others: they stay what they are.
                 self._proposed = now
@@ -117,14 +119,11 @@ class HostPolicy:
         candidate = None if proposed.candidate is None else proposed.candidate.bundle
         if problems := await asyncio.to_thread(_told, take_candidate, self._folder.taken_policy, candidate):
             raise BadPolicy(problems)
+        self._proposed = proposed.revisions
 
     async def _proposed_now(self) -> Proposals:
-        """What people have proposed and promoted; noted as what is taken now."""
-        if self._proposals is None:
-            return Proposals()
-        proposals = await asyncio.to_thread(self._proposals.load)
-        self._proposed = proposals.revisions
-        return proposals
+        """What people have proposed and promoted."""
+        return Proposals() if self._proposals is None else await asyncio.to_thread(self._proposals.load)
 
     def refused(self, error: str) -> None:
         """Note that changed policies of the file were not taken."""
@@ -167,6 +166,8 @@ class HostPolicy:
         if problems := await asyncio.to_thread(_told, take, self._folder.taken_policy):
             self._status.refused += 1
             raise BadPolicy(problems)
+        # Not before they are kept: where that fails (a full disk) it is done again.
+        self._proposed = proposed.revisions
         self._source, self._etag = source, etag
         self._status.taken += 1
         self._note(settings)
