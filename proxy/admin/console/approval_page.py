@@ -92,7 +92,7 @@ def _asked_for(facts: ApprovalFacts) -> Html:
 
 def _call(call: ToolCall) -> Html:
     return join(
-        el("h3", el("code", call.name)),
+        el("h3", el("code", _told(call.name))),
         scroller(el("pre", el("code", _readable(call.arguments)), class_="facts-json"), f"Arguments of {call.name}"),
     )
 
@@ -102,7 +102,12 @@ def _readable(arguments: str) -> str:
     try:
         return json.dumps(json.loads(arguments, object_pairs_hook=_once, parse_float=_as_written), indent=2)
     except (ValueError, RecursionError):
-        return arguments
+        return _told(arguments)
+
+
+def _told(text: str) -> str:
+    """What nobody would see, or would see in another order than it stands there, is told by its number."""
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else f"\\u{ord(sign):04x}" for sign in text)
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -112,6 +112,13 @@ async def test_arguments_that_two_readers_take_in_two_ways_are_shown_as_written(
     assert arguments in unescape(page)
 
 
+async def test_what_nobody_would_see_in_arguments_is_told(desk: Desk) -> None:
+    """Regression: signs that turn the order of others round made a free text look like another one."""
+    approval = asking(desk, AskedCall("sh\u200bell", "rm \u202etxt.erac\nls"))
+    page = await desk.page(f"approvals/{approval.id}")
+    assert "rm \\u202etxt.erac\nls" in page and "sh\\u200bell" in page and "\u202e" not in page
+
+
 async def test_another_orgs_approval_is_not_there(desk: Desk) -> None:
     approval = asking(desk)
     await desk.sign_in(Person("olga", "approver", "other", None))
