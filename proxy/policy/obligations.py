@@ -10,6 +10,7 @@ from proxy.policy.point import Point
 
 Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=256)]
 Count: TypeAlias = Annotated[int, Meta(ge=1)]
+LONGEST_APPROVAL_S: Final = 366 * 86_400
 
 
 class Obligation(Struct, frozen=True, kw_only=True, tag_field="type", forbid_unknown_fields=True):
@@ -56,7 +57,7 @@ class RequireApproval(Obligation, frozen=True, kw_only=True, tag="require_approv
     """A person must say yes first; for so long the connection is held open for it."""
 
     reason: str = ""
-    expires_s: Count = 3600
+    expires_s: Annotated[int, Meta(ge=1, le=LONGEST_APPROVAL_S)] = 3600
     wait_s: Annotated[int, Meta(ge=0)] = 0
 
 

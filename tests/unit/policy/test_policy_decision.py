@@ -47,6 +47,7 @@ def test_a_denial_outweighs_the_grant_and_the_first_by_code_is_told() -> None:
         {"obligations": [{"type": "cap_tokens", "max": 0}]},
         {"obligations": [{"type": "cap_tokens", "max": "10"}]},
         {"obligations": [{"type": "cap_tokens", "max": 10, "min": 1}]},
+        {"obligations": [{"type": "require_approval", "expires_s": 366 * 86_400 + 1}]},
         {"obligations": {}},
         {"deny_candidates": [{"id": "a", "code": "b"}]},
     ],

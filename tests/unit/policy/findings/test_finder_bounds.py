@@ -77,7 +77,7 @@ UNITS: Final = [
         "secret ",
     ),
 ]
-KB: Final = 64
+KB: Final = 16
 
 
 def seconds(finder: Finder, text: str) -> float:
