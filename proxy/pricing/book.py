@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -144,8 +145,14 @@ def load_book(settings: PricingSettings) -> PriceBook:
     digest = hashlib.sha256(repr((settings.assume_usd_per_mtok, settings.adjustments)).encode())
     for content in (*contents, text):
         digest.update(hashlib.sha256(content).digest())
-    files = [_decode(content) for content in contents]
+    files = [_file_of(content) for content in contents]
     return PriceBook(digest.hexdigest()[:12], files, entries, settings.adjustments, _assumed(settings))
+
+
+@lru_cache(maxsize=64)
+def _file_of(content: bytes) -> BookFile:
+    """A shipped file, read once a process: checking a configuration and each reload make a book of the same ones."""
+    return _decode(content)
 
 
 def shipped_files() -> list[bytes]:
