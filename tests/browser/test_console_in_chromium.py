@@ -204,6 +204,8 @@ def test_from_the_list_to_the_explanation(site: Site, open_console: Open) -> Non
         "hold",
         "upstream",
         f"#1 {row.provider}",
+        "policy: request",
+        "tried: request",
     ]
 
 

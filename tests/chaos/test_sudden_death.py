@@ -18,6 +18,8 @@ from tests.chaos.raw_client import RawClient
 from tests.chaos.scene import LEASE_S, balanced_books, sim_config, started, until_nothing_is_held
 from tests.harness.flyball import Flyball
 
+pytestmark = pytest.mark.alone
+
 CALLERS = 16
 
 

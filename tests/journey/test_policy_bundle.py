@@ -55,6 +55,7 @@ def stale(flyball: Flyball) -> bool:
     return bool(told.json()["dependencies"]["policy"] == "stale")
 
 
+@pytest.mark.long
 def test_a_server_of_bundles_is_followed_and_its_forgeries_are_not(tmp_path: Path) -> None:
     with bundle_server(packed(signed(allowing("sim-small")))) as server:
         config = CONFIG.replace("file: rules.tar.gz", f"url: '{server.url}', poll_s: 5")
