@@ -204,15 +204,18 @@ async def test_tools_that_providers_run_must_be_listed_where_calls_are_ruled(tmp
     assert row["decision"] == "deny:provider_tool"
 
 
+@pytest.mark.long  # a machine that is at half its speed for a while, as those that are shared are, needs more
 @pytest.mark.alone
 async def test_the_gate_costs_a_call_less_than_a_millisecond(tmp_path: Path) -> None:
     events = [call("read_file", '{"path":"'), *(_piece("x") for _ in range(20)), _piece('"}'), ends(), USAGE, DONE]
-    async with starter(tmp_path) as worker:
-        gated = min([await _timed(worker, events) for _ in range(40)])
     (tmp_path / "plain").mkdir()
-    with one_worker(tmp_path / "plain") as worker:
-        plain = min([await _timed(worker, events) for _ in range(40)])
-    assert gated - plain < 1_000_000, (gated, plain)
+    gated, plain = [], []
+    async with starter(tmp_path) as with_gate:
+        with one_worker(tmp_path / "plain") as without:
+            for _ in range(120):  # in turn: a machine is faster and slower from one second to the next
+                gated.append(await _timed(with_gate, events))
+                plain.append(await _timed(without, events))
+    assert min(gated) - min(plain) < 1_000_000, (min(gated), min(plain))
 
 
 async def _timed(worker: OneWorker, events: Iterable[bytes]) -> int:
