@@ -1,15 +1,11 @@
 """Alerts of calls that wait for a person: each approval once."""
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from proxy.budget.alerts.alert import Alert, Claim, alert_id
-from proxy.budget.ledger import LineKind, Unit
+from proxy.budget.alerts.alert import Alert, Claim
+from proxy.budget.alerts.saying import HOUR_NS, saying
 from proxy.core.clock import utc
-from proxy.core.money import ZERO
-
-HOUR_NS: Final = 3_600_000_000_000
-LONGEST_MESSAGE: Final = 500
 
 
 class ApprovalNote(NamedTuple):
@@ -31,24 +27,15 @@ def approval_alerts(notes: Sequence[ApprovalNote]) -> list[tuple[Alert, Claim]]:
 
 def _alert(note: ApprovalNote) -> tuple[Alert, Claim]:
     claim = Claim(key=f"approval/{note.id}", amount=0, until_ns=note.expires_ns + HOUR_NS)
-    alert = Alert(
-        id=alert_id(claim),
-        at_ns=note.at_ns,
-        kind="approval",
-        subject=LineKind.BUDGET,
-        budget=note.id,
+    return saying(
+        claim,
+        "approval",
+        about=note.id,
         org=note.org,
         scope=note.scope,
         window=f"until {utc(note.expires_ns):%Y-%m-%dT%H:%M:%SZ}",
-        resets_at_ns=note.expires_ns,
-        unit=Unit.USD,
-        fraction_millionths=0,
-        limit=ZERO,
-        spent=ZERO,
-        held=ZERO,
-        overrun=ZERO,
-        hard=False,
-        message=note.message[:LONGEST_MESSAGE],
+        at_ns=note.at_ns,
+        ends_ns=note.expires_ns,
+        message=note.message,
         operation=note.operation,
     )
-    return alert, claim

@@ -2,15 +2,11 @@
 
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from proxy.budget.alerts.alert import Alert, Claim, alert_id
-from proxy.budget.ledger import LineKind, Unit
+from proxy.budget.alerts.alert import Alert, Claim
+from proxy.budget.alerts.saying import HOUR_NS, saying
 from proxy.core.clock import utc
-from proxy.core.money import ZERO
-
-HOUR_NS: Final = 3_600_000_000_000
-LONGEST_MESSAGE: Final = 500
 
 
 class PolicyNote(NamedTuple):
@@ -32,24 +28,15 @@ def _alert(note: PolicyNote) -> tuple[Alert, Claim]:
     said = sha256(note.message.encode("utf-8", "replace")).hexdigest()[:32]
     # Kept for another hour: a worker may tell of an hour that has just ended.
     claim = Claim(key=f"policy/{note.org}/{begins_ns}/{said}", amount=0, until_ns=begins_ns + 2 * HOUR_NS)
-    alert = Alert(
-        id=alert_id(claim),
-        at_ns=note.at_ns,
-        kind="policy",
-        subject=LineKind.BUDGET,
-        budget="",
+    return saying(
+        claim,
+        "policy",
+        about="",
         org=note.org,
         scope=f"org:{note.org}",
         window=f"{utc(begins_ns):%Y-%m-%dT%H}",
-        resets_at_ns=begins_ns + HOUR_NS,
-        unit=Unit.USD,
-        fraction_millionths=0,
-        limit=ZERO,
-        spent=ZERO,
-        held=ZERO,
-        overrun=ZERO,
-        hard=False,
-        message=note.message[:LONGEST_MESSAGE],
+        at_ns=note.at_ns,
+        ends_ns=begins_ns + HOUR_NS,
+        message=note.message,
         operation=note.operation,
     )
-    return alert, claim
