@@ -1,4 +1,4 @@
-"""Write the boards as JSON, or check that the JSON is what the code says: `python -m dashboards.build [--check]`."""
+"""Write boards and provisioning files, or check that they are fresh: `python -m dashboards.build [--check]`."""
 
 import argparse
 import json
@@ -12,8 +12,10 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.cog import encoder
 
 from dashboards.cost_overview import cost_overview
+from dashboards.provisioning import provisioning_files
 
 FOLDER: Final = Path(__file__).parent / "generated"
+PROVISIONING: Final = Path(__file__).parent / "provisioned"
 
 
 def boards() -> Mapping[str, Dashboard]:
@@ -33,6 +35,23 @@ def stale(folder: Path = FOLDER) -> list[str]:
     return sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
 
 
+def stale_provisioning(folder: Path = PROVISIONING) -> list[str]:
+    """The same for provisioning files, by their paths under the folder."""
+    wanted = provisioning_files()
+    paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*.yaml"))}
+    found = {name: path.read_text(encoding="utf-8") for name, path in paths.items()}
+    return sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+
+
+def write_provisioning(folder: Path = PROVISIONING) -> None:
+    """Write every provisioning file and drop what no code makes any more."""
+    for name in stale_provisioning(folder):
+        (folder / name).unlink(missing_ok=True)
+    for name, text in provisioning_files().items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+
+
 def write(folder: Path = FOLDER) -> None:
     """Write every board and drop what no code makes any more."""
     folder.mkdir(exist_ok=True)
@@ -48,10 +67,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="change nothing; fail when generated files are stale")
     if not parser.parse_args(arguments).check:
         write()
+        write_provisioning()
         return 0
-    names = stale()
+    names = [f"{FOLDER.name}/{name}" for name in stale()]
+    names += [f"{PROVISIONING.name}/{name}" for name in stale_provisioning()]
     for name in names:
-        sys.stderr.write(f"dashboards/generated/{name} is stale: run python -m dashboards.build\n")
+        sys.stderr.write(f"dashboards/{name} is stale: run python -m dashboards.build\n")
     return 1 if names else 0
 
 

@@ -6,11 +6,10 @@ from typing import Any, Final
 from grafana_foundation_sdk.cog import builder, runtime, variants
 from grafana_foundation_sdk.models import dashboard as models
 
+from dashboards.datasource import PLUGIN, PLUGIN_VERSION, UID
 from dashboards.sql import Query
 
-PLUGIN: Final = "grafana-clickhouse-datasource"
-PLUGIN_VERSION: Final = "4.8.2"
-SOURCE: Final = models.DataSourceRef(type_val=PLUGIN, uid="clickhouse")
+SOURCE: Final = models.DataSourceRef(type_val=PLUGIN, uid=UID)
 # The plugin's own numbers for how an answer is read.
 _FORMATS: Final[Mapping[str, int]] = {"timeseries": 0, "table": 1}
 

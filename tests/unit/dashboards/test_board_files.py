@@ -5,15 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from grafana_foundation_sdk.cog import encoder, plugins
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards import build
-from dashboards.clickhouse_target import PLUGIN, SOURCE, register
+from dashboards.clickhouse_target import register
+from dashboards.datasource import PLUGIN
 from dashboards.sql import DIMENSIONS, QUERIES, VARIABLES
-
-PROVISIONING = Path(build.__file__).parents[1] / "deploy" / "grafana" / "provisioning"
 
 
 def board() -> dict[str, Any]:
@@ -23,11 +21,6 @@ def board() -> dict[str, Any]:
 
 def panels() -> list[dict[str, Any]]:
     return [panel for panel in board()["panels"] if panel["type"] != "row"]
-
-
-def provisioned(path: str) -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((PROVISIONING / path).read_text(encoding="utf-8"))
-    return loaded
 
 
 def test_generated_files_are_fresh() -> None:
@@ -100,13 +93,3 @@ def test_unpriced_calls_are_red() -> None:
     panel = next(one for one in panels() if one["id"] == 4)
     assert panel["fieldConfig"]["defaults"]["thresholds"]["steps"][-1] == {"color": "red", "value": 1}
     assert panel["options"]["colorMode"] == "background"
-
-
-def test_the_provisioned_source_is_the_one_the_boards_ask() -> None:
-    (source,) = provisioned("datasources/flyball.yaml")["datasources"]
-    assert (source["uid"], source["type"]) == (SOURCE.uid, PLUGIN)
-    assert source["jsonData"]["port"] == 8123 and source["jsonData"]["protocol"] == "http"
-    assert (source["jsonData"]["username"], source["jsonData"]["defaultDatabase"]) == ("grafana", "flyball")
-    assert source["secureJsonData"]["password"] == "${FLYBALL_GRAFANA_PASSWORD}"
-    (provider,) = provisioned("dashboards/flyball.yaml")["providers"]
-    assert provider["type"] == "file" and provider["options"]["path"].startswith("/")
