@@ -21,7 +21,7 @@ from proxy.admin.rooms import AdminRooms, AuditLog
 from proxy.admin.route import Route, find
 from proxy.admin.shapes.common import Shape
 from proxy.admin.translate import refusal_of
-from proxy.admin.wire import JSON, ClientGone, answer, read_bounded, refuse
+from proxy.admin.wire import JSON, JSON_TYPE, ClientGone, answer, read_bounded, refuse
 from proxy.core.secret import Secret
 from proxy.identity import AdminIdentity, IdentityError
 
@@ -69,6 +69,7 @@ class Api:
             query_given=read_query(route.query, scope["query_string"]),
             body_given=_body(route, scope, raw),
             condition=lines.condition(scope["headers"]),
+            accepts=lines.accepted(scope["headers"], (JSON_TYPE, *route.files)) or "",
         )
         if route.waits:
             return _written(await awaited(route, call))
@@ -136,6 +137,11 @@ async def awaited(route: Route, call: Call) -> Answer:
 
 
 def _written(given: Answer) -> tuple[int, bytes, Sequence[tuple[bytes, bytes]]]:
+    if given.file is not None:
+        named = f'attachment; filename="{given.file.name}"'
+        kind = (b"content-type", given.file.media_type.encode("ascii"))
+        headers = [kind, (b"content-disposition", named.encode("ascii")), *given.headers]
+        return given.status, given.file.content, headers
     headers = [JSON, *given.headers]
     if given.tag is not None:
         headers.append((b"etag", f'"{given.tag}"'.encode("ascii")))

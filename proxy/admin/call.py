@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias, TypeVar, Union
+from typing import NamedTuple, TypeAlias, TypeVar, Union
 
 import msgspec
 
@@ -17,15 +17,27 @@ Kind = TypeVar("Kind", bound=msgspec.Struct)
 Header: TypeAlias = tuple[bytes, bytes]
 
 
+class File(NamedTuple):
+    """An answer that is not JSON: its bytes, what they are, and under which name a browser keeps them."""
+
+    content: bytes
+    media_type: str
+    name: str
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a handler answers. `made` is the beginning of the secret it made, which stands in `shape.secret`."""
+    """What a handler answers. `made` is the beginning of the secret it made, which stands in `shape.secret`.
+
+    A `file` is sent in place of the shape.
+    """
 
     shape: Shape
     status: int = 200
     tag: str | None = None
     made: str | None = None
     headers: Sequence[Header] = ()
+    file: File | None = None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -40,6 +52,7 @@ class Call:
     query_given: Shape
     body_given: Shape | None
     condition: Condition
+    accepts: str = ""
     make_secret: Callable[[str], Secret] | None = field(default=None, repr=False)
 
     def query(self, kind: type[Kind]) -> Kind:

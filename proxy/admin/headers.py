@@ -1,7 +1,7 @@
 """What the admin port reads from raw header lines: who is asking, under which name of ours, and on what condition."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from proxy.admin.faults import Fault, Refusal
@@ -12,6 +12,7 @@ Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 LARGEST_BODY: Final = 1_000_000
 _BEARER: Final = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +([\x21-\x7e]+) *")
+_QUALITY: Final = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 _HOST: Final = re.compile(rb"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _TAG: Final = re.compile(rb'"([A-Za-z0-9]{1,64})"')
 _VERSION: Final = re.compile(r"[1-9][0-9]{0,17}")
@@ -39,6 +40,30 @@ def bearer(headers: Headers) -> str | None:
     values = [value for name, value in headers if name == b"authorization"]
     match = _BEARER.fullmatch(values[0]) if len(values) == 1 else None
     return None if match is None else match[1].decode("ascii")
+
+
+def accepted(headers: Headers, offered: Sequence[str]) -> str | None:
+    """Which of the offered media types the `Accept` lines like best, the first offered when they are even.
+
+    None when they name none of them.
+    """
+    given = ",".join(value.decode("latin-1") for name, value in headers if name == b"accept")
+    if not given.strip():
+        return offered[0]
+    liked = dict(_liking(each) for each in given.split(","))
+    best = max(offered, key=lambda kind: _liked(liked, kind))
+    return best if _liked(liked, best) > 0 else None
+
+
+def _liking(text: str) -> tuple[str, float]:
+    kind, *parameters = (part.strip().lower() for part in text.split(";"))
+    quality = next((part[2:] for part in parameters if part.startswith("q=")), "1")
+    return kind, float(quality) if _QUALITY.fullmatch(quality) else 0.0
+
+
+def _liked(liked: Mapping[str, float], kind: str) -> float:
+    family = kind.partition("/")[0]
+    return next((liked[each] for each in (kind, f"{family}/*", "*/*") if each in liked), 0.0)
 
 
 def host_name(headers: Headers) -> str | None:

@@ -97,7 +97,10 @@ def _operation(route: Route, schema_of: Mapping[int, dict[str, Any]]) -> dict[st
         "responses": {
             str(route.status): {
                 "description": "As asked.",
-                "content": {"application/json": {"schema": schema_of[id(route.answer)]}},
+                "content": {
+                    "application/json": {"schema": schema_of[id(route.answer)]},
+                    **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in route.files},
+                },
             },
             "default": {
                 "description": "A refusal.",

@@ -20,6 +20,7 @@ from proxy.state import StateFile
 from proxy.telemetry import (
     DecisionRow,
     DecisionsQuery,
+    FileFormat,
     Observed,
     ObservedQuery,
     OperationDetail,
@@ -37,6 +38,10 @@ class SpendReader(Protocol):
 
     async def spend(self, asked: SpendQuery) -> list[SpendRow]:
         """What was spent, by bucket and group."""
+        ...
+
+    async def spend_file(self, asked: SpendQuery, names: Sequence[str], kind: FileFormat) -> bytes:
+        """The same as a whole file, its groups under `names`."""
         ...
 
     async def operation(self, operation: str, org: str | None) -> OperationDetail | None:

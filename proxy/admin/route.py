@@ -33,7 +33,7 @@ class Route:
     """A method and path, what is needed for it, what goes in and what comes out.
 
     `answer` is the shape of the usual answer; `row` the shape of a list's rows when it is a list.
-    `repeatable` POSTs take an Idempotency-Key.
+    `repeatable` POSTs take an Idempotency-Key. `files` are the media types it can answer with beside JSON.
     """
 
     method: Method
@@ -48,6 +48,7 @@ class Route:
     row: type[Shape] | None = None
     repeatable: bool = True
     conditional: bool = False
+    files: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:

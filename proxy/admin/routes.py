@@ -35,7 +35,6 @@ from proxy.admin.desks.people import (
     open_console,
     who_am_i,
 )
-from proxy.admin.desks.spend import read_spend
 from proxy.admin.desks.tenants import (
     delete_org,
     delete_team,
@@ -61,7 +60,6 @@ from proxy.admin.shapes.people import (
     Token,
     TokenBody,
 )
-from proxy.admin.shapes.spend import SpendGroup, SpendQueryBody
 from proxy.admin.shapes.tenants import (
     IssuedKey,
     Key,
@@ -74,6 +72,7 @@ from proxy.admin.shapes.tenants import (
     Team,
     TeamBody,
 )
+from proxy.admin.spend_routes import SPEND_ROUTES
 from proxy.admin.switch_routes import SWITCH_ROUTES
 
 EXAMPLE_OPERATION: Final = "op_019a9f3c8e007b4c8000000000000001"
@@ -231,19 +230,7 @@ ROUTES: Final = (
         example=Example(path=_KEY, body={"secret_number": 1}),
     ),
     *BUDGET_ROUTES,
-    Route(
-        method="GET",
-        path="/spend",
-        permission=May.READ_SPEND,
-        handler=read_spend,
-        query=SpendQueryBody,
-        answer=Listing[SpendGroup],
-        row=SpendGroup,
-        example=Example(
-            query="start_time=1793491200&end_time=1796083200&bucket_width=1d"
-            "&group_by[]=model&group_by[]=tag:env&org=acme&tag=env%3Dprod"
-        ),
-    ),
+    *SPEND_ROUTES,
     Route(
         method="GET",
         path="/operations",

@@ -7,7 +7,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from proxy.admin.faults import Fault, Refusal, error_body
 
-JSON: Final = (b"content-type", b"application/json")
+JSON_TYPE: Final = "application/json"
+JSON: Final = (b"content-type", JSON_TYPE.encode("ascii"))
 SECURITY: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),

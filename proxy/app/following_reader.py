@@ -9,6 +9,7 @@ from proxy.telemetry import (
     CountedRow,
     DecisionRow,
     DecisionsQuery,
+    FileFormat,
     Observed,
     ObservedQuery,
     OperationDetail,
@@ -37,6 +38,10 @@ class FollowingReader:
     async def spend(self, asked: SpendQuery) -> list[SpendRow]:
         """As Reader.spend."""
         return await (await self._at_its_place()).spend(asked)
+
+    async def spend_file(self, asked: SpendQuery, names: Sequence[str], kind: FileFormat) -> bytes:
+        """As Reader.spend_file."""
+        return await (await self._at_its_place()).spend_file(asked, names, kind)
 
     async def operation(self, operation: str, org: str | None) -> OperationDetail | None:
         """As Reader.operation."""

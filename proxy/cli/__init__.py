@@ -8,10 +8,41 @@ from typing import Final, TypeAlias
 
 from proxy import __version__
 from proxy.app.configuration import environment
-from proxy.cli import approvals, budgets, check, console, demo, doctor, keys, kill, limits, observe, policy, runs, serve
+from proxy.cli import (
+    approvals,
+    budgets,
+    check,
+    console,
+    demo,
+    doctor,
+    keys,
+    kill,
+    limits,
+    observe,
+    policy,
+    runs,
+    serve,
+    spend,
+)
 
 Verb: TypeAlias = Callable[[argparse.Namespace], int]
 CONFIG_NAME: Final = "flyball.yaml"
+_VERBS: Final = (
+    serve,
+    demo,
+    check,
+    doctor,
+    console,
+    keys,
+    budgets,
+    limits,
+    spend,
+    runs,
+    approvals,
+    kill,
+    observe,
+    policy,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"flyball {__version__}")
     verbs = top.add_subparsers(metavar="VERB", required=True)
-    for module in (serve, demo, check, doctor, console, keys, budgets, limits, runs, approvals, kill, observe, policy):
+    for module in _VERBS:
         module.add_verb(verbs, add_config)
     return top
 

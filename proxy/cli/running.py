@@ -47,10 +47,19 @@ class AdminClient:
         self._client.headers["authorization"] = f"Bearer {token}"
         return self
 
-    def ask(self, method: str, path: str, body: Any = None, *, tag: str | None = None) -> Any:
+    def ask(
+        self, method: str, path: str, body: Any = None, *, tag: str | None = None, timeout_s: float = TIMEOUT_S
+    ) -> Any:
         """One call; the parsed answer, or SystemExit with the API's own words. `tag`: an ETag that must still hold."""
-        answer = self._sent(method, path, body, {} if tag is None else {"if-match": tag})
+        answer = self._sent(method, path, body, {} if tag is None else {"if-match": tag}, timeout_s)
         return self._read(answer)
+
+    def fetched(self, path: str, *, timeout_s: float = TIMEOUT_S) -> bytes:
+        """What stands at a path, as it was sent; SystemExit with the API's own words where it is refused."""
+        answer = self._sent("GET", path, None, {}, timeout_s)
+        if not answer.is_success:
+            self._read(answer)
+        return answer.content
 
     def found(self, path: str) -> tuple[Any, str | None]:
         """What stands at a path, with its ETag; None where there is nothing, and SystemExit for any other refusal."""
@@ -59,9 +68,11 @@ class AdminClient:
             return None, None
         return self._read(answer), answer.headers.get("etag")
 
-    def _sent(self, method: str, path: str, body: Any, headers: dict[str, str]) -> httpx.Response:
+    def _sent(
+        self, method: str, path: str, body: Any, headers: dict[str, str], timeout_s: float = TIMEOUT_S
+    ) -> httpx.Response:
         try:
-            return self._client.request(method, path, json=body, headers=headers)
+            return self._client.request(method, path, json=body, headers=headers, timeout=timeout_s)
         except httpx.HTTPError as error:
             raise SystemExit(
                 f"flyball: the admin API at {self.endpoints['admin']} cannot be reached: {error}"

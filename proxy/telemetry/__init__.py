@@ -28,8 +28,10 @@ from proxy.telemetry.salvaging import SalvagedRows as SalvagedRows
 from proxy.telemetry.salvaging import abandoned as abandoned
 from proxy.telemetry.salvaging import salvage as salvage
 from proxy.telemetry.settings import TelemetrySettings
+from proxy.telemetry.spend import SpendBucket as SpendBucket
 from proxy.telemetry.spend import SpendQuery
 from proxy.telemetry.spend import SpendRow as SpendRow
+from proxy.telemetry.spend_file import FileFormat as FileFormat
 from proxy.telemetry.spool import Spool
 from proxy.telemetry.store import StoreAddress as StoreAddress
 from proxy.telemetry.store import TelemetryUnavailable as TelemetryUnavailable

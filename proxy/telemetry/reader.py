@@ -1,8 +1,9 @@
 """Asks ClickHouse for the console, the spend API and `explain`; every answer is bound to an org where one is given."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, TypeVar
@@ -18,16 +19,40 @@ from proxy.telemetry.observed import Observed, ObservedQuery, read_observed, sel
 from proxy.telemetry.rows import AttemptRow, DecisionRow, OperationRow
 from proxy.telemetry.runs import RunsQuery, RunTotals, read_runs, select_runs
 from proxy.telemetry.settings import TelemetrySettings
-from proxy.telemetry.spend import Select, SpendQuery, SpendRow, conditions, exact_nano, read_spend, select_spend
+from proxy.telemetry.spend import (
+    Select,
+    SpendQuery,
+    SpendRow,
+    conditions,
+    exact_nano,
+    read_spend,
+    select_spend,
+)
+from proxy.telemetry.spend_file import FORMATS, FileFormat, select_spend_file
 from proxy.telemetry.store import StoreAddress, StoreRefused, TelemetryUnavailable, as_store_failures, open_client
 
 _Row = TypeVar("_Row", OperationRow, AttemptRow, DecisionRow)
 _TOO_MUCH: Final = 396
+_TOO_MANY_GROUPS: Final = 158
+_MOST_GROUPED: Final = 2_000_000
+_WHOLE_FILES: Final = {
+    "result_overflow_mode": "throw",
+    # A server would have begun to send before it knew.
+    "wait_end_of_query": 1,
+    "date_time_output_format": "iso",
+}
 _GRACE_S: Final = 2  # ClickHouse ends a query at its own limit, and says so
 _MOST_RECENT: Final = 1000
 _MOST_ATTEMPTS: Final = 100
 # Ids carry the time they were made; a row's own times lie near it, except for what was settled late.
 _NEAR: Final = timedelta(days=2)
+
+
+class _TooMuch(Refused):
+    """The answer has more rows or bytes than were allowed."""
+
+    def __init__(self) -> None:
+        super().__init__(Refusal.INVALID_REQUEST, "the answer is too large; ask for less at once")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +81,17 @@ class Reader:
         """
         answer = await self._ask(select_spend(asked))
         return read_spend(asked, answer.result_rows)
+
+    async def spend_file(self, asked: SpendQuery, names: Sequence[str], kind: FileFormat) -> bytes:
+        """The same as a file, its groups under `names`; never cut short.
+
+        Raises:
+            Refused: the question is wrong, or its answer has more than `asked.limit` rows (INVALID_REQUEST).
+            TelemetryUnavailable: ClickHouse cannot answer now.
+        """
+        # One row more than allowed, so that too many are refused and not left out.
+        select = select_spend_file(replace(asked, limit=asked.limit + 1), names)
+        return await self._file(select, FORMATS[kind], asked.limit)
 
     async def operation(self, operation: str, org: str | None) -> OperationDetail | None:
         """One operation of this org (None = any org); None when there is no such operation there."""
@@ -177,11 +213,26 @@ class Reader:
         return [_row(kind, each) for each in answer.named_results()]
 
     async def _ask(self, select: Select) -> QueryResult:
+        async with self._asking() as client:
+            return await client.query(select.sql, parameters=select.parameters, settings=self._limits())
+
+    async def _file(self, select: Select, kind: str, most: int) -> bytes:
+        limits = {**self._limits(), **_WHOLE_FILES, "max_result_rows": most}
+        try:
+            async with self._asking() as client:
+                return await client.raw_query(select.sql, select.parameters, settings=limits, fmt=kind)
+        except _TooMuch:
+            words = f"the file would have more than {most} rows; ask for less time, fewer groups or wider buckets"
+            raise Refused(Refusal.INVALID_REQUEST, words, param="limit") from None
+
+    @asynccontextmanager
+    async def _asking(self) -> AsyncIterator[AsyncClient]:
+        """A client for one question, within its time; what goes wrong comes out as `spend` says."""
         try:
             async with asyncio.timeout(self._settings.query_timeout_s + _GRACE_S):
                 client = await self._connected()
                 with as_store_failures():
-                    return await client.query(select.sql, parameters=select.parameters, settings=self._limits())
+                    yield client
         except TimeoutError:
             await self.close()
             raise TelemetryUnavailable("it took too long") from None
@@ -190,13 +241,18 @@ class Reader:
             raise
         except StoreRefused as refused:
             if refused.code == _TOO_MUCH:
-                raise Refused(Refusal.INVALID_REQUEST, "the answer is too large; ask for less at once") from None
+                raise _TooMuch from None
+            if refused.code == _TOO_MANY_GROUPS:
+                words = f"the answer has more than {_MOST_GROUPED} groups; ask for less time or fewer groups"
+                raise Refused(Refusal.INVALID_REQUEST, words, param="group_by") from None
             raise TelemetryUnavailable(str(refused)) from None
 
-    def _limits(self) -> dict[str, int]:
+    def _limits(self) -> dict[str, int | str]:
         return {
             "max_execution_time": self._settings.query_timeout_s,
             "max_result_bytes": self._settings.result_mb * 1024 * 1024,
+            "max_rows_to_group_by": _MOST_GROUPED,
+            "group_by_overflow_mode": "throw",
         }
 
     async def _connected(self) -> AsyncClient:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from proxy.core.money import Nano
@@ -26,6 +26,7 @@ ROLLED_UP: Final[Mapping[str, str]] = {
 ONLY_RAW: Final[Mapping[str, str]] = {
     "key_id": "key_id",
     "owner": "owner",
+    "dialect": "dialect",
     "user": "end_user",
     "run": "run",
     "endpoint": "endpoint",
@@ -46,8 +47,10 @@ COMPUTED: Final[Mapping[str, str]] = {"refused_by": "splitByChar('/', t.refused_
 """Names that stand for a part of a column: of what refused, the name alone, which no two budgets or limits share."""
 
 TAG: Final = "tag:"
+SpendBucket: TypeAlias = Literal["quarter", "hour", "day", "week", "month", "all"]
+MOST_ROWS: Final = 500_001
+"""Of one answer; the last one tells that there is more."""
 _QUARTER_S: Final = 900
-_MOST_ROWS: Final = 50_000
 _MOST_GROUPS: Final = 8
 _TOKENS: Final = tuple(f"{bucket.value}_tokens" for bucket in Bucket)
 
@@ -56,14 +59,14 @@ _TOKENS: Final = tuple(f"{bucket.value}_tokens" for bucket in Bucket)
 class SpendQuery:
     """Spend from `start` (inclusive) to `end` (exclusive), of one org or, with None, of all.
 
-    `bucket` is local to `timezone` (IANA). `group_by` and `filters` take the names above and `tag:<name>`;
-    a filter keeps the rows whose value is among the given ones.
+    `bucket` is local to `timezone` (IANA); weeks begin on Monday. `group_by` and `filters` take the names above and
+    `tag:<name>`; a filter keeps the rows whose value is among the given ones.
     """
 
     org: str | None
     start: datetime
     end: datetime
-    bucket: Literal["hour", "day", "all"] = "all"
+    bucket: SpendBucket = "all"
     timezone: str = "UTC"
     group_by: tuple[str, ...] = ()
     filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -117,8 +120,11 @@ def select_spend(asked: SpendQuery) -> Select:
 
 _BUCKETS: Final[Mapping[str, str]] = {
     "all": "toUnixTimestamp(toDateTime(0))",
+    "quarter": "toUnixTimestamp(toStartOfFifteenMinutes({time}))",
     "hour": "toUnixTimestamp(toStartOfHour({time}, {timezone:String}))",
     "day": "toUnixTimestamp(toStartOfDay({time}, {timezone:String}))",
+    "week": "toUnixTimestamp(toDateTime(toStartOfWeek({time}, 1, {timezone:String}), {timezone:String}))",
+    "month": "toUnixTimestamp(toDateTime(toStartOfMonth({time}, {timezone:String}), {timezone:String}))",
 }
 _ROLLED_SUMS: Final = (
     "sum(t.calls) AS sum_calls",
@@ -224,8 +230,8 @@ def _problem(asked: SpendQuery) -> tuple[str, str] | None:
         return "bucket", f"{asked.bucket!r} is none of {', '.join(_BUCKETS)}"
     if len(asked.group_by) > _MOST_GROUPS or len(set(asked.group_by)) < len(asked.group_by):
         return "group_by", f"at most {_MOST_GROUPS} different names"
-    if not 0 < asked.limit <= _MOST_ROWS:
-        return "limit", f"limit lies between 1 and {_MOST_ROWS}"
+    if not 0 < asked.limit <= MOST_ROWS:
+        return "limit", f"limit lies between 1 and {MOST_ROWS - 1}"
     try:
         ZoneInfo(asked.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):

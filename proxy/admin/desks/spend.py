@@ -2,45 +2,67 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Final
 
-from proxy.admin.call import Answer, Call
+from proxy.admin.call import Answer, Call, File
 from proxy.admin.checking import refused
+from proxy.admin.desks.spend_asked import bad_tags, filters_within, in_store
 from proxy.admin.faults import Problem
 from proxy.admin.paging import listing, place_of
-from proxy.admin.shapes.spend import DIMENSIONS, SpendGroup, SpendQueryBody
+from proxy.admin.shapes.common import Nothing
+from proxy.admin.shapes.spend import MOST_FILE_ROWS, MOST_ROWS, SpendGroup, SpendQueryBody
 from proxy.core.money import to_usd_text
-from proxy.telemetry import SpendQuery, SpendRow
+from proxy.telemetry import FileFormat, SpendBucket, SpendQuery, SpendRow
 
-HOUR_S: Final = 3600
 MOST_BUCKETS: Final = 10_000
 DEEPEST: Final = 40_000
 """The store gives rows from the first one on; so far can be paged into them."""
-_WIDTHS: Final = {"1h": HOUR_S, "1d": 24 * HOUR_S}
-_BUCKETS: Final[Mapping[str, Literal["hour", "day", "all"]]] = {"1h": "hour", "1d": "day", "all": "all"}
-_IN_STORE: Final = {"end_user": "user"}
+MEDIA: Final[Mapping[FileFormat, str]] = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
+_PAGE_ROWS: Final = 1_000
+_FILE_ROWS: Final = 100_000
+_HOUR_S: Final = 3600
+_WIDTHS: Final = {"15m": _HOUR_S // 4, "1h": _HOUR_S, "1d": 24 * _HOUR_S, "1w": 7 * 24 * _HOUR_S}
+_BUCKETS: Final[Mapping[str, SpendBucket]] = {
+    "15m": "quarter",
+    "1h": "hour",
+    "1d": "day",
+    "1w": "week",
+    "1mo": "month",
+    "all": "all",
+}
 
 
 async def read_spend(call: Call) -> Answer:
-    """What was spent, by buckets of time and by what was asked to group by; dearest first within a bucket."""
+    """What was spent, by buckets of time and by what was asked to group by; dearest first within a bucket.
+
+    As JSON in pages; as CSV or Parquet in one file, by `format` or by the Accept header.
+    """
     asked = call.query(SpendQueryBody)
+    kind = wanted_file(call.accepts, asked.format)
     end_s = call.now_ns() // 1_000_000_000 + 1 if asked.end_time is None else asked.end_time
     after = _place(asked.page)
-    _check(asked, end_s, after)
-    found = await call.rooms.reader.spend(
-        SpendQuery(
-            org=call.binding.org,
-            start=datetime.fromtimestamp(asked.start_time, UTC),
-            end=datetime.fromtimestamp(end_s, UTC),
-            bucket=_BUCKETS[asked.bucket_width],
-            timezone=asked.timezone,
-            group_by=tuple(_IN_STORE.get(name, name) for name in asked.group_by),
-            filters=_filters(call, asked),
-            limit=after + asked.limit + 1,
-        )
+    limit = (_PAGE_ROWS if kind is None else _FILE_ROWS) if asked.limit is None else asked.limit
+    _check(asked, kind, end_s, after, limit)
+    query = SpendQuery(
+        org=call.binding.org,
+        start=datetime.fromtimestamp(asked.start_time, UTC),
+        end=datetime.fromtimestamp(end_s, UTC),
+        bucket=_BUCKETS[asked.bucket_width],
+        timezone=asked.timezone,
+        group_by=in_store(asked.group_by),
+        filters=filters_within(call, asked),
+        limit=limit if kind is not None else after + limit + 1,
     )
-    rows = found[after:]
-    return Answer(listing(rows, asked.limit, lambda row: _shown(asked, row), lambda _: (str(after + asked.limit),)))
+    if kind is not None:
+        content = await call.rooms.reader.spend_file(query, asked.group_by, kind)
+        return Answer(Nothing(), file=File(content, MEDIA[kind], f"spend.{kind}"))
+    rows = (await call.rooms.reader.spend(query))[after:]
+    return Answer(listing(rows, limit, lambda row: _shown(asked, row), lambda _: (str(after + limit),)))
+
+
+def wanted_file(accepts: str, named: str | None) -> FileFormat | None:
+    """Which file is asked for, by name or by media type; None for JSON."""
+    return next((kind for kind, media in MEDIA.items() if (named or accepts) in (kind, media)), None)
 
 
 def _place(page: str | None) -> int:
@@ -48,10 +70,15 @@ def _place(page: str | None) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
 
 
-def _check(asked: SpendQueryBody, end_s: int, after: int) -> None:
+def _check(asked: SpendQueryBody, kind: FileFormat | None, end_s: int, after: int, limit: int) -> None:
     problems = []
+    most = MOST_ROWS if kind is None else MOST_FILE_ROWS
+    if not 0 < limit <= most:
+        problems.append(Problem("limit", f"lies between 1 and {most}"))
+    if kind is not None and asked.page is not None:
+        problems.append(Problem("page", "is for JSON; a file is whole or refused"))
     if after > DEEPEST:
-        problems.append(Problem("page", "lies too deep; narrow the time or the filters"))
+        problems.append(Problem("page", "lies too deep; narrow the time or the filters, or ask for a file"))
     if end_s <= asked.start_time:
         problems.append(Problem("end_time", "must lie after start_time"))
     width_s = _WIDTHS.get(asked.bucket_width)
@@ -59,33 +86,15 @@ def _check(asked: SpendQueryBody, end_s: int, after: int) -> None:
         problems.append(Problem("bucket_width", f"gives more than {MOST_BUCKETS} buckets; choose a wider one"))
     if len(set(asked.group_by)) < len(asked.group_by):
         problems.append(Problem("group_by", "names a dimension twice"))
-    problems += [
-        Problem(f"tag[{at}]", "is written name=value") for at, tag in enumerate(asked.tag) if not tag.partition("=")[1]
-    ]
+    problems += bad_tags(asked.tag)
     if problems:
         raise refused(problems)
-
-
-def _filters(call: Call, asked: SpendQueryBody) -> dict[str, tuple[str, ...]]:
-    filters: dict[str, tuple[str, ...]] = {
-        _IN_STORE.get(name, name): values for name in DIMENSIONS if (values := getattr(asked, name))
-    }
-    for tag in asked.tag:
-        name, _, value = tag.partition("=")
-        filters[f"tag:{name}"] = (*filters.get(f"tag:{name}", ()), value)
-    for org in asked.org:
-        call.binding.narrowed(org, None)
-    for team in asked.team:
-        call.binding.narrowed(None, team)
-    if call.binding.team is not None:
-        filters["team"] = (call.binding.team,)
-    return filters
 
 
 def _shown(asked: SpendQueryBody, row: SpendRow) -> SpendGroup:
     return SpendGroup(
         start_time=asked.start_time if row.bucket_start is None else int(row.bucket_start.timestamp()),
-        group={name: row.group[_IN_STORE.get(name, name)] for name in asked.group_by},
+        group=dict(zip(asked.group_by, (row.group[name] for name in in_store(asked.group_by)), strict=True)),
         cost_usd=to_usd_text(row.cost),
         cost_nano=row.cost,
         list_usd=to_usd_text(row.list_cost),

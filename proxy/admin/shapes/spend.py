@@ -23,8 +23,19 @@ DIMENSIONS: Final = (
     "owner",
     "requested_model",
     "code",
+    "service_tier",
+    "route",
+    "dialect",
+    "client",
+    "finish_reason",
+    "usage_source",
+    "price_version",
+    "price_source",
+    "would_code",
+    "refused_by",
 )
 MOST_ROWS: Final = 10_000
+MOST_FILE_ROWS: Final = 500_000
 GROUP_PATTERN: Final = rf"^({'|'.join(DIMENSIONS)}|tag:[^\x00-\x20]{{1,64}})$"
 Dimension: TypeAlias = Annotated[
     str, Meta(pattern=GROUP_PATTERN, description=f"One of {', '.join(DIMENSIONS)}, or tag:<name>.")
@@ -35,18 +46,18 @@ Values: TypeAlias = Annotated[
 ]
 Second: TypeAlias = Annotated[int, Meta(ge=0, le=253402300799, description="Unix seconds.")]
 Width: TypeAlias = Annotated[
-    Literal["1h", "1d", "all"], Meta(description="How long one bucket is by the calendar of `timezone`.")
+    Literal["15m", "1h", "1d", "1w", "1mo", "all"],
+    Meta(description="How long one bucket is by the calendar of `timezone`; weeks begin on Monday."),
+]
+Format: TypeAlias = Annotated[
+    Literal["json", "csv", "parquet"],
+    Meta(description="What the answer is written as; as the Accept header says when left out."),
 ]
 
 
-class SpendQueryBody(Shape, frozen=True, kw_only=True):
-    """Which spend: from `start_time` up to, not including, `end_time`."""
+class SpendFilters(Shape, frozen=True, kw_only=True):
+    """Which calls: those that have one of the given values in each place for which any are given."""
 
-    start_time: Second
-    end_time: Annotated[Second | None, Meta(description="Unix seconds; now when left out.")] = None
-    bucket_width: Width = "1d"
-    timezone: Annotated[str, Meta(max_length=64, description="IANA name; where days and hours begin.")] = "UTC"
-    group_by: Annotated[tuple[Dimension, ...], Meta(max_length=6, description="Also written group_by[].")] = ()
     org: Values = ()
     team: Values = ()
     key: Annotated[Values, Meta(description="Keys by name.")] = ()
@@ -62,8 +73,35 @@ class SpendQueryBody(Shape, frozen=True, kw_only=True):
     owner: Values = ()
     requested_model: Values = ()
     code: Values = ()
+    service_tier: Values = ()
+    route: Values = ()
+    dialect: Values = ()
+    client: Values = ()
+    finish_reason: Values = ()
+    usage_source: Values = ()
+    price_version: Values = ()
+    price_source: Values = ()
+    would_code: Values = ()
+    refused_by: Annotated[Values, Meta(description="Budgets, limits or key settings by name.")] = ()
     tag: Annotated[Values, Meta(description="Tags as name=value.")] = ()
-    limit: Annotated[int, Meta(ge=1, le=MOST_ROWS, description="How many rows a page has at most.")] = 1000
+
+
+class SpendQueryBody(SpendFilters, frozen=True, kw_only=True):
+    """Which spend: from `start_time` up to, not including, `end_time`."""
+
+    start_time: Second
+    end_time: Annotated[Second | None, Meta(description="Unix seconds; now when left out.")] = None
+    bucket_width: Width = "1d"
+    timezone: Annotated[str, Meta(max_length=64, description="IANA name; where days and hours begin.")] = "UTC"
+    group_by: Annotated[tuple[Dimension, ...], Meta(max_length=6, description="Also written group_by[].")] = ()
+    format: Format | None = None
+    limit: Annotated[
+        int | None,
+        Meta(
+            description=f"How many rows a page has at most: 1,000 if left out, {MOST_ROWS:,} at most. A file has no "
+            f"pages: more rows than this (100,000 if left out, {MOST_FILE_ROWS:,} at most) are refused."
+        ),
+    ] = None
     page: Page | None = None
 
 

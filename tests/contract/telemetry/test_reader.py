@@ -1,6 +1,8 @@
 """The reader's sums are exact, its answers stay inside the org, and what it cannot answer it says."""
 
 import asyncio
+import csv
+import io
 import random
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
@@ -9,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pyarrow.parquet as pq
 import pytest
 
 from proxy.core.ids import new_id
@@ -140,6 +143,67 @@ async def test_hours_are_local_hours(reader: Reader, seeded: list[OperationRow],
     assert len({each.bucket_start for each in found}) >= 72
 
 
+@pytest.mark.parametrize("group_by", [(), ("user",)])
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kathmandu"])
+@pytest.mark.parametrize("bucket", ["quarter", "week", "month"])
+async def test_longer_and_shorter_buckets_are_local_too(
+    reader: Reader, seeded: list[OperationRow], bucket: Any, zone: str, group_by: tuple[str, ...]
+) -> None:
+    def begins(row: OperationRow) -> datetime:
+        local = at(row).astimezone(ZoneInfo(zone))
+        if bucket == "quarter":
+            return local.replace(minute=local.minute // 15 * 15, second=0, microsecond=0).astimezone(UTC)
+        day = local.replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0)
+        day = day - timedelta(days=day.weekday()) if bucket == "week" else day.replace(day=1)
+        return day.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+
+    wanted: dict[datetime, list[OperationRow]] = defaultdict(list)
+    for row in seeded:
+        wanted[begins(row)].append(row)
+    found: dict[datetime, int] = defaultdict(int)
+    for each in await reader.spend(replace(ALL, bucket=bucket, timezone=zone, group_by=group_by)):
+        assert each.bucket_start is not None
+        found[each.bucket_start] += each.cost
+    assert found == {start: total(rows) for start, rows in wanted.items()}
+
+
+async def test_a_file_tells_the_same_to_the_nano_dollar(reader: Reader, seeded: list[OperationRow]) -> None:
+    asked = replace(ALL, group_by=("team", "tag:feature"), bucket="day", limit=1000)
+    rows = await reader.spend(asked)
+    told = [(each.bucket_start, *each.group.values(), each.cost, each.calls) for each in rows]
+    names = ("team", 'tag:it\'s `"日本"\\')
+    csv_file = list(csv.DictReader(io.StringIO((await reader.spend_file(asked, names, "csv")).decode())))
+    parquet = pq.read_table(io.BytesIO(await reader.spend_file(asked, names, "parquet"))).to_pylist()
+    assert [
+        (
+            datetime.fromisoformat(row["start_time"]),
+            *(row[name] for name in names),
+            exact_usd(row["cost_usd"]),
+            int(row["calls"]),
+        )
+        for row in csv_file
+    ] == told
+    assert [
+        (
+            row["start_time"].replace(tzinfo=UTC),
+            *(row[name] for name in names),
+            exact_usd(row["cost_usd"]),
+            row["calls"],
+        )
+        for row in parquet
+    ] == told
+    assert sum(exact_usd(row["cost_usd"]) for row in parquet) == total(seeded)
+    assert sum(row["input_tokens"] for row in parquet) == sum(each.input_tokens for each in seeded)
+
+
+async def test_a_file_is_whole_or_refused(reader: Reader, seeded: list[OperationRow]) -> None:
+    asked = replace(ALL, group_by=("team",), limit=len(TEAMS))
+    assert (await reader.spend_file(asked, ("team",), "csv")).count(b"\n") == len(TEAMS) + 1
+    with pytest.raises(Refused, match="more than 3 rows") as refused:
+        await reader.spend_file(replace(asked, limit=3), ("team",), "parquet")
+    assert (refused.value.why, refused.value.param) == (Refusal.INVALID_REQUEST, "limit")
+
+
 async def test_a_span_that_cuts_quarter_hours_is_exact_too(reader: Reader, seeded: list[OperationRow]) -> None:
     start, end = START + timedelta(hours=5, seconds=7), START + timedelta(hours=40, milliseconds=250)
     (row,) = await reader.spend(replace(ALL, start=start, end=end))
@@ -215,7 +279,7 @@ async def test_recent_pages_through_everything_once(reader: Reader, seeded: list
         ({"filters": {"1=1 OR t.org": ["x"]}}, "group_by"),
         ({"timezone": "Mars/Olympus"}, "timezone"),
         ({"timezone": "../../etc/passwd"}, "timezone"),
-        ({"bucket": "week"}, "bucket"),
+        ({"bucket": "fortnight"}, "bucket"),
         ({"limit": 0}, "limit"),
         ({"start": ALL.end}, "start"),
         ({"start": datetime(2026, 1, 1)}, "start"),

@@ -12,6 +12,7 @@ import httpx
 import uvicorn
 
 from proxy.admin import AdminRooms, build_admin
+from proxy.admin.rooms import SpendReader
 from proxy.budget import (
     Alerting,
     Answered,
@@ -33,6 +34,7 @@ from proxy.state import StateFile
 from proxy.telemetry import (
     DecisionRow,
     DecisionsQuery,
+    FileFormat,
     Observed,
     ObservedQuery,
     OperationDetail,
@@ -69,6 +71,10 @@ class ScriptedReader:
         if self.fails is not None:
             raise self.fails
         return self.rows[: asked.limit]
+
+    async def spend_file(self, asked: SpendQuery, names: Sequence[str], kind: FileFormat) -> bytes:
+        self.asked.append(asked)
+        return f"{kind} of {','.join(names)}".encode()
 
     async def operation(self, operation: str, org: str | None) -> OperationDetail | None:
         for each in self.operations:
@@ -190,8 +196,8 @@ class Port:
 
 
 @contextmanager
-def serving(folder: Path, clock: SetClock, **more: Any) -> Iterator[Port]:
-    """An admin port on a free port of the loopback, until the block ends."""
+def serving(folder: Path, clock: SetClock, store: SpendReader | None = None, **more: Any) -> Iterator[Port]:
+    """An admin port on a free port of the loopback, until the block ends; it asks `store`, if given."""
     state = StateFile(folder / "ledger.sqlite")
     reader = ScriptedReader()
     budget_store = BudgetStore(state, clock=clock)
@@ -205,7 +211,7 @@ def serving(folder: Path, clock: SetClock, **more: Any) -> Iterator[Port]:
         key_store=KeyStore(state, HASH_KEY, clock=clock),
         tokens=AdminTokens(state, HASH_KEY, bootstrap=Secret(BOOTSTRAP), clock=clock),
         budget_store=budget_store,
-        reader=reader,
+        reader=store or reader,
         runs=SqliteLedger(state, clock=clock),
         switch_store=SwitchStore(state, clock=clock),
         proposals=ProposalStore(state, clock=clock),

@@ -55,9 +55,45 @@ def test_the_end_is_now_when_it_is_left_out(port: Port, owner: httpx.Client) -> 
 
 
 @pytest.mark.parametrize(
+    ("accept", "named", "kind"),
+    [
+        (None, "csv", "csv"),
+        ("application/json", "parquet", "parquet"),
+        ("text/csv", None, "csv"),
+        ("text/html, application/vnd.apache.parquet;q=0.8, */*;q=0.1", None, "parquet"),
+        ("text/csv;q=0.5, application/json", None, None),
+        ("text/csv;q=0, */*", None, None),
+        ("text/html", None, None),
+        ("*/*", None, None),
+        ("text/csv", "json", None),
+    ],
+)
+def test_a_file_comes_by_name_or_by_accept(
+    port: Port, owner: httpx.Client, accept: str | None, named: str | None, kind: str | None
+) -> None:
+    format_ = "" if named is None else f"&format={named}"
+    headers = {} if accept is None else {"accept": accept}
+    path = f"/admin/v1/spend?start_time={START}&group_by=end_user&group_by=tag:env{format_}"
+    found = owner.get(path, headers=headers)
+    if kind is None:
+        assert found.json()["object"] == "list"
+        return
+    assert found.headers["content-type"] == {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}[kind]
+    assert found.headers["content-disposition"] == f'attachment; filename="spend.{kind}"'
+    assert (found.text, found.headers["x-content-type-options"]) == (f"{kind} of end_user,tag:env", "nosniff")
+    assert (port.reader.asked[-1].group_by, port.reader.asked[-1].limit) == (("user", "tag:env"), 100_000)
+
+
+@pytest.mark.parametrize(
     "query",
     [
         "",
+        f"start_time={START}&limit=0",
+        f"start_time={START}&limit=10001",
+        f"start_time={START}&limit=500001&format=csv",
+        f"start_time={START}&page=WyIxIl0&format=csv",
+        f"start_time={START}&format=xlsx",
+        f"start_time={START}&bucket_width=2h",
         "start_time=5&end_time=5",
         "start_time=0&bucket_width=1h",
         f"start_time={START}&group_by=model&group_by=model",

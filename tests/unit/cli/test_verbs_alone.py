@@ -50,6 +50,7 @@ HELP = {
     ("check",): "tell every mistake with its place",
     ("doctor",): "Check the configuration, the state folder and the running processes",
     ("console",): "opens the console of the running Flyball once",
+    ("spend",): "What was spent, by whom and on what",
     ("keys",): "List, create and revoke the client keys",
     ("keys", "list"): "Every key with its org and team",
     ("keys", "create"): "Make a key; its secret is shown once",
