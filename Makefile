@@ -13,7 +13,8 @@ PYTEST_ARGS ?=
 # The locks are complete: nothing is left to resolve, and a newer release cannot get in by an extra.
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-# Runs tests; where PYTEST_ARGS names some, one of the two turns may find none (pytest's exit status 5).
+# Runs tests, each file in one process (what its tests share is made once). Where PYTEST_ARGS names some, one of the
+# two turns may find none: pytest's exit status 5.
 tested = PATH="$$PATH:/usr/sbin" $(BIN)/python -m pytest $(1) $(PYTEST_ARGS) || [ "$(if $(PYTEST_ARGS),$$?)" = 5 ]
 
 .PHONY: setup up demo check test test-all bench lock help
@@ -35,12 +36,12 @@ check: $(DEV) ## format, lint, types, layers and generated dashboards: what CI c
 
 test: $(DEV) ## the tests CI runs (25 minutes at most), with the coverage gate
 	@.ci/packages chromium nginx redis-server
-	$(call tested,-n 2 -m "not long and not alone" --cov --cov-report=)
+	$(call tested,-n 2 --dist loadfile -m "not long and not alone" --cov --cov-report=)
 	$(call tested,-m "alone and not long" --cov --cov-append --cov-report=term --cov-fail-under=90)
 
 test-all: $(DEV) ## every test, the long ones too: frameworks, soaks, faults
 	@.ci/packages chromium nginx redis-server npm
-	$(call tested,-n 2 -m "not alone" --timeout 1800)
+	$(call tested,-n 2 --dist loadfile -m "not alone" --timeout 1800)
 	$(call tested,-m alone --timeout 1800)
 
 bench: $(DEV) ## cost per call, chunk, hold and decision, beside plain nginx and a bare relay, into docs/bench.md
