@@ -37,6 +37,11 @@ STEPS: Final = (
     ) STRICT;
     CREATE INDEX admin_answers_by_age ON admin_answers (at_ns);
     """,
+    # The chain (audit.py). Entries of before have none until the next one is made, or they are shipped.
+    """
+    ALTER TABLE audit ADD COLUMN previous TEXT;
+    ALTER TABLE audit ADD COLUMN hash TEXT;
+    """,
 )
 
 

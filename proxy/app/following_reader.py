@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from proxy.telemetry import (
+    AuditRow,
     CountedQuery,
     CountedRow,
     DecisionRow,
@@ -78,6 +79,10 @@ class FollowingReader:
     async def runs(self, asked: RunsQuery) -> list[RunTotals]:
         """As Reader.runs."""
         return await (await self._at_its_place()).runs(asked)
+
+    async def audit(self, after: int, limit: int) -> list[AuditRow]:
+        """As Reader.audit."""
+        return await (await self._at_its_place()).audit(after, limit)
 
     async def close(self) -> None:
         """Give the connections back."""

@@ -10,6 +10,7 @@ from proxy import __version__
 from proxy.app.configuration import environment
 from proxy.cli import (
     approvals,
+    audit,
     budgets,
     check,
     console,
@@ -39,6 +40,7 @@ _VERBS: Final = (
     spend,
     runs,
     approvals,
+    audit,
     kill,
     observe,
     policy,

@@ -2,19 +2,25 @@
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import signal
+import sqlite3
 
 import uvloop
 
+from proxy.admin.audit import StateAuditLog
 from proxy.admin.console import FirstCall
+from proxy.admin.tables import Tables
 from proxy.app.admin import AdminParts
+from proxy.app.audit_post import AuditPost, Noticed
 from proxy.app.configuration import environment
 from proxy.app.following_reader import FollowingReader
 from proxy.app.policy_status import read_status
 from proxy.app.stores import Stores
 from proxy.config import BadConfig, Config, load_config
 from proxy.core.clock import SystemClock
+from proxy.pricing import load_book
 from proxy.processes.duty import repeated
 from proxy.processes.folder import StateFolder
 from proxy.processes.metrics import render
@@ -22,23 +28,26 @@ from proxy.processes.parent import Parent
 from proxy.processes.policy_notes import policy_notes
 from proxy.processes.refusals import refusals
 from proxy.processes.server import adopt, http_server
+from proxy.state import StateBusy
 
 SHUTDOWN_S = 5
 SWEEP_APPROVALS_S = 5.0
+SHIP_AUDIT_S = 1.0
 log = logging.getLogger("flyball.admin")
 
 
 def run(config: Config, options: argparse.Namespace, parent: Parent) -> None:
     """Serve until SIGTERM."""
-    uvloop.run(AdminProcess(config, options.sim_url, parent).run(options.socket_fd))
+    uvloop.run(AdminProcess(config, options, parent).run(options.socket_fd))
 
 
 class AdminProcess:
     """Serves the admin port until SIGTERM."""
 
-    def __init__(self, config: Config, sim_url: str, parent: Parent) -> None:
+    def __init__(self, config: Config, options: argparse.Namespace, parent: Parent) -> None:
+        sim_url: str = options.sim_url
         self._parent = parent
-        self._config_path = config.path
+        self._config = config
         self._folder = StateFolder(config.home)
         stores = Stores.open(config, self._folder.ledger, SystemClock())
         reader = FollowingReader(config.settings.telemetry, config.home, self._folder.clickhouse)
@@ -58,6 +67,10 @@ class AdminProcess:
             lambda: policy_notes(run),
             lambda: read_status(run),
         )
+        trail = StateAuditLog(Tables(stores.state))
+        mark = self._folder.run / "audit-shipped.json"
+        self._audit_post = AuditPost(trail, self._folder.spool, mark, config.settings.telemetry, options.name)
+        self._noticed = Noticed(trail, SystemClock())
         self._server = http_server(self._parts.port, SHUTDOWN_S, lambda: parent.say_ready({}))
 
     async def run(self, descriptor: int) -> None:
@@ -68,6 +81,8 @@ class AdminProcess:
         tasks = [
             loop.create_task(self._parts.alerts.alerting.run()),
             loop.create_task(repeated(self._parts.sweep_approvals, SWEEP_APPROVALS_S)),
+            loop.create_task(repeated(self._audit_post.ship, SHIP_AUDIT_S)),
+            loop.create_task(asyncio.to_thread(self._note_config, self._config)),
         ]
         try:
             await self._server.serve(sockets=[adopt(descriptor)])
@@ -75,6 +90,8 @@ class AdminProcess:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            with contextlib.suppress(StateBusy, OSError):  # the next start ships it
+                await self._audit_post.ship()
             await self._parts.close()
 
     def _reload(self) -> None:
@@ -86,6 +103,17 @@ class AdminProcess:
         try:
             text = self._folder.taken_config.read_text("utf-8")
             policy = self._folder.taken_policy
-            self._parts.follow(load_config(self._config_path, environment(), text=text, taken_policy=policy))
+            config = load_config(self._config.path, environment(), text=text, taken_policy=policy)
         except (BadConfig, OSError) as error:
             log.error("configuration not taken by the admin port", extra={"error": str(error)})
+            return
+        self._parts.follow(config)
+        self._note_config(config)
+
+    def _note_config(self, config: Config) -> None:
+        """Put into the trail what file and which prices are used from now on, where they are others than before."""
+        try:
+            self._noticed.now_is("config.take", "config", {"generation": config.generation})
+            self._noticed.now_is("prices.take", "prices", {"version": load_book(config.settings.prices).version})
+        except (StateBusy, sqlite3.Error) as error:
+            log.error("not noted in the audit trail", extra={"error": str(error)})

@@ -14,6 +14,7 @@ from proxy.telemetry.reader import OperationDetail as OperationDetail
 from proxy.telemetry.reader import Reader
 from proxy.telemetry.reader import cursor as cursor
 from proxy.telemetry.rows import AttemptRow, OperationRow
+from proxy.telemetry.rows import AuditRow as AuditRow
 from proxy.telemetry.rows import DecisionRow as DecisionRow
 from proxy.telemetry.rows import Table as Table
 from proxy.telemetry.running import Endpoints as Endpoints

@@ -19,6 +19,7 @@ _RETENTION: Final = (
     ("operations", "toDateTime(charged_at)", "operations_days"),
     ("attempts", "toDateTime(started_at)", "attempts_days"),
     ("decisions", "toDateTime(decided_at)", "decisions_days"),
+    ("audit", "toDateTime(at)", "audit_days"),
     ("spend_quarter_hours", "quarter", "operations_days"),
 )
 _LEDGER: Final = """CREATE TABLE IF NOT EXISTS {database}.schema_migrations
@@ -71,6 +72,7 @@ def _placeholders(address: StoreAddress, settings: TelemetrySettings) -> dict[st
         "operations_days": str(settings.operations_days),
         "attempts_days": str(settings.attempts_days),
         "decisions_days": str(settings.decisions_days),
+        "audit_days": str(settings.audit_days),
     }
 
 

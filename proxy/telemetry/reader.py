@@ -16,7 +16,7 @@ from proxy.core.refusal import Refusal, Refused
 from proxy.telemetry.counted import CountedQuery, CountedRow, read_counted, select_counted
 from proxy.telemetry.decided import DecisionsQuery, select_decisions, select_shadowed
 from proxy.telemetry.observed import Observed, ObservedQuery, read_observed, select_observed
-from proxy.telemetry.rows import AttemptRow, DecisionRow, OperationRow
+from proxy.telemetry.rows import AttemptRow, AuditRow, DecisionRow, OperationRow
 from proxy.telemetry.runs import RunsQuery, RunTotals, read_runs, select_runs
 from proxy.telemetry.settings import TelemetrySettings
 from proxy.telemetry.spend import (
@@ -181,6 +181,20 @@ class Reader:
         """
         answer = await self._ask(select_runs(asked))
         return read_runs(answer.named_results())
+
+    async def audit(self, after: int, limit: int) -> list[AuditRow]:
+        """Entries of the audit chain behind a number, in order; of one number several where they differ.
+
+        Raises:
+            TelemetryUnavailable: ClickHouse cannot answer now.
+        """
+        parameters = {"after": after, "limit": limit}
+        sql = (
+            "SELECT * REPLACE (toString(at) AS at) FROM audit FINAL WHERE number > {after:UInt64}"
+            " ORDER BY number, hash LIMIT {limit:UInt32}"
+        )
+        answer = await self._ask(Select(sql=sql, parameters=parameters))
+        return [AuditRow(**each) for each in answer.named_results()]
 
     async def close(self) -> None:
         """Give the connections back."""

@@ -1,4 +1,5 @@
-"""The rows that are written: one operation per client call, one attempt per upstream request, one per decision.
+"""The rows that are written: one operation per client call, one attempt per upstream request, one per decision,
+one per entry of the audit chain.
 
 The fields are the columns of the tables of the same name (telemetry/migrations); a test compares the two.
 Money travels as decimal text of dollars, so that no float is ever made of it; times as DateTime64 text in UTC.
@@ -17,6 +18,7 @@ class Table(StrEnum):
     OPERATIONS = "operations"
     ATTEMPTS = "attempts"
     DECISIONS = "decisions"
+    AUDIT = "audit"
 
 
 class Tokens(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -182,12 +184,33 @@ class DecisionRow(msgspec.Struct, kw_only=True, omit_defaults=True):
     worker: str = ""
 
 
-Row: TypeAlias = OperationRow | AttemptRow | DecisionRow
+class AuditRow(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One entry of the audit chain. `at` to the nanosecond; `before` and `after` are JSON, empty for none.
+
+    An empty `org` or `team` concerns all. `hash` covers everything else in the row, `previous` is the one before it.
+    """
+
+    number: int
+    at: str
+    actor: str
+    role: str
+    action: str
+    subject: str
+    org: str = ""
+    team: str = ""
+    before: str = ""
+    after: str = ""
+    previous: str
+    hash: str
+
+
+Row: TypeAlias = OperationRow | AttemptRow | DecisionRow | AuditRow
 
 ROWS: Final[dict[Table, type[Row]]] = {
     Table.OPERATIONS: OperationRow,
     Table.ATTEMPTS: AttemptRow,
     Table.DECISIONS: DecisionRow,
+    Table.AUDIT: AuditRow,
 }
 
 _ENCODER: Final = msgspec.json.Encoder()

@@ -30,6 +30,9 @@ class TelemetrySettings:
     operations_days: int = field(default=400, metadata={"doc": "Days that operations are kept; whole months drop."})
     attempts_days: int = field(default=90, metadata={"doc": "Days that attempts are kept; whole weeks drop."})
     decisions_days: int = field(default=400, metadata={"doc": "Days that decisions are kept; whole months drop."})
+    audit_days: int = field(
+        default=2557, metadata={"doc": "Days that the audit chain is kept (seven years); whole years drop."}
+    )
     spool_mb: int = field(
         default=4096,
         metadata={"doc": "Room for rows not yet shipped, in megabytes; attempts and decisions are shed at 9/10 of it."},

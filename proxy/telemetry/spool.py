@@ -28,6 +28,7 @@ _COMPLAIN_EVERY_NS: Final = 60_000_000_000
 _RETRY_OPEN_NS: Final = 1_000_000_000
 
 DropReason = Literal["full", "disk"]
+SHED_FIRST: Final = frozenset({Table.ATTEMPTS, Table.DECISIONS})
 
 
 @dataclass(slots=True)
@@ -79,7 +80,7 @@ class Spool:
         line = encode(row)
         if not isinstance(table, Table):
             table = Table(table)
-        if self._used + len(line) > (self._bound if table is Table.OPERATIONS else self._bound * 9 // 10):
+        if self._used + len(line) > (self._bound * 9 // 10 if table in SHED_FIRST else self._bound):
             self._drop(table, "full", "the spool is at its bound")
             return
         segment = self._open.get(table) or self._start(table)

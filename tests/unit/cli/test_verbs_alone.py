@@ -12,8 +12,13 @@ from pathlib import Path
 import pytest
 
 import proxy
+from proxy.admin.audit import StateAuditLog
+from proxy.admin.tables import Tables
+from proxy.app.audit_post import Noticed
 from proxy.cli import main
 from proxy.cli.running import AdminClient, NotRunning
+from proxy.core.clock import SystemClock
+from proxy.state import StateFile
 
 GOOD = """
 server: {listen: "127.0.0.1:0", admin_listen: "127.0.0.1:0", workers: 1}
@@ -55,6 +60,7 @@ HELP = {
     ("keys", "list"): "Every key with its org and team",
     ("keys", "create"): "Make a key; its secret is shown once",
     ("keys", "revoke"): "Stop a key from working",
+    ("audit", "verify"): "Read the whole chain and name the first broken link",
 }
 
 
@@ -116,6 +122,27 @@ def test_a_file_that_is_not_there_is_a_mistake(capsys: pytest.CaptureFixture[str
     for verb in ("check", "serve", "doctor"):
         assert main([verb, "--config", "gone.yaml"]) == 1
         assert "gone.yaml: cannot be read" in capsys.readouterr().err
+
+
+def test_audit_verify_names_what_is_broken(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a running Flyball the state file is read alone, and that is no proof: it ends with 1, and says why."""
+    assert main(["audit", "verify"]) == 1
+    assert "no state file" in capsys.readouterr().out
+    state = StateFile(Path("state") / "ledger.sqlite")
+    noticed = Noticed(StateAuditLog(Tables(state)), SystemClock())
+    for version in ("a", "b"):
+        noticed.now_is("prices.take", "prices", {"version": version})
+    assert main(["audit", "verify"]) == 1
+    told = capsys.readouterr().out
+    assert "The chain is whole: 2 entries, head 2:" in told and "ClickHouse was not compared" in told
+    with state.change() as connection:
+        connection.execute("UPDATE audit SET actor = 'anna' WHERE number = 1")
+    assert main(["audit", "verify", "--json"]) == 1
+    broken = json.loads(capsys.readouterr().out)["broken"]
+    assert (broken["number"], broken["in"]) == (1, "the state file") and "prices.take" in broken["why"]
+    state.close()
+    with pytest.raises(SystemExit):
+        main(["audit", "verify", "--expect", "2:abc"])
 
 
 def test_doctor_finds_nothing_wrong_where_nothing_is(capsys: pytest.CaptureFixture[str]) -> None:
