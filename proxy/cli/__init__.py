@@ -16,6 +16,7 @@ from proxy.cli import (
     console,
     demo,
     doctor,
+    grafana,
     keys,
     kill,
     limits,
@@ -44,6 +45,7 @@ _VERBS: Final = (
     kill,
     observe,
     policy,
+    grafana,
 )
 
 

@@ -56,6 +56,8 @@ HELP = {
     ("doctor",): "Check the configuration, the state folder and the running processes",
     ("console",): "opens the console of the running Flyball once",
     ("spend",): "What was spent, by whom and on what",
+    ("grafana",): "Boards and alert rules in Grafana",
+    ("grafana", "push"): "Done again, it changes nothing",
     ("keys",): "List, create and revoke the client keys",
     ("keys", "list"): "Every key with its org and team",
     ("keys", "create"): "Make a key; its secret is shown once",
