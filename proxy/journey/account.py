@@ -105,8 +105,7 @@ def _record(journey: Journey, rooms: Rooms) -> None:
     cost = journey.cost
     if journey.granted is not None and cost is not None and cost > journey.granted.amount:
         journey.overrun = Nano(cost - journey.granted.amount)
-    write_rows(journey, rooms)
-    rooms.counters.operation(journey.principal.org, journey.call.endpoint.value, journey.outcome, journey.code, cost)
+    rooms.counters.finished(*write_rows(journey, rooms), cost)
     if journey.measures is not None and journey.measures.refused_by:
         rooms.counters.refused(journey.measures.refused_by, rooms.clock.now_ns())
 
@@ -130,6 +129,7 @@ async def _settle(journey: Journey, rooms: Rooms) -> None:
         # The ledger may still do it; settling twice counts once.
         _settle_later(journey, rooms)
         raise
+    rooms.open_holds -= journey.granted is not None
     rooms.spool.settled(operation)
     journey.mark("settle", rooms.clock.monotonic_ns())
 

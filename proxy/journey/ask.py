@@ -90,8 +90,10 @@ async def ask_shadows(rooms: Rooms) -> None:
 
 
 def note_decision(rooms: Rooms, row: DecisionRow) -> None:
-    """Write a decision's row."""
+    """Write a decision's row; those of shadow rules are counted where they are made."""
     rooms.spool.append(Table.DECISIONS, row)
+    if not row.shadow:
+        rooms.counters.decision(row)
 
 
 def note_own(journey: Journey, rooms: Rooms, point: Point, no: Decision, tool: str = "") -> str:

@@ -28,6 +28,7 @@ async def hold(journey: Journey, rooms: Rooms) -> None:
         verdict = await _asked(journey, rooms, at_once)
         if isinstance(verdict, Granted):
             journey.granted = verdict
+            rooms.open_holds += 1
             if rooms.standing.listens:
                 rooms.standing.hear(verdict.balances, rooms.clock.now_ns())
             journey.dispatched = at_once

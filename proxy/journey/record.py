@@ -17,11 +17,14 @@ COLUMNS = {bucket: f"{bucket.value}_tokens" for bucket in Bucket}
 _encode = msgspec.json.Encoder().encode
 
 
-def write_rows(journey: Journey, rooms: Rooms) -> None:
-    """Append one row per attempt and the operation's one row to the spool."""
-    for number, attempt in enumerate(journey.attempts, start=1):
-        rooms.spool.append(Table.ATTEMPTS, attempt_row(journey, attempt, number, rooms))
-    rooms.spool.append(Table.OPERATIONS, operation_row(journey, rooms))
+def write_rows(journey: Journey, rooms: Rooms) -> tuple[OperationRow, list[AttemptRow]]:
+    """Append one row per attempt and the operation's one row to the spool; the rows."""
+    attempts = [attempt_row(journey, attempt, number, rooms) for number, attempt in enumerate(journey.attempts, 1)]
+    for attempt in attempts:
+        rooms.spool.append(Table.ATTEMPTS, attempt)
+    row = operation_row(journey, rooms)
+    rooms.spool.append(Table.OPERATIONS, row)
+    return row, attempts
 
 
 def operation_row(journey: Journey, rooms: Rooms) -> OperationRow:

@@ -1,6 +1,6 @@
 """What a journey needs of the house: the rooms' doors, and one immutable snapshot of what is configured."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, NamedTuple, Protocol, TypeAlias
@@ -8,7 +8,6 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias
 from proxy.budget import BudgetCatalog, BudgetSettings, Ledger, Unit
 from proxy.core.clock import Clock
 from proxy.core.money import Nano
-from proxy.core.outcome import Outcome
 from proxy.identity import Keyring
 from proxy.journey.run_book import RunBook
 from proxy.journey.shadows import Shadows
@@ -17,7 +16,7 @@ from proxy.metering import TokenCounter
 from proxy.policy import NO_SWITCHES, NO_TOOLS, ApprovalBook, Finder, PolicyEngine, ReleasedCalls, Switches, ToolBook
 from proxy.pricing import PriceBook
 from proxy.routing import Router
-from proxy.telemetry import OperationRow, Spool
+from proxy.telemetry import AttemptRow, DecisionRow, OperationRow, Spool
 from proxy.upstream import Provider, Transport
 
 
@@ -79,8 +78,8 @@ class JourneySettings:
 class Counters(Protocol):
     """What is counted for /metrics."""
 
-    def operation(self, org: str, endpoint: str, outcome: Outcome, code: str, cost: Nano | None) -> None:
-        """Count one finished operation."""
+    def finished(self, row: OperationRow, attempts: Sequence[AttemptRow], cost: Nano | None) -> None:
+        """Count one finished operation, by its rows; `cost` is what it cost, None for unpriced."""
         ...
 
     def refused(self, by: str, at_ns: int) -> None:
@@ -89,6 +88,10 @@ class Counters(Protocol):
 
     def policy_alert(self, org: str, message: str, operation: str, at_ns: int) -> bool:
         """Note what a rule alerts of, once an hour for an org; whether it is news. The alert is raised elsewhere."""
+        ...
+
+    def decision(self, row: DecisionRow) -> None:
+        """Count one decision of policy that counted."""
         ...
 
     def shadow(self, how: str) -> None:
@@ -137,6 +140,8 @@ class Rooms:
     holding: BudgetSettings
     unsettled: dict[str, Due] = field(default_factory=dict)
     """Operations recorded while the ledger was away, with what they took: to be settled when it is back."""
+    open_holds: int = 0
+    """How many calls have money held and not settled or released yet."""
     drains: int = 0
     throttled: int = 0
     awaiting: int = 0

@@ -14,6 +14,7 @@ from proxy.admin.console import FirstCall
 from proxy.admin.tables import Tables
 from proxy.app.admin import AdminParts
 from proxy.app.audit_post import AuditPost, Noticed
+from proxy.app.budget_usage import BudgetUsage
 from proxy.app.configuration import environment
 from proxy.app.following_reader import FollowingReader
 from proxy.app.policy_status import read_status
@@ -56,12 +57,12 @@ class AdminProcess:
             model="sim-small" if sim_url else "gpt-5-mini",
             key=f"$(cat {config.home / 'first-key'})",
         )
-        run = self._folder.run
+        run, usage = self._folder.run, BudgetUsage(stores.budgets)
         self._parts = AdminParts(
             config,
             stores,
             reader,
-            lambda: render(run),
+            lambda: render(run, self._folder.spool, usage.lines),
             first_call,
             lambda: refusals(run),
             lambda: policy_notes(run),

@@ -3,56 +3,46 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from proxy.app.policy_status import read_status
 from proxy.core.clock import SystemClock
-from proxy.core.money import NANO_PER_USD, Nano
-from proxy.core.outcome import Outcome
+from proxy.core.money import Nano
 from proxy.journey.rooms import Counters
 from proxy.processes.log_status import read_log_status
+from proxy.processes.metric_names import BY_NAME
 from proxy.processes.policy_notes import PolicyNotes
 from proxy.processes.refusals import RefusedBy
+from proxy.processes.tally import MOST_KINDS, Names, Tally, escaped
+from proxy.telemetry import AttemptRow, DecisionRow, OperationRow
 
 SILENT_NS: Final = 10_000_000_000
 """A worker reports every second; one that has not for so long is dead, or as good as."""
-OPERATIONS: Final = "flyball_operations_total"
-COST: Final = "flyball_cost_usd_total"
+KEEP_NS: Final = 3_600_000_000_000
+"""How long the file of a dead worker is kept as it is: what it noted for alerts is of use for an hour."""
+MOST_DEAD: Final = 32
+DEAD: Final = "metrics-dead.json"
+SUPERVISOR: Final = "supervisor.json"
 UNPRICED: Final = "flyball_unpriced_requests_total"
 UNAUTHORISED: Final = "flyball_unauthorised_total"
 SHADOWS: Final = "flyball_policy_shadow_total"
+DECISIONS: Final = "flyball_policy_decisions_total"
 UNTOLD: Final = "flyball_policy_alerts_dropped_total"
-GAUGES: Final = frozenset(
-    {
-        "flyball_decision_log_pending_bytes",
-        "flyball_workers",
-        "flyball_ledger_up",
-        "flyball_ledger_unsettled",
-        "flyball_policy_stale",
-    }
-)
 FINDINGS: Final = "flyball_findings_total"
-HELP: Final = {
-    OPERATIONS: "Finished client calls by endpoint, outcome and refusal code.",
-    COST: "Dollars spent.",
-    UNPRICED: "Calls served without a known price.",
-    UNAUTHORISED: "Calls refused for lack of a valid key.",
-    FINDINGS: "Findings in requests by kind; what an agent sends again is found again.",
-    "flyball_rows_dropped_total": "Telemetry rows lost, by table and reason.",
-    SHADOWS: "Shadow decisions of policy, by whether they differ from what counted, failed or were dropped.",
-    UNTOLD: "Alerts of a policy's rules that were not noted, for want of room.",
-    "flyball_decision_log_sent_total": "Decisions that the server of decision logs has taken.",
-    "flyball_decision_log_retries_total": "Batches of decisions that are tried again.",
-    "flyball_decision_log_pending_bytes": "Decisions that wait for the server of decision logs, in bytes.",
-    "flyball_decision_log_dropped_total": "Decisions that the server of decision logs did not get, by reason.",
-    "flyball_workers": "Worker processes that report.",
-    "flyball_ledger_up": "Whether every worker that reports reaches the ledger.",
-    "flyball_policy_takes_total": "Times that policies were taken, were refused, or could not be fetched.",
-    "flyball_policy_stale": "Whether there are other policies that could not be taken, so that the old ones decide.",
-    "flyball_ledger_unsettled": "Calls recorded and not settled yet, for want of the ledger.",
-}
+REFUSALS: Final = "flyball_refusals_total"
+INVALID_KEY: Final = f'{REFUSALS}{{code="invalid_api_key"}}'
+
+
+class Now(NamedTuple):
+    """How a worker stands at this moment."""
+
+    ledger_up: bool = True
+    unsettled: int = 0
+    live_streams: int = 0
+    open_holds: int = 0
 
 
 class WorkerCounters:
@@ -60,16 +50,14 @@ class WorkerCounters:
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
-        self._nano = 0
+        self._tally = Tally()
+        self._kind = Names(MOST_KINDS)
         self._refused_by = RefusedBy()
         self._policy_notes = PolicyNotes()
-        self.ledger_up = True
-        self.unsettled = 0
 
-    def operation(self, org: str, endpoint: str, outcome: Outcome, code: str, cost: Nano | None) -> None:
+    def finished(self, row: OperationRow, attempts: Sequence[AttemptRow], cost: Nano | None) -> None:
         """Count one finished operation."""
-        self._counts[f'{OPERATIONS}{{endpoint="{endpoint}",outcome="{outcome.value}",code="{code}"}}'] += 1
-        self._nano += cost or 0
+        self._tally.add(row, attempts, cost)
 
     def refused(self, by: str, at_ns: int) -> None:
         """Note what refused a call: its alert is raised by the admin process."""
@@ -82,6 +70,10 @@ class WorkerCounters:
             self._counts[UNTOLD] += 1
         return bool(is_news)
 
+    def decision(self, row: DecisionRow) -> None:
+        """Count one decision that counted."""
+        self._counts[f'{DECISIONS}{{point="{row.point}",result="{"allow" if row.allow else "deny"}"}}'] += 1
+
     def shadow(self, how: str) -> None:
         """Count one shadow decision."""
         self._counts[f'{SHADOWS}{{result="{how}"}}'] += 1
@@ -93,67 +85,177 @@ class WorkerCounters:
     def unauthorised(self) -> None:
         """Count one call without a valid key."""
         self._counts[UNAUTHORISED] += 1
+        self._counts[INVALID_KEY] += 1
 
     def finding(self, kind: str, count: int) -> None:
         """Count what detectors found in a request."""
-        self._counts[f'{FINDINGS}{{kind="{kind}"}}'] += count
+        self._counts[f'{FINDINGS}{{kind="{escaped(self._kind(kind))}"}}'] += count
 
-    def write(self, path: Path, more: Mapping[str, int]) -> None:
+    def write(self, path: Path, more: Mapping[str, int], now: Now | None = None) -> None:
         """Leave the numbers in a file, whole or not at all."""
-        draft = path.with_suffix(".draft")
-        now: dict[str, object] = {
-            "ledger_up": self.ledger_up,
-            "unsettled": self.unsettled,
+        counts: Counter[str] = Counter(self._counts)
+        counts.update(self._tally.series())
+        counts.update(more)
+        said: dict[str, object] = {
+            **(now or Now())._asdict(),
+            "counts": counts,
             "refused": self._refused_by.last_ns,
+            "policy_alerts": self._policy_notes.all(),
         }
-        now["policy_alerts"] = self._policy_notes.all()
-        draft.write_text(json.dumps({"counts": {**self._counts, **more}, "nano": self._nano, **now}))
-        os.replace(draft, path)
+        _replace(path, said)
 
 
-def render(folder: Path) -> str:
-    """All workers' numbers summed, in Prometheus' text format.
+@dataclass(slots=True)
+class Summed:
+    """All workers' numbers together."""
 
-    A worker's file outlives it, so that totals do not fall when it is restarted.
+    total: Counter[str] = field(default_factory=Counter)
+    workers: int = 0
+    unsettled: int = 0
+    live_streams: int = 0
+    open_holds: int = 0
+    ledger_up: bool = True
+
+    def lines(self) -> list[str]:
+        """As lines of the page."""
+        return [
+            *(f"{series} {_value(series, count)}" for series, count in self.total.items()),
+            f"flyball_workers {self.workers}",
+            f"flyball_ledger_up {int(self.ledger_up and self.workers > 0)}",
+            f"flyball_ledger_unsettled {self.unsettled}",
+            f"flyball_live_streams {self.live_streams}",
+            f"flyball_open_holds {self.open_holds}",
+        ]
+
+
+def summed(folder: Path) -> Summed:
+    """What the workers of this host, living and dead, have counted.
+
+    Files first and what was folded after: one that is folded meanwhile is counted once, whichever is seen.
     """
-    total: Counter[str] = Counter()
-    nano = workers = unsettled = 0
-    up = True
+    found = Summed()
     now_ns = SystemClock().now_ns()
-    for path in sorted(folder.glob("metrics-*.json")):
-        try:
-            said = json.loads(path.read_text())
-            reported_ns = path.stat().st_mtime_ns
-        except (OSError, ValueError):
+    files: dict[str, Mapping[str, int]] = {}
+    for path in folder.glob("metrics-*.json"):
+        if path.name == DEAD or (said := _read(path)) is None:
             continue
-        total.update(said["counts"])
-        nano += said["nano"]
-        if now_ns - reported_ns < SILENT_NS:
-            workers += 1
-            unsettled += said.get("unsettled", 0)
-            up = up and said.get("ledger_up", True)
-    lines = [f"{name} {count}" for name, count in sorted(total.items())]
-    lines.append(f"{COST} {nano // NANO_PER_USD}.{nano % NANO_PER_USD:09d}")
-    lines += [f"flyball_workers {workers}", f"flyball_ledger_up {int(up and workers > 0)}"]
-    lines.append(f"flyball_ledger_unsettled {unsettled}")
+        files[path.name] = said["counts"]
+        if now_ns - said["at_ns"] < SILENT_NS:
+            found.workers += 1
+            found.unsettled += said.get("unsettled", 0)
+            found.live_streams += said.get("live_streams", 0)
+            found.open_holds += said.get("open_holds", 0)
+            found.ledger_up = found.ledger_up and said.get("ledger_up", True)
+    dead = _read(folder / DEAD) or {"counts": {}, "folded": []}
+    found.total.update(dead["counts"])
+    for name, counts in files.items():
+        if name not in dead["folded"]:
+            found.total.update(counts)
+    return found
+
+
+def fold_dead(folder: Path, living: set[str]) -> None:
+    """Add the numbers of workers that have been dead for long, or of very many, into one file; only one may do so."""
+    now_ns = SystemClock().now_ns()
+    left = sorted(
+        (path.stat().st_mtime_ns, path)
+        for path in folder.glob("metrics-*.json")
+        if path.name != DEAD and path.stem.removeprefix("metrics-") not in living
+    )
+    for place, (at_ns, path) in enumerate(left):
+        if now_ns - at_ns < KEEP_NS and len(left) - place <= MOST_DEAD:
+            continue
+        dead = _read(folder / DEAD) or {"counts": {}, "folded": []}
+        if path.name not in dead["folded"] and (said := _read(path)) is not None:
+            counts = Counter(dead["counts"])
+            counts.update(said["counts"])
+            _replace(folder / DEAD, {"counts": counts, "folded": [*dead["folded"], path.name][-MOST_DEAD:]})
+        path.unlink(missing_ok=True)
+
+
+def note_restarts(folder: Path, restarts: Mapping[str, int]) -> None:
+    """Leave how often processes were started again, by role."""
+    _replace(folder / SUPERVISOR, dict(restarts))
+
+
+def render(folder: Path, spool: Path, more: Callable[[], Sequence[str]] = tuple) -> str:
+    """The page: all workers' numbers summed, those of the supervisor and of the collector, in Prometheus' text format.
+
+    A worker's file outlives it, so that totals do not fall when it is restarted. `more` gives further lines.
+    """
+    lines = summed(folder).lines()
+    restarts = _read_plain(folder / SUPERVISOR)
+    lines += [f'flyball_process_restarts_total{{role="{role}"}} {count}' for role, count in restarts.items()]
+    lines += _of_collector(_read_plain(spool / "collector.json"))
     if (policy := read_status(folder)) is not None:
         lines += policy.metrics()
     if (decision_log := read_log_status(folder)) is not None:
         lines += decision_log.metrics()
-    return _with_help(lines)
+    return with_help([*lines, *more()])
 
 
-def _with_help(lines: list[str]) -> str:
-    out: list[str] = []
-    told: set[str] = set()
+def with_help(lines: Sequence[str]) -> str:
+    """The lines by metric, in the order of the table, each metric with its help and kind."""
+    by_name: dict[str, list[str]] = {}
     for line in lines:
-        name = line.partition("{")[0].partition(" ")[0]
-        if name not in told:
-            told.add(name)
-            kind = "gauge" if name in GAUGES else "counter"
-            out += [f"# HELP {name} {HELP.get(name, name)}", f"# TYPE {name} {kind}"]
-        out.append(line)
+        by_name.setdefault(_metric_of(line), []).append(line)
+    out: list[str] = []
+    for name, metric in BY_NAME.items():
+        if name in by_name:
+            of_it = by_name[name] if metric.buckets else sorted(by_name[name])
+            out += [f"# HELP {name} {metric.help}", f"# TYPE {name} {metric.kind}", *of_it]
     return "\n".join(out) + "\n"
+
+
+def _metric_of(line: str) -> str:
+    name = line.partition("{")[0].partition(" ")[0]
+    for ending in ("_bucket", "_sum", "_count"):
+        if (stem := name.removesuffix(ending)) != name and stem in BY_NAME:
+            return stem
+    return name
+
+
+def _value(series: str, count: int) -> str:
+    """Sums of histograms are whole microseconds until here."""
+    if series.partition("{")[0].endswith("_seconds_sum"):
+        return f"{count // 1_000_000}.{count % 1_000_000:06d}"
+    return str(count)
+
+
+def _of_collector(said: Mapping[str, Any]) -> list[str]:
+    if not said:
+        return []
+    return [
+        f"flyball_spool_bytes {said['spool_bytes']}",
+        f"flyball_spool_segments {said['sealed_segments']}",
+        f"flyball_telemetry_lag_seconds {said['lag_seconds']:.3f}",
+        f"flyball_telemetry_up {int(not said['away'])}",
+        f"flyball_rows_shipped_total {said['shipped_rows']}",
+        f"flyball_rows_rejected_total {said['rejected_rows']}",
+    ]
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """A worker's file with its age; None when it is gone or damaged."""
+    try:
+        said = json.loads(path.read_text())
+        return {**said, "counts": said["counts"], "at_ns": path.stat().st_mtime_ns}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _read_plain(path: Path) -> dict[str, Any]:
+    try:
+        said = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _replace(path: Path, said: Mapping[str, object]) -> None:
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps(said))
+    os.replace(draft, path)
 
 
 _: type[Counters] = WorkerCounters

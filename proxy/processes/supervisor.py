@@ -27,6 +27,7 @@ from proxy.processes.folder import StateFolder
 from proxy.processes.host_policy import HostPolicy
 from proxy.processes.joining import join
 from proxy.processes.locks import only_one
+from proxy.processes.metrics import fold_dead, note_restarts
 from proxy.processes.one_host import BEAT_S, HostSign
 from proxy.processes.rebuilding import Rebuilding
 from proxy.processes.reload import FileWatch
@@ -42,6 +43,7 @@ SWEEP_S: Final = 2.0
 REBUILD_S: Final = 1.0
 FOLLOW_S: Final = 0.4
 POLICIES_S: Final = 0.5
+METRICS_S: Final = 1.0
 COMPLAIN_S: Final = 30.0
 READY_S: Final = 60.0
 GRACE_S: Final = 5
@@ -136,6 +138,7 @@ class Supervisor:
             loop.create_task(self._watch_file(stores)),
             loop.create_task(repeated(lambda: self._checkpoint(stores), CHECKPOINT_S)),
             loop.create_task(repeated(lambda: self._look_for_policies(stores), POLICIES_S)),
+            loop.create_task(repeated(self._tend_metrics, METRICS_S)),
         ]
         if stores.state.shared is not None:
             duties.append(loop.create_task(repeated(lambda: self._follow_others(stores), FOLLOW_S)))
@@ -324,6 +327,14 @@ class Supervisor:
 
     async def _checkpoint(self, stores: Stores) -> None:
         await asyncio.to_thread(stores.state.checkpoint)
+
+    async def _tend_metrics(self) -> None:
+        """Tell how often processes were started again, and let dead workers' numbers be few files."""
+        restarts: dict[str, int] = {}
+        for child in self._children:
+            restarts[child.role] = restarts.get(child.role, 0) + child.restarts
+        await asyncio.to_thread(note_restarts, self._folder.run, restarts)
+        await asyncio.to_thread(fold_dead, self._folder.run, {worker.name for worker in self._workers})
 
     async def _follow_others(self, stores: Stores) -> None:
         """Take in what other hosts' people have changed; workers see it as if it had been changed here."""

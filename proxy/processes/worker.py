@@ -27,7 +27,7 @@ from proxy.journey.switched import end_switched
 from proxy.processes.duty import repeated
 from proxy.processes.folder import StateFolder
 from proxy.processes.gate import Gate
-from proxy.processes.metrics import WorkerCounters
+from proxy.processes.metrics import Now, WorkerCounters
 from proxy.processes.parent import Parent
 from proxy.processes.server import adopt, http_server
 
@@ -175,6 +175,7 @@ class Worker:
             if settled.by:
                 rooms.spool.withdraw(operation)
             del rooms.unsettled[operation]
+            rooms.open_holds -= 1
             rooms.spool.settled(operation)
 
     async def _end_killed(self) -> None:
@@ -199,8 +200,8 @@ class Worker:
             for (table, reason), count in self._parts.spool.dropped.items()
         }
         rooms = self._parts.rooms
-        self._counters.ledger_up, self._counters.unsettled = not rooms.ledger_away, len(rooms.unsettled)
-        self._counters.write(self._folder.run / f"metrics-{self._name}.json", dropped)
+        now = Now(not rooms.ledger_away, len(rooms.unsettled), len(rooms.streams), rooms.open_holds)
+        self._counters.write(self._folder.run / f"metrics-{self._name}.json", dropped, now)
 
     def _reload(self) -> None:
         self._reloading = asyncio.get_running_loop().create_task(self._take_file())

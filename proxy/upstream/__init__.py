@@ -2,6 +2,7 @@
 
 from proxy.upstream.addresses import GuardedResolver as GuardedResolver
 from proxy.upstream.aiohttp_transport import AiohttpTransport as AiohttpTransport
+from proxy.upstream.failure import FailureKind as FailureKind
 from proxy.upstream.failure import UpstreamFailed
 from proxy.upstream.headers import forwardable, relayable
 from proxy.upstream.provider import BadProvider as BadProvider

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from proxy.core.refusal import Refusal
-from proxy.processes.metrics import HELP
+from proxy.processes.metric_names import BY_NAME
 
 ROOT: Final = Path(__file__).parents[3]
 PAGE: Final = (ROOT / "docs" / "failure-contract.md").read_text()
@@ -65,4 +65,4 @@ def test_every_line_about_the_ledger_has_a_test() -> None:
 def test_codes_and_metrics_are_those_of_the_code() -> None:
     codes = set(re.findall(r"\b[45]\d\d `([a-z_]+)`", PAGE))
     assert codes <= {refusal.code for refusal in Refusal}
-    assert {name.partition("{")[0] for name in re.findall(r"`(flyball_[^`]+)`", PAGE)} <= set(HELP)
+    assert {name.partition("{")[0] for name in re.findall(r"`(flyball_[^`]+)`", PAGE)} <= set(BY_NAME)

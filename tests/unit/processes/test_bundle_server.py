@@ -121,12 +121,12 @@ async def test_what_is_no_good_keeps_the_old_policies_and_is_told(
     assert house.decides() == revision
     status = house.status()
     assert status.stale and said in status.error and status.revision == revision
-    page = render(house.folder.run)
+    page = render(house.folder.run, house.folder.run)
     assert f'flyball_policy_takes_total{{outcome="{counted}"}} 1\n' in page and "flyball_policy_stale 1\n" in page
     server.status, server.slow_s, server.bundle = 0, 0.0, NEWER
     assert await house.after_a_poll()
     assert house.decides() != revision and not house.status().stale
-    assert "flyball_policy_stale 0\n" in render(house.folder.run)
+    assert "flyball_policy_stale 0\n" in render(house.folder.run, house.folder.run)
 
 
 async def test_a_start_without_the_server_begins_with_what_was_taken_last_and_says_so(

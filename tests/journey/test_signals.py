@@ -1,0 +1,88 @@
+"""One running Flyball and what it tells about itself: the page of metrics."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from proxy.processes.metric_names import BY_NAME, METRICS
+from tests.harness.flyball import Flyball
+
+CONFIG = """
+server: {listen: "127.0.0.1:0", admin_listen: "127.0.0.1:0", workers: 2}
+budgets: [{name: small, scope: "org:default", window: month, limit_usd: 1, hard: true}]
+"""
+Series = dict[str, float]
+
+
+@pytest.fixture(scope="module")
+def flyball(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flyball]:
+    with Flyball(tmp_path_factory.mktemp("signals"), CONFIG) as running:
+        yield running
+
+
+def ask(flyball: Flyball, **body: object) -> httpx.Response:
+    body = {"model": "sim-small", "messages": [{"role": "user", "content": "Hello"}], **body}
+    headers = {"authorization": f"Bearer {flyball.secret('first-key')}"}
+    return httpx.post(flyball.data + "/v1/chat/completions", json=body, headers=headers, timeout=30)
+
+
+def scraped(flyball: Flyball) -> Series:
+    """The page as Prometheus' own parser reads it."""
+    text = httpx.get(flyball.admin_url + "/metrics", timeout=10).text
+    found: Series = {}
+    for family in text_string_to_metric_families(text):
+        assert family.documentation == BY_NAME.get(family.name, BY_NAME.get(f"{family.name}_total", METRICS[0])).help
+        for sample in family.samples:
+            labels = ",".join(f'{name}="{value}"' for name, value in sample.labels.items())
+            found[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
+    return found
+
+
+def until(flyball: Flyball, holds: Callable[[Series], bool], within_s: float = 30) -> Series:
+    deadline = time.monotonic() + within_s
+    while not holds(series := scraped(flyball)):
+        assert time.monotonic() < deadline, series
+        time.sleep(0.1)
+    return series
+
+
+OK = 'flyball_operations_total{endpoint="chat.completions",outcome="ok",code=""}'
+
+
+def test_all_workers_stand_on_one_page_and_nothing_goes_back_when_one_dies(flyball: Flyball) -> None:
+    answers = [ask(flyball) for _ in range(12)] + [ask(flyball, stream=True)]
+    assert {answer.status_code for answer in answers} == {200}
+    assert ask(flyball, model="no-such-model").status_code == 404
+    assert httpx.post(flyball.data + "/v1/chat/completions", headers={"x-api-key": "x" * 40}).status_code == 401
+    before = until(
+        flyball,
+        lambda now: (
+            now.get(OK) == 13
+            and now["flyball_open_holds"] == 0
+            and now.get("flyball_rows_shipped_total", 0) >= 14
+            and 0 < now.get('flyball_budget_usage_ratio{budget="small"}', 0) < 1
+        ),
+    )
+    cost = sum(float(answer.headers["x-flyball-cost-usd"]) for answer in answers[:12])
+    spent = before['flyball_spend_nanodollars_total{org="default",provider="sim"}']
+    assert spent > cost * 1e9 > 0
+    assert before['flyball_upstream_attempts_total{provider="sim",outcome="ok",failure=""}'] == 13
+    assert before['flyball_ttft_seconds_count{provider="sim"}'] >= 1
+    assert before['flyball_refusals_total{code="model_not_found"}'] == 1
+    assert before["flyball_workers"] == 2 and before['flyball_refusals_total{code="invalid_api_key"}'] == 1
+    os.kill(flyball.pids("worker")[0], signal.SIGKILL)
+    after = until(
+        flyball,
+        lambda now: now.get('flyball_process_restarts_total{role="worker"}') == 1 and now["flyball_workers"] >= 2,
+    )
+    for name, value in before.items():
+        if name.partition("{")[0].endswith(("_total", "_bucket", "_count", "_sum")):
+            assert after[name] >= value, name
+    began = time.monotonic()
+    assert len(httpx.get(flyball.admin_url + "/metrics", timeout=10).content) < 100_000
+    assert time.monotonic() - began < 5
