@@ -13,7 +13,7 @@ from proxy.admin import Change
 from proxy.admin.audit import StateAuditLog
 from proxy.admin.chain import row_of
 from proxy.core.clock import Clock
-from proxy.telemetry import Spool, Table, TelemetrySettings
+from proxy.telemetry import Spool, Table, TelemetrySettings, head_of_segments
 
 SELF: Final = "flyball"
 SYSTEM: Final = "system"
@@ -87,6 +87,12 @@ class Noticed:
         after = msgspec.json.encode(said)
         if before != after:
             self.note(action, subject, after, before)
+
+    def segments_end(self, spool: Path) -> None:
+        """Note the head of the chain of segments that this host has shipped, where there is one."""
+        if (head := head_of_segments(spool)) is not None:
+            name, number, own = head
+            self.now_is("segments.anchor", f"spool:{name}", {"number": str(number), "hash": own})
 
     def note(self, action: str, subject: str, after: bytes | None, before: bytes | None = None) -> None:
         """Put an entry into the trail."""

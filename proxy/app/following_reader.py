@@ -18,6 +18,7 @@ from proxy.telemetry import (
     Reader,
     RunsQuery,
     RunTotals,
+    SegmentRow,
     SpendQuery,
     SpendRow,
     TelemetrySettings,
@@ -83,6 +84,14 @@ class FollowingReader:
     async def audit(self, after: int, limit: int) -> list[AuditRow]:
         """As Reader.audit."""
         return await (await self._at_its_place()).audit(after, limit)
+
+    async def rows_of_segment(self, segment: int) -> list[OperationRow]:
+        """As Reader.rows_of_segment."""
+        return await (await self._at_its_place()).rows_of_segment(segment)
+
+    async def segments(self, *, first_ns: int | None = None, spool: str = "", after: int = 0) -> list[SegmentRow]:
+        """As Reader.segments."""
+        return await (await self._at_its_place()).segments(first_ns=first_ns, spool=spool, after=after)
 
     async def close(self) -> None:
         """Give the connections back."""

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import re
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, Final
 
 from proxy.admin.audit import StateAuditLog
@@ -11,6 +12,7 @@ from proxy.admin.chain import Head
 from proxy.admin.tables import Tables
 from proxy.app.audit_check import ChainReport, check_chain
 from proxy.app.following_reader import FollowingReader
+from proxy.app.operation_check import OperationReport, check_operation
 from proxy.app.stores import Stores
 from proxy.cli.reading import read_config
 from proxy.cli.table import print_json
@@ -39,6 +41,11 @@ def add_verb(verbs: Any, add_config: Callable[[argparse.ArgumentParser], None]) 
         metavar="NUMBER:HASH",
         help="a head that an earlier verify printed: the entry must still stand there, unchanged",
     )
+    verify.add_argument(
+        "--operation",
+        metavar="ID",
+        help="prove besides that this operation's row, and all that were shipped with it, are as they were shipped",
+    )
     verify.add_argument("--json", action="store_true", help="print the result for programs")
     add_config(verify)
     verify.set_defaults(verb=_run)
@@ -58,20 +65,26 @@ def _run(options: argparse.Namespace) -> int:
     if not StateFolder(config.home).ledger.exists():
         print(f"flyball: there is no state file in {config.home}")
         return 1
-    report = asyncio.run(_checked(config, options.expect))
+    report, of_it = asyncio.run(_checked(config, options.expect, options.operation))
     if options.json:
-        print_json(_told(report))
+        print_json(_told(report) | ({} if of_it is None else {"operation": asdict(of_it)}))
     else:
         _print(report)
-    return 1 if report.broken or report.unasked else 0
+        if of_it is not None:
+            _print_operation(of_it)
+    return 1 if report.broken or report.unasked or (of_it is not None and not of_it.proven) else 0
 
 
-async def _checked(config: Config, expected: Head | None) -> ChainReport:
+async def _checked(
+    config: Config, expected: Head | None, operation: str | None
+) -> tuple[ChainReport, OperationReport | None]:
     folder = StateFolder(config.home)
     stores = await asyncio.to_thread(Stores.open, config, folder.ledger, SystemClock())
     reader = FollowingReader(config.settings.telemetry, config.home, folder.clickhouse)
     try:
-        return await check_chain(StateAuditLog(Tables(stores.state)), reader, expected)
+        trail = StateAuditLog(Tables(stores.state))
+        report = await check_chain(trail, reader, expected)
+        return report, None if operation is None else await check_operation(operation, trail, reader)
     finally:
         await reader.close()
         stores.state.close()
@@ -88,6 +101,13 @@ def _print(report: ChainReport) -> None:
         print("ClickHouse has none of them yet.")
     else:
         print(f"ClickHouse has entries {report.shipped_from} to {report.shipped_to}, the same.")
+
+
+def _print_operation(report: OperationReport) -> None:
+    said = "is as it was shipped" if report.proven else f"NOT PROVEN: {report.why}"
+    print(f"Operation {report.operation} {said}")
+    for fact in report.facts:
+        print(f"  {fact}")
 
 
 def _told(report: ChainReport) -> dict[str, Any]:

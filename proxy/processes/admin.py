@@ -34,6 +34,7 @@ from proxy.state import StateBusy
 SHUTDOWN_S = 5
 SWEEP_APPROVALS_S = 5.0
 SHIP_AUDIT_S = 1.0
+ANCHOR_S = 600.0
 log = logging.getLogger("flyball.admin")
 
 
@@ -83,6 +84,7 @@ class AdminProcess:
             loop.create_task(self._parts.alerts.alerting.run()),
             loop.create_task(repeated(self._parts.sweep_approvals, SWEEP_APPROVALS_S)),
             loop.create_task(repeated(self._audit_post.ship, SHIP_AUDIT_S)),
+            loop.create_task(repeated(self._anchor, ANCHOR_S)),
             loop.create_task(asyncio.to_thread(self._note_config, self._config)),
         ]
         try:
@@ -92,8 +94,13 @@ class AdminProcess:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             with contextlib.suppress(StateBusy, OSError):  # the next start ships it
+                await self._anchor()
                 await self._audit_post.ship()
             await self._parts.close()
+
+    async def _anchor(self) -> None:
+        """Name the head of the segments' chain in the audit chain."""
+        await asyncio.to_thread(self._noticed.segments_end, self._folder.spool)
 
     def _reload(self) -> None:
         # In a thread: the whole file is checked, prices and all.

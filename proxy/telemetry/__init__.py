@@ -10,12 +10,16 @@ from proxy.telemetry.decided import decision_cursor as decision_cursor
 from proxy.telemetry.observed import Observed as Observed
 from proxy.telemetry.observed import ObservedQuery as ObservedQuery
 from proxy.telemetry.observed import WouldRefuse as WouldRefuse
+from proxy.telemetry.proofs import digest_of as digest_of
+from proxy.telemetry.proofs import hash_of_segment as hash_of_segment
+from proxy.telemetry.proofs import head_of_segments as head_of_segments
 from proxy.telemetry.reader import OperationDetail as OperationDetail
 from proxy.telemetry.reader import Reader
 from proxy.telemetry.reader import cursor as cursor
 from proxy.telemetry.rows import AttemptRow, OperationRow
 from proxy.telemetry.rows import AuditRow as AuditRow
 from proxy.telemetry.rows import DecisionRow as DecisionRow
+from proxy.telemetry.rows import SegmentRow as SegmentRow
 from proxy.telemetry.rows import Table as Table
 from proxy.telemetry.running import Endpoints as Endpoints
 from proxy.telemetry.running import run_collector

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from proxy.telemetry.parcels import Parcel, Parcels
+from proxy.telemetry.proofs import Seals
 from proxy.telemetry.rows import Table
 from proxy.telemetry.segments import OPEN, REJECTED, SEALED, bytes_in
 from proxy.telemetry.settings import TelemetrySettings
@@ -71,6 +72,7 @@ class Collector:
         self._settings = settings
         self._shipper = Shipper(address, settings)
         self._parcels = Parcels(spool)
+        self._seals = Seals(spool, settings)
         self._patience: dict[str, _Patience] = {}
         self._away_for = 0
         self._reported = self._complained = float("-inf")
@@ -80,12 +82,16 @@ class Collector:
         """Ship until `stop`; then for at most the flush deadline what is left."""
         while not stop.is_set():
             busy = await self.round()
+            await asyncio.to_thread(self._seals.flush)
             await self._report()
             if not busy:
                 await _until(stop, self._pause())
         deadline = time.monotonic() + self._settings.flush_timeout_s
         while time.monotonic() < deadline and await self.round():
             pass
+        await asyncio.to_thread(self._seals.flush, now=True)
+        if time.monotonic() < deadline:
+            await self.round()
         await self._report(now=True)
         await self._shipper.close()
 
@@ -109,6 +115,8 @@ class Collector:
             rows = content.count(b"\n")
             outcome = await self._shipper.ship(parcel, content)
             if outcome is Shipped.DONE:
+                if parcel.table is Table.OPERATIONS:
+                    await asyncio.to_thread(self._seals.seal, parcel)
                 await asyncio.to_thread(self._parcels.done, parcel)
                 if self._decided is not None and parcel.table is Table.DECISIONS:
                     await self._decided(content)

@@ -20,6 +20,7 @@ _RETENTION: Final = (
     ("attempts", "toDateTime(started_at)", "attempts_days"),
     ("decisions", "toDateTime(decided_at)", "decisions_days"),
     ("audit", "toDateTime(at)", "audit_days"),
+    ("shipped_segments", "toDateTime(shipped_at)", "audit_days"),
     ("spend_quarter_hours", "quarter", "operations_days"),
 )
 _LEDGER: Final = """CREATE TABLE IF NOT EXISTS {database}.schema_migrations

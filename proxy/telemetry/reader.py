@@ -16,7 +16,7 @@ from proxy.core.refusal import Refusal, Refused
 from proxy.telemetry.counted import CountedQuery, CountedRow, read_counted, select_counted
 from proxy.telemetry.decided import DecisionsQuery, select_decisions, select_shadowed
 from proxy.telemetry.observed import Observed, ObservedQuery, read_observed, select_observed
-from proxy.telemetry.rows import AttemptRow, AuditRow, DecisionRow, OperationRow
+from proxy.telemetry.rows import AttemptRow, AuditRow, DecisionRow, OperationRow, SegmentRow
 from proxy.telemetry.runs import RunsQuery, RunTotals, read_runs, select_runs
 from proxy.telemetry.settings import TelemetrySettings
 from proxy.telemetry.spend import (
@@ -46,6 +46,7 @@ _MOST_RECENT: Final = 1000
 _MOST_ATTEMPTS: Final = 100
 # Ids carry the time they were made; a row's own times lie near it, except for what was settled late.
 _NEAR: Final = timedelta(days=2)
+_LONGEST_CALL: Final = timedelta(days=8)
 
 
 class _TooMuch(Refused):
@@ -195,6 +196,38 @@ class Reader:
         )
         answer = await self._ask(Select(sql=sql, parameters=parameters))
         return [AuditRow(**each) for each in answer.named_results()]
+
+    async def rows_of_segment(self, segment: int) -> list[OperationRow]:
+        """All operations that were shipped in one segment, of whichever org.
+
+        Raises:
+            TelemetryUnavailable: ClickHouse cannot answer now.
+        """
+        first = datetime.fromtimestamp(segment // 1_000_000_000, UTC)
+        parameters = {"segment": segment, "from": str(first - _LONGEST_CALL)[:19], "to": str(first + _NEAR)[:19]}
+        sql = (
+            "SELECT t.* FROM operations AS t WHERE t.segment = {segment:UInt64} AND t.charged_at"
+            " BETWEEN toDateTime({from:String}, 'UTC') AND toDateTime({to:String}, 'UTC')"
+        )
+        answer = await self._ask(Select(sql=sql, parameters=parameters))
+        return [_row(OperationRow, each) for each in answer.named_results()]
+
+    async def segments(self, *, first_ns: int | None = None, spool: str = "", after: int = 0) -> list[SegmentRow]:
+        """Shipped segments: those of one name's time, or up to 5,000 of a spool behind a number, in order.
+
+        Raises:
+            TelemetryUnavailable: ClickHouse cannot answer now.
+        """
+        parameters: dict[str, Any] = {"first": first_ns or 0, "spool": spool, "after": after}
+        which = (
+            "spool = {spool:String} AND number > {after:UInt64}" if first_ns is None else "first_ns = {first:UInt64}"
+        )
+        sql = (
+            "SELECT * REPLACE (toString(shipped_at) AS shipped_at)"  # noqa: S608 - one of two texts of ours
+            f" FROM shipped_segments FINAL WHERE {which} ORDER BY spool, number, hash LIMIT 5000"
+        )
+        answer = await self._ask(Select(sql=sql, parameters=parameters))
+        return [SegmentRow(**each) for each in answer.named_results()]
 
     async def close(self) -> None:
         """Give the connections back."""

@@ -19,6 +19,7 @@ class Table(StrEnum):
     ATTEMPTS = "attempts"
     DECISIONS = "decisions"
     AUDIT = "audit"
+    SEGMENTS = "shipped_segments"
 
 
 class Tokens(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -37,7 +38,10 @@ class Tokens(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class OperationRow(Tokens, kw_only=True):
-    """What one client call was, did, used and cost. Money in dollars as decimal text, durations in milliseconds."""
+    """What one client call was, did, used and cost. Money in dollars as decimal text, durations in milliseconds.
+
+    `segment` is the spool segment that it was shipped in, by the time of the segment's first row in nanoseconds.
+    """
 
     operation_id: str
     charged_at: str
@@ -99,6 +103,7 @@ class OperationRow(Tokens, kw_only=True):
     decision: str = ""
     config_generation: str = ""
     worker: str = ""
+    segment: int = 0
 
 
 class AttemptRow(Tokens, kw_only=True):
@@ -204,13 +209,31 @@ class AuditRow(msgspec.Struct, kw_only=True, omit_defaults=True):
     hash: str
 
 
-Row: TypeAlias = OperationRow | AttemptRow | DecisionRow | AuditRow
+class SegmentRow(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One segment of operations as it was shipped, chained to the one that the same spool shipped before.
+
+    `first_ns` is what its rows have as `segment`; `digest` covers what they say (telemetry/proofs.py).
+    """
+
+    spool: str
+    number: int
+    shipped_at: str
+    segment: str
+    first_ns: int
+    rows: int
+    digest: str
+    previous: str
+    hash: str
+
+
+Row: TypeAlias = OperationRow | AttemptRow | DecisionRow | AuditRow | SegmentRow
 
 ROWS: Final[dict[Table, type[Row]]] = {
     Table.OPERATIONS: OperationRow,
     Table.ATTEMPTS: AttemptRow,
     Table.DECISIONS: DecisionRow,
     Table.AUDIT: AuditRow,
+    Table.SEGMENTS: SegmentRow,
 }
 
 _ENCODER: Final = msgspec.json.Encoder()

@@ -77,13 +77,15 @@ class Spool:
 
     def append(self, table: Table | Literal["operations", "attempts", "decisions"], row: Row) -> None:
         """Write one row; it is with the kernel when this returns, or counted as dropped. Never raises for the disk."""
-        line = encode(row)
         if not isinstance(table, Table):
             table = Table(table)
+        segment = self._open.get(table) or self._start(table)
+        if segment is not None and isinstance(row, OperationRow):
+            row.segment = segment.name.first_ns
+        line = encode(row)
         if self._used + len(line) > (self._bound * 9 // 10 if table in SHED_FIRST else self._bound):
             self._drop(table, "full", "the spool is at its bound")
             return
-        segment = self._open.get(table) or self._start(table)
         if segment is None or not self._write(segment, line):
             self._drop(table, "disk", f"the spool {self._folder} cannot be written")
             return

@@ -1,7 +1,10 @@
 """One running Flyball and what it tells about itself: the page of metrics."""
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -86,3 +89,21 @@ def test_all_workers_stand_on_one_page_and_nothing_goes_back_when_one_dies(flyba
     began = time.monotonic()
     assert len(httpx.get(flyball.admin_url + "/metrics", timeout=10).content) < 100_000
     assert time.monotonic() - began < 5
+
+
+def test_a_call_of_a_running_flyball_is_proven(flyball: Flyball) -> None:
+    operation = ask(flyball).headers["x-flyball-operation"]
+    flyball.wait_for_rows(1, where=f"operation_id = '{operation}'")
+    environment = {"FLYBALL_HOME": str(flyball.home)}
+    command = [sys.executable, "-m", "proxy", "audit", "verify", "--config", str(flyball.config), "--json"]
+    deadline = time.monotonic() + 60
+    while True:
+        done = subprocess.run(
+            [*command, f"--operation={operation}"], env={**os.environ, **environment}, capture_output=True
+        )
+        told = json.loads(done.stdout)
+        if told["operation"]["proven"]:
+            break
+        assert time.monotonic() < deadline, told
+    assert done.returncode == 0 and told["whole"]
+    assert any("its prices" in fact for fact in told["operation"]["facts"]), told

@@ -142,6 +142,8 @@ def test_audit_verify_names_what_is_broken(capsys: pytest.CaptureFixture[str]) -
     assert main(["audit", "verify", "--json"]) == 1
     broken = json.loads(capsys.readouterr().out)["broken"]
     assert (broken["number"], broken["in"]) == (1, "the state file") and "prices.take" in broken["why"]
+    assert main(["audit", "verify", "--operation", "op_1"]) == 1
+    assert "Operation op_1 NOT PROVEN" in capsys.readouterr().out
     state.close()
     with pytest.raises(SystemExit):
         main(["audit", "verify", "--expect", "2:abc"])
