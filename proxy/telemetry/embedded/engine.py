@@ -4,13 +4,16 @@ The engine must be opened after the last fork of this process: a query in a fork
 """
 
 import asyncio
+import os
 import queue
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, cast
 
-from proxy.telemetry.embedded.guard import refusal
+from proxy.telemetry.embedded.guard import Names, refusal
+from proxy.telemetry.embedded.reader_settings import SettingRefused, permitted
 from proxy.telemetry.embedded.session import Answer, Connection, EngineError, Session
 from proxy.telemetry.embedded.statement import Statement
 
@@ -24,13 +27,11 @@ class StoreUnavailable(RuntimeError):
 class Lane:
     """A fixed number of sessions with the same rights; a statement waits for a free one, never on the loop."""
 
-    def __init__(self, sessions: list[Session], *, guarded: bool, table_functions: frozenset[str]) -> None:
+    def __init__(self, sessions: list[Session]) -> None:
         self._sessions: queue.SimpleQueue[Session] = queue.SimpleQueue()
         for session in sessions:
             self._sessions.put(session)
         self._all = sessions
-        self._guarded = guarded
-        self._table_functions = table_functions
         self._threads = ThreadPoolExecutor(len(sessions), thread_name_prefix="clickhouse")
 
     async def run(self, statement: Statement) -> Answer:
@@ -45,9 +46,7 @@ class Lane:
         """
         session = self._sessions.get()
         try:
-            if self._guarded:
-                self._check(session, statement)
-            return session.run(statement)
+            return self._run(session, statement)
         finally:
             self._sessions.put(session)
 
@@ -57,14 +56,44 @@ class Lane:
         for session in self._all:
             session.close()
 
-    def _check(self, session: Session, statement: Statement) -> None:
-        why = (
-            "INSERT is not allowed"
-            if statement.insert_format is not None
-            else refusal(session.canonical(statement), self._table_functions)
-        )
-        if why is not None:
+    def _run(self, session: Session, statement: Statement) -> Answer:
+        return session.run(statement)
+
+
+class ReadingLane(Lane):
+    """The lane of the read-only user: every statement is looked at first, and settings are only the permitted ones."""
+
+    def __init__(
+        self, sessions: list[Session], names: Names, databases: frozenset[str], open_session: Callable[..., Session]
+    ) -> None:
+        """`open_session` opens one more session with these settings beside the standing ones."""
+        super().__init__(sessions)
+        self._names = names
+        self._databases = databases
+        self._open_session = open_session
+
+    def _run(self, session: Session, statement: Statement) -> Answer:
+        if (why := self._refusal(session, statement)) is not None:
             raise EngineError(f"Code: 497. DB::Exception: read-only user: {why}. (ACCESS_DENIED)", 497)
+        if not statement.settings:
+            return session.run(statement)
+        try:
+            settings = permitted(statement.settings, session.standing)
+        except SettingRefused as refused:
+            raise EngineError(f"Code: 164. DB::Exception: {refused}. (READONLY)", 164) from None
+        # A read-only session takes no setting any more, so this statement has one of its own.
+        own = self._open_session(settings)
+        try:
+            return own.run(replace(statement, settings={}))
+        finally:
+            own.close()
+
+    def _refusal(self, session: Session, statement: Statement) -> str | None:
+        if statement.insert_format is not None:
+            return "INSERT is not allowed"
+        if statement.database not in self._databases:
+            return f"the database {statement.database[:40]!r} is not allowed"
+        return refusal(session.canonical(statement), self._names)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,29 +117,26 @@ class Engine:
         """
         self._folder = folder
         self._bounds = bounds
-        first = self._connect()
-        _hide_file_system(first)
-        first.query(f"CREATE DATABASE IF NOT EXISTS `{database.replace('`', '')}`", "TabSeparated")
-        names = first.query("SELECT lower(name) FROM system.table_functions", "TabSeparated").bytes() or b""
-        functions = frozenset(names.decode().split())
-        self.full = Lane(
-            [Session(each, self._limits(reading=False)) for each in [first, *self._more(bounds.threads - 1)]],
-            guarded=False,
-            table_functions=functions,
-        )
-        self.reading = Lane(
-            [Session(each, self._limits(reading=True)) for each in self._more(max(2, bounds.threads // 2))],
-            guarded=True,
-            table_functions=functions,
+        # Kept open, so that the engine stays when a session opens its connection anew.
+        self._keeper = self._connect()
+        _hide_file_system(self._keeper)
+        self._keeper.query(f"CREATE DATABASE IF NOT EXISTS `{database.replace('`', '')}`", "TabSeparated")
+        self.full = Lane([Session(self._connect, self._limits(reading=False)) for _ in range(bounds.threads)])
+        self.reading = ReadingLane(
+            [self._reader({}) for _ in range(max(2, bounds.threads // 2))],
+            _names(self._keeper),
+            frozenset({database, "default"}),
+            self._reader,
         )
 
     def close(self) -> None:
         """End all queries and give the folder free."""
         self.reading.close()
         self.full.close()
+        self._keeper.close()
 
-    def _more(self, count: int) -> list[Connection]:
-        return [self._connect() for _ in range(count)]
+    def _reader(self, settings: Mapping[str, str]) -> Session:
+        return Session(self._connect, {**self._limits(reading=True), **settings})
 
     def _connect(self) -> Connection:
         try:
@@ -140,6 +166,7 @@ class Engine:
             "max_result_bytes": str(self._bounds.result_bytes),
             "result_overflow_mode": "throw",
             "max_execution_time": str(self._bounds.query_s),
+            "max_threads": str(os.cpu_count() or 1),
             "timeout_overflow_mode": "throw",
             # A query that spills would fill the disk the spool lives on.
             "max_bytes_ratio_before_external_group_by": "0",
@@ -152,3 +179,13 @@ def _hide_file_system(connection: Connection) -> None:
     """Replace the embedded build's `default` database, in which every file of the machine is a table."""
     connection.query("DROP DATABASE IF EXISTS default", "TabSeparated")
     connection.query("CREATE DATABASE default ENGINE = Memory", "TabSeparated")
+
+
+def _names(connection: Connection) -> Names:
+    """What the engine can call: the guard refuses some of it, and needs to know what is a function at all."""
+    found = [
+        connection.query(f"SELECT lower(name) FROM system.{table}", "TabSeparated").bytes() or b""  # noqa: S608 - ours
+        for table in ("table_functions", "functions")
+    ]
+    table_functions, functions = (frozenset(each.decode().split("\n")) for each in found)
+    return Names(table_functions=table_functions, functions=functions)

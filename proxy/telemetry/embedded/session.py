@@ -1,8 +1,11 @@
 """One connection to the engine and how a statement runs on it."""
 
+import os
 import re
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -35,34 +38,22 @@ class _Result(Protocol):
     def bytes(self) -> bytes | None: ...
     def rows_read(self) -> int: ...
     def bytes_read(self) -> int: ...
-
-
-class _Written(Protocol):
-    rows_written: int
-    bytes_written: int
-
-
-class _Inserter(Protocol):
-    def append(self, data: bytes) -> None: ...
-    def finish(self) -> _Written: ...
-    def cancel(self) -> None: ...
+    def rows_written(self) -> int: ...
+    def bytes_written(self) -> int: ...
 
 
 class Connection(Protocol):
     def query(self, query: str, format: str = ..., params: Mapping[str, str] | None = ...) -> _Result: ...
-    def send_insert(self, query: str, format: str = ...) -> _Inserter: ...
     def close(self) -> None: ...
 
 
 class Session:
     """One connection with its standing settings; used by one thread at a time."""
 
-    def __init__(self, connection: Connection, standing: Mapping[str, str]) -> None:
-        self._connection = connection
-        self._standing = standing
-        self._database = ""
-        if standing:
-            self._query(_set(standing))
+    def __init__(self, connect: Callable[[], Connection], standing: Mapping[str, str]) -> None:
+        self._connect = connect
+        self.standing = standing
+        self._open()
 
     def run(self, statement: Statement) -> Answer:
         """Run one statement under its own settings, and leave none of them behind.
@@ -72,6 +63,21 @@ class Session:
         """
         if statement.only_for_sessions:
             return Answer()
+        try:
+            return self._run_under_settings(statement)
+        except EngineError:
+            # What an answer was when it failed stays in the connection, and would stand before the next answer.
+            self._connection.close()
+            self._open()
+            raise
+
+    def _open(self) -> None:
+        self._connection = self._connect()
+        self._database = ""
+        if self.standing:
+            self._query(_set(self.standing))
+
+    def _run_under_settings(self, statement: Statement) -> Answer:
         self._use(statement.database)
         if not statement.settings:
             return self._run(statement)
@@ -100,11 +106,11 @@ class Session:
         for name in settings:
             # A name the engine does not know was refused before; the others must go back in any case.
             with suppress(EngineError):
-                self._query(_set({name: self._standing.get(name)}))
+                self._query(_set({name: self.standing.get(name)}))
 
     def _run(self, statement: Statement) -> Answer:
         if statement.insert_format is not None:
-            return self._insert(statement.sql, statement.insert_format, statement.data)
+            return self._insert(statement, statement.insert_format)
         result = self._query(statement.sql, statement.output_format, statement.parameters)
         content = result.bytes() or b""
         return Answer(
@@ -114,23 +120,36 @@ class Session:
             read_bytes=result.bytes_read(),
         )
 
-    def _insert(self, sql: str, into_format: str, data: bytes) -> Answer:
-        try:
-            inserter = self._connection.send_insert(sql, into_format)
-            try:
-                inserter.append(data)
-                written = inserter.finish()
-            finally:
-                inserter.cancel()
-        except RuntimeError as refused:
-            raise _engine_error(refused) from None
-        return Answer(written_rows=written.rows_written, written_bytes=written.bytes_written)
+    def _insert(self, statement: Statement, into_format: str) -> Answer:
+        # Not send_insert of chdb: it says nothing when a materialised view fails, and leaves every view out.
+        with _as_file(statement.data) as path:
+            source = f"FROM INFILE {quoted(path)} COMPRESSION 'none' {statement.insert_settings}"
+            result = self._query(f"{statement.sql} {source} FORMAT {into_format}")
+        return Answer(written_rows=result.rows_written(), written_bytes=result.bytes_written())
 
     def _query(self, sql: str, output: str = "TabSeparated", parameters: Mapping[str, str] | None = None) -> _Result:
         try:
             return self._connection.query(sql, output, dict(parameters or {}))
         except RuntimeError as refused:
             raise _engine_error(refused) from None
+
+
+@contextmanager
+def _as_file(data: bytes) -> Iterator[str]:
+    """The rows as a file, in memory where the system has such, for as long as the engine reads it."""
+    if sys.platform != "linux":
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(data)
+            file.flush()
+            yield file.name
+        return
+    descriptor = os.memfd_create("rows", os.MFD_CLOEXEC)
+    try:
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(data)
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
 
 
 def _set(settings: Mapping[str, str | None]) -> str:

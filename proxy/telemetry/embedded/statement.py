@@ -14,12 +14,13 @@ _TRANSPORT: Final = frozenset(
         "client_protocol_version", "stacktrace", "close_session", "enable_http_compression",
         "http_zlib_compression_level", "send_progress_in_http_headers", "http_headers_progress_interval_ms",
         "cancel_http_readonly_queries_on_client_close", "add_http_cors_header", "readonly", "async_insert",
-        "wait_for_async_insert", "log_queries",
+        "wait_for_async_insert", "log_queries", "network_compression_method", "network_zstd_compression_level",
+        "http_native_compression_disable_checksumming_on_decompress",
     }
 )  # fmt: skip
 _NAME: Final = re.compile(r"[a-zA-Z_]\w*")
 _INSERT: Final = re.compile(
-    rb"""\s*(?P<into>INSERT\s+INTO\s+(?:TABLE\s+)?[\w.`"]+\s*(?:\([^)]*\)\s*)?(?:SETTINGS\s[^\n]*?)?)"""
+    rb"""\s*(?P<into>INSERT\s+INTO\s+(?:TABLE\s+)?[\w.`"]+\s*(?:\([^)]*\)\s*)?)(?P<settings>SETTINGS\s[^\n]*?)?"""
     rb"""\s*\bFORMAT\s+(?P<format>\w+)[ \t]*(?:;?\r?\n|$)""",
     re.IGNORECASE,
 )
@@ -43,12 +44,14 @@ class BadRequest(ValueError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Statement:
-    """One statement for the engine. `insert_format` is set when `data` is the rows of an INSERT."""
+    """One statement for the engine. `insert_format` is set when `data` is the rows of an INSERT, `insert_settings` its
+    SETTINGS clause."""
 
     sql: str
     database: str
     output_format: str = "TabSeparated"
     insert_format: str | None = None
+    insert_settings: str = ""
     data: bytes = b""
     settings: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
@@ -71,8 +74,6 @@ def read_statement(values: Mapping[str, str], body: bytes, *, database: str) -> 
     Raises:
         BadRequest: no query, a name that is none, or text that is not UTF-8.
     """
-    if values.get("compress") == "1" or values.get("decompress") == "1":
-        raise BadRequest("compress=1 and decompress=1 are not supported here; use HTTP compression", 48)
     head = values.get("query", "").encode()
     whole = head + b"\n" + body if head and body else head or body
     insert = _INSERT.match(whole)
@@ -86,6 +87,7 @@ def read_statement(values: Mapping[str, str], body: bytes, *, database: str) -> 
         database=values.get("database") or database,
         output_format=_output_format(sql, values.get("default_format")),
         insert_format=_text(insert["format"]) if insert is not None and rows else None,
+        insert_settings=_text(insert["settings"] or b"").strip() if insert is not None and rows else "",
         data=rows,
         settings=_settings(values),
         parameters={key[6:]: value for key, value in values.items() if key.startswith("param_")},

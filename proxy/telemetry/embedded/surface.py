@@ -8,6 +8,7 @@ import json
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
 
@@ -16,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from proxy.core.secret import Secret
-from proxy.telemetry.embedded.coding import deflated, inflated
+from proxy.telemetry.embedded.coding import Travel
 from proxy.telemetry.embedded.engine import Engine, Lane
 from proxy.telemetry.embedded.session import Answer, EngineError
 from proxy.telemetry.embedded.statement import BadRequest, Statement, read_statement
@@ -32,7 +33,8 @@ MAX_BODY: Final = 64 * 1024 * 1024
 _INTO_THREAD: Final = 64 * 1024
 _PLAIN: Final = {"Content-Type": "text/plain; charset=UTF-8"}
 _STATUS: Final[Mapping[int, int]] = {
-    36: 400, 48: 501, 60: 404, 62: 400, 73: 400, 81: 404, 89: 400, 115: 404, 164: 403, 307: 413, 497: 403, 516: 403,
+    36: 400, 40: 400, 46: 404, 47: 404, 48: 501, 60: 404, 62: 400, 73: 400, 81: 404, 89: 400, 115: 404, 164: 403,
+    271: 400, 307: 413, 372: 404, 373: 400, 497: 403, 516: 403,
 }  # fmt: skip
 
 
@@ -75,20 +77,16 @@ class Surface:
         if request.method == "GET" and "query" not in values:
             return 200, dict(_PLAIN), b"Ok.\n"
         user = self._user(request, values)
-        body = await self._body(request, values)
+        travel = Travel.read(values, request.headers)
+        body = await self._body(request, values, travel)
         statement = read_statement(values, body, database=self._database)
-        return await self._run(user, statement, request, values)
+        return await self._run(user, statement, travel, values.get("query_id") or str(uuid.uuid4()))
 
-    async def _run(
-        self, user: str, statement: Statement, request: Request, values: Mapping[str, str]
-    ) -> tuple[int, _Headers, bytes]:
+    async def _run(self, user: str, statement: Statement, travel: Travel, query_id: str) -> tuple[int, _Headers, bytes]:
         started = time.perf_counter_ns()
         answer = await self._lane(user, statement).run(statement)
-        headers = _headers(answer, values.get("query_id") or str(uuid.uuid4()), time.perf_counter_ns() - started)
-        content, coding = answer.content, None
-        if values.get("enable_http_compression") == "1":
-            accepted = request.headers.get("accept-encoding", "")
-            content, coding = await _off_loop(len(content), deflated, content, accepted)
+        headers = _headers(answer, query_id, time.perf_counter_ns() - started)
+        content, coding = await _off_loop(len(answer.content), partial(travel.answer, answer.content, answer.format))
         return 200, headers | ({"Content-Encoding": coding} if coding else {}), content
 
     def _lane(self, user: str, statement: Statement) -> Lane:
@@ -107,7 +105,7 @@ class Surface:
             )
         return name
 
-    async def _body(self, request: Request, values: dict[str, str]) -> bytes:
+    async def _body(self, request: Request, values: dict[str, str], travel: Travel) -> bytes:
         kind = request.headers.get("content-type", "")
         if int(request.headers.get("content-length") or 0) > MAX_BODY:
             raise BadRequest(f"the body is larger than {MAX_BODY} bytes", 307)
@@ -119,19 +117,13 @@ class Surface:
             body += chunk
             if len(body) > MAX_BODY:
                 raise BadRequest(f"the body is larger than {MAX_BODY} bytes", 307)
-        encoding = request.headers.get("content-encoding", "")
-        return await _off_loop(len(body) if encoding else 0, _inflate, bytes(body), encoding)
+        size = len(body) if travel.changes_body else 0
+        return await _off_loop(size, partial(travel.body, bytes(body), bound=MAX_BODY))
 
 
-def _inflate(body: bytes, encoding: str) -> bytes:
-    return inflated(body, encoding, bound=MAX_BODY)
-
-
-async def _off_loop(size: int, work: Callable[[bytes, str], _T], content: bytes, coding: str) -> _T:
+async def _off_loop(size: int, work: Callable[[], _T]) -> _T:
     """Run coding work in a thread when it would be felt on the loop."""
-    if size < _INTO_THREAD:
-        return work(content, coding)
-    return await asyncio.get_running_loop().run_in_executor(None, work, content, coding)
+    return work() if size < _INTO_THREAD else await asyncio.get_running_loop().run_in_executor(None, work)
 
 
 async def _form(request: Request) -> dict[str, str]:

@@ -15,6 +15,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from clickhouse_connect.driver.httpclient import HttpClient
 
 from tests.contract.telemetry.collecting import CollectorProcess
+from tests.contract.telemetry.tricks import TRICKS
 
 ROWS = [[number, f"it's {number}\n", Decimal(number) / 1000, ["a", "b"], {"k": "v"}] for number in range(5000)]
 COLUMNS = ["a", "s", "d", "l", "m"]
@@ -147,6 +148,7 @@ FORBIDDEN = [
     "SYSTEM STOP MERGES",
     "SELECT sleep(1)",
     "BACKUP TABLE tried TO File('{out}')",
+    *TRICKS,
 ]
 
 
@@ -166,8 +168,20 @@ def test_the_reader_cannot_write_reach_out_or_change_settings(
     assert Path("/etc/hostname").read_text().strip() not in answer.text or "hostname" not in sql
 
 
-@pytest.mark.parametrize("names", [{"max_memory_usage": "1"}, {"readonly": "0"}, {"max_execution_time": "9999"}])
-def test_the_reader_cannot_change_settings_in_the_query_string(
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"max_memory_usage": "1e12"},
+        {"readonly": "0"},
+        {"max_execution_time": "9999"},
+        {"max_execution_time": "0"},
+        {"dialect": "kusto"},
+        {"allow_introspection_functions": "1"},
+        {"format_schema": "/etc/passwd"},
+        {"database": "system"},
+    ],
+)
+def test_the_reader_cannot_widen_its_bounds_in_the_query_string(
     collector: CollectorProcess, names: dict[str, str]
 ) -> None:
     answer = httpx.get(
@@ -176,6 +190,55 @@ def test_the_reader_cannot_change_settings_in_the_query_string(
         auth=("grafana", password(collector, "grafana-password")),
     )
     assert answer.status_code == 403 or answer.text == "1\t30\n"
+
+
+def test_the_reader_may_set_what_clients_send_by_themselves(collector: CollectorProcess) -> None:
+    """Regression: clickhouse-go tells its deadline as max_execution_time, so Grafana could not connect at all."""
+    answer = httpx.get(
+        collector.endpoints["url"],
+        params={
+            "query": "SELECT number, getSetting('readonly'), getSetting('max_execution_time') FROM numbers(9)",
+            "max_execution_time": "7",
+            "limit": "1",
+            "offset": "2",
+            "log_comment": "panel 3",
+            "session_timezone": "Asia/Kathmandu",
+        },
+        auth=("grafana", password(collector, "grafana-password")),
+    )
+    assert answer.text == "2\t1\t7\n"
+
+
+def test_names_as_parameters_are_not_for_the_reader(collector: CollectorProcess) -> None:
+    answer = httpx.get(
+        collector.endpoints["url"],
+        params={"query": "SELECT * FROM {d:Identifier}.{t:Identifier}", "param_d": "system", "param_t": "processes"},
+        auth=("grafana", password(collector, "grafana-password")),
+    )
+    assert answer.headers["x-clickhouse-exception-code"] == "497"
+
+
+def test_an_insert_whose_view_fails_is_refused(collector: CollectorProcess) -> None:
+    """Regression: the engine's streaming insert said nothing, and left the rows out of every view."""
+    client = collector.client()
+    client.command("CREATE OR REPLACE TABLE seen (x Float64) ENGINE = MergeTree ORDER BY x")
+    client.command("CREATE MATERIALIZED VIEW seen_mv ENGINE = MergeTree ORDER BY x AS SELECT toInt16(x) AS x FROM seen")
+    client.raw_insert("seen", ["x"], b'{"x": 1}\n', fmt="JSONEachRow")
+    with pytest.raises(DatabaseError, match="inf or nan"):
+        client.raw_insert("seen", ["x"], b'{"x": "inf"}\n', fmt="JSONEachRow")
+    client.command("DROP TABLE seen_mv")
+    client.command("DROP TABLE seen")
+    client.close()
+
+
+def test_what_a_failed_query_had_read_stands_before_no_other_answer(grafana: HttpClient) -> None:
+    """Regression: a result over its bound stayed in the connection, and the next answer began with it."""
+    for _ in range(3):
+        with pytest.raises(DatabaseError) as refused:
+            grafana.query("SELECT number, toString(number) FROM numbers(6000000)")
+        assert refused.value.code == 396
+    for number in range(6):
+        assert grafana.raw_query(f"SELECT {number}") == f"{number}\n".encode()
 
 
 def test_the_reader_reads(grafana: HttpClient) -> None:
@@ -237,7 +300,9 @@ def test_pings_need_no_password(collector: CollectorProcess) -> None:
     ("options", "status"),
     [
         ({"content": b"x" * 10, "headers": {"content-encoding": "zstd"}}, 400),
-        ({"content": b"SELECT 1", "params": {"compress": "1"}}, 501),
+        ({"content": b"SELECT 1", "params": {"decompress": "1"}}, 400),
+        ({"content": b"SELECT 1", "params": {"compress": "1", "network_compression_method": "Delta"}}, 400),
+        ({"content": b"SELECT 1", "params": {"client_protocol_version": "new"}}, 400),
         ({"content": b""}, 400),
         ({"files": {"external": b"1"}, "params": {"query": "SELECT 1"}}, 501),
         ({"content": b"SELECT '\xff'"}, 400),

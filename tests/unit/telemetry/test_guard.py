@@ -2,9 +2,14 @@
 
 import pytest
 
-from proxy.telemetry.embedded.guard import refusal
+from proxy.telemetry.embedded.guard import Names, refusal
 
-TABLE_FUNCTIONS = frozenset({"file", "url", "numbers", "values", "python", "sqlite", "merge", "view", "eval", "remote"})
+NAMES = Names(
+    table_functions=frozenset(
+        {"file", "url", "numbers", "values", "python", "sqlite", "merge", "view", "eval", "remote", "input", "s3"}
+    ),
+    functions=frozenset({"file", "sleep", "aiembed", "dictget", "count", "air", "tostring", "hascolumnintable"}),
+)
 
 
 @pytest.mark.parametrize(
@@ -20,10 +25,18 @@ TABLE_FUNCTIONS = frozenset({"file", "url", "numbers", "values", "python", "sqli
         "EXPLAIN SELECT 1",
         "SELECT 'it\\'s file(' AS `into`, 1 AS outfile",
         "SELECT anyLast(a), avg(b) FROM t",
+        "SELECT arrayMap(toString, [1])",
+        "SELECT name, total_bytes FROM system.tables",
+        "SELECT * FROM `system`.`columns`",
+        "SHOW CREATE TABLE operations",
+        "SHOW FULL TABLES FROM flyball",
+        "SELECT url, input, s3 FROM t",
+        "SELECT settings, a = 1 FROM t ORDER BY settings",
+        "SELECT {team:String}, 'x:Identifier'",
     ],
 )
 def test_reading_is_allowed(sql: str) -> None:
-    assert refusal(sql, TABLE_FUNCTIONS) is None
+    assert refusal(sql, NAMES) is None
 
 
 @pytest.mark.parametrize(
@@ -54,7 +67,25 @@ def test_reading_is_allowed(sql: str) -> None:
         "SELECT `f\\x69le`('/etc/passwd')",
         "SELECT 'a\\'', file('/etc/passwd')",
         "SELECT '''', file('/etc/passwd')",
+        "SELECT arrayMap(file, ['/etc/passwd'])",
+        "SELECT * APPLY file FROM (SELECT '/etc/passwd' AS x)",
+        "SELECT * APPLY(x -> file(x)) FROM t",
+        "SELECT arrayMap(aiEmbed, ['x'])",
+        "SELECT hasColumnInTable('host', 'a', 'b', 'c')",
+        "SELECT * FROM system.processes",
+        "SELECT * FROM `system`.`named_collections`",
+        "SELECT * FROM system.query_cache",
+        "SELECT * FROM SYSTEM.processes",
+        "SHOW PROCESSLIST",
+        "SHOW GRANTS",
+        "SHOW CREATE USER grafana",
+        "SHOW",
+        "SELECT * FROM {t:Identifier}",
+        "SELECT * FROM (SELECT 1 SETTINGS max_memory_usage = 0)",
+        "EXPLAIN TABLE OVERRIDE sqlite('a', 'b') COLUMNS (x Int8)",
+        "SELECT * FROM input('x String')",
+        "SELECT 1 UNION ALL SELECT * FROM (SELECT * FROM s3('http://x'))",
     ],
 )
 def test_everything_that_reaches_out_is_refused(sql: str) -> None:
-    assert refusal(sql, TABLE_FUNCTIONS) is not None
+    assert refusal(sql, NAMES) is not None

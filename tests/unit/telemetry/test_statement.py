@@ -88,8 +88,6 @@ def test_the_answers_format(sql: str, default: str | None, chosen: str) -> None:
         ({}, b"", 62),
         ({}, b"  \n", 62),
         ({}, b"SELECT '\xff'", 36),
-        ({"compress": "1"}, b"SELECT 1", 48),
-        ({"decompress": "1"}, b"SELECT 1", 48),
         ({"default_format": "DataFrame"}, b"SELECT 1", 73),
         ({}, b"SELECT 1 FORMAT ArrowTable", 73),
         ({"default_format": "x y"}, b"SELECT 1", 73),
