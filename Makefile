@@ -51,7 +51,7 @@ bench: $(DEV) ## cost per call, chunk, hold and decision, beside plain nginx and
 	$(BIN)/python -m tests.bench.policy
 
 lock: ## write requirements/*.txt anew from *.in, and the node lock (needs `uv` and `npm` on the path)
-	cd requirements && for part in runtime dev frameworks-llama-index frameworks-crewai frameworks-smolagents frameworks-presidio; do \
+	cd requirements && for part in runtime dev image frameworks-llama-index frameworks-crewai frameworks-smolagents frameworks-presidio; do \
 	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-header --no-annotate --quiet $$part.in -o $$part.txt; done
 	cd tests/frameworks/vercel && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund

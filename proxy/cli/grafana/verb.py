@@ -1,6 +1,7 @@
 """`flyball grafana` on the command line."""
 
 import argparse
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -14,10 +15,14 @@ from dashboards.provisioning import FOLDER_TITLE
 from proxy.app.configuration import environment
 from proxy.cli.grafana.api import Grafana, GrafanaRefused
 from proxy.cli.grafana.push import ClickHouse, Wanted, push
+from proxy.cli.grafana.viewers import viewer_roles, viewer_user
+from proxy.cli.table import plain
+from proxy.identity import KeyStore
 
 TOKEN_ENV: Final = "GRAFANA_TOKEN"
 _READER: Final = "grafana"
 _PUSH: Final = "put folder, data source (if missing), boards and alert rules into a Grafana that is there"
+_VIEWER: Final = "print the statements that make a ClickHouse server's user who reads one org's rows, or one team's"
 _FILES: Final = "write boards and provisioning files into a folder, for a Grafana to mount"
 
 
@@ -38,6 +43,20 @@ def add_verb(verbs: Any, add_config: Callable[[argparse.ArgumentParser], None]) 
     writing = actions.add_parser("files", help=_FILES, description=_FILES.capitalize() + ".")
     writing.add_argument("--into", type=Path, required=True, metavar="FOLDER", help="gets provisioning/ and boards/")
     writing.set_defaults(verb=_write_files)
+    viewing = actions.add_parser(
+        "viewer", help=_VIEWER, description=_VIEWER.capitalize() + ", for a ClickHouse server."
+    )
+    _add_viewer(viewing)
+    viewing.set_defaults(verb=_print_viewer)
+
+
+def _add_viewer(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--org", required=True, help="whose rows the user `org:ORG` reads")
+    verb.add_argument("--team", default="", help="only this team's: the user is `team:ORG/TEAM`")
+    verb.add_argument(
+        "--password-env", required=True, metavar="NAME", help="the environment variable that holds the user's password"
+    )
+    verb.add_argument("--database", default="flyball", help="the database of our tables; default flyball")
 
 
 def _add_push(verb: argparse.ArgumentParser) -> None:
@@ -84,6 +103,21 @@ def _push(options: argparse.Namespace) -> int:
     except GrafanaRefused as refused:
         print(f"flyball: {refused}", file=sys.stderr)
         return 1
+    return 0
+
+
+def _print_viewer(options: argparse.Namespace) -> int:
+    try:
+        password = _secret(options.password_env)
+    except GrafanaRefused as refused:
+        print(f"flyball: {refused}", file=sys.stderr)
+        return 1
+    bad = [name for name in (options.org, options.team or options.org) if not re.fullmatch(KeyStore.NAME_PATTERN, name)]
+    if bad:
+        print(f"flyball: {plain(bad[0])!r} is no name that an org or a team can have", file=sys.stderr)
+        return 1
+    for statement in viewer_roles(options.database) + viewer_user(options.org, options.team, password):
+        print(f"{statement};")
     return 0
 
 

@@ -58,6 +58,7 @@ HELP = {
     ("spend",): "What was spent, by whom and on what",
     ("grafana",): "Boards and alert rules in Grafana",
     ("grafana", "push"): "Done again, it changes nothing",
+    ("grafana", "viewer"): "who reads one org's rows",
     ("keys",): "List, create and revoke the client keys",
     ("keys", "list"): "Every key with its org and team",
     ("keys", "create"): "Make a key; its secret is shown once",
