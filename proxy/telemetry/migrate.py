@@ -9,20 +9,15 @@ from typing import Final
 
 from clickhouse_connect.driver.asyncclient import AsyncClient
 
+from proxy.telemetry.backfill import MARK, fill
+from proxy.telemetry.retention import retained
 from proxy.telemetry.settings import TelemetrySettings
 from proxy.telemetry.store import StoreAddress, as_store_failures, connected
 
 _LOG: Final = logging.getLogger(__name__)
 _FOLDER: Final = Path(__file__).parent / "migrations"
 _FILE: Final = re.compile(r"(\d{4})_(\w+)\.sql")
-_RETENTION: Final = (
-    ("operations", "toDateTime(charged_at)", "operations_days"),
-    ("attempts", "toDateTime(started_at)", "attempts_days"),
-    ("decisions", "toDateTime(decided_at)", "decisions_days"),
-    ("audit", "toDateTime(at)", "audit_days"),
-    ("shipped_segments", "toDateTime(shipped_at)", "audit_days"),
-    ("spend_quarter_hours", "quarter", "operations_days"),
-)
+_TIMEOUT_S: Final = 3600  # filling a rollup from a year of rows takes its time
 _LEDGER: Final = """CREATE TABLE IF NOT EXISTS {database}.schema_migrations
 (number UInt16, name String, sha256 String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3))
 ENGINE = ReplacingMergeTree ORDER BY number"""
@@ -62,7 +57,7 @@ async def migrate(address: StoreAddress, settings: TelemetrySettings) -> list[in
         TelemetryUnavailable, StoreRefused: as ClickHouse answers.
     """
     # `default` exists everywhere, our own database perhaps not yet.
-    async with connected(address, timeout_s=300, database="default") as client:
+    async with connected(address, timeout_s=_TIMEOUT_S, database="default") as client:
         with as_store_failures():
             return await _migrate(client, _placeholders(address, settings))
 
@@ -91,6 +86,8 @@ async def _migrate(client: AsyncClient, values: dict[str, str]) -> list[int]:
     fresh = [each for each in known if each.number not in done]
     for step in fresh:
         for statement in step.statements(values):
+            if step.sql.startswith(MARK):
+                await fill(client, statement)
             await client.command(statement)
         await _remember(client, database, step)
         _LOG.info("telemetry schema step %04d_%s applied", step.number, step.name)
@@ -100,16 +97,17 @@ async def _migrate(client: AsyncClient, values: dict[str, str]) -> list[int]:
 
 async def _keep_retention(client: AsyncClient, values: dict[str, str]) -> None:
     """Bring a table whose retention was set differently since to the present setting; the others are left alone."""
-    for table, time, setting in _RETENTION:
-        ttl = f"{time} + toIntervalDay({values[setting]})"
+    for each in retained(step.sql for step in migrations()):
+        days = values[each.setting]
+        ttl = each.ttl(int(days))
         answer = await client.query(
             "SELECT position(engine_full, {ttl:String}) FROM system.tables"
             " WHERE database = {db:String} AND name = {t:String}",
-            parameters={"ttl": f"TTL {ttl} ", "db": values["database"].strip("`"), "t": table},
+            parameters={"ttl": f"TTL {ttl} ", "db": values["database"].strip("`"), "t": each.table},
         )
         if answer.result_rows == [(0,)]:
-            await client.command(f"ALTER TABLE {values['database']}.{table} MODIFY TTL {ttl}")
-            _LOG.info("rows of %s are now kept %s days", table, values[setting])
+            await client.command(f"ALTER TABLE {values['database']}.{each.table} MODIFY TTL {ttl}")
+            _LOG.info("rows of %s are now kept %s days", each.table, days)
 
 
 async def _remember(client: AsyncClient, database: str, step: Migration) -> None:
