@@ -86,7 +86,7 @@ async def _migrate(client: AsyncClient, values: dict[str, str]) -> list[int]:
     fresh = [each for each in known if each.number not in done]
     for step in fresh:
         for statement in step.statements(values):
-            if step.sql.startswith(MARK):
+            if done and step.sql.startswith(MARK):
                 await fill(client, statement)
             await client.command(statement)
         await _remember(client, database, step)
