@@ -222,8 +222,9 @@ def test_a_segment_refused_five_times_is_put_aside(fresh_collector: Make, operat
     assert (metrics["rejected_segments"], metrics["rejected_rows"], metrics["refusals"]) == (1, 1, 5)
 
 
-def test_migrations_are_numbered_without_gaps() -> None:
-    assert [each.number for each in migrations()] == list(range(1, len(migrations()) + 1))
+def test_migrations_are_numbered_in_order_and_each_number_once() -> None:
+    numbers = [each.number for each in migrations()]
+    assert numbers == sorted(set(numbers))
 
 
 def test_migrating_again_changes_nothing(collector: CollectorProcess) -> None:
