@@ -1,7 +1,7 @@
 """What is sent in one insert: a segment, or many small ones of a backlog.
 
-After hours without ClickHouse thousands of small segments wait; one insert each would make more parts than
-the engine merges. So a backlog is bound into lists. A list is written down before it is sent and goes out under
+After hours without ClickHouse thousands of small segments wait; one insert each would make more parts, in the table and
+in each rollup, than the engine merges. So a backlog is bound into lists. A list is written down before it is sent and goes out under
 one token until it is through, so that a restart sends the same again and never a segment in two lists:
 
     <list>.list  → sent → renamed to <list>.done → its segments deleted → <list>.done deleted
@@ -29,6 +29,7 @@ LISTS: Final = "lists"
 SINGLY_FILE: Final = "singly.json"
 _LOOK_AT: Final = 4096
 _BACKLOG: Final = 8
+_FEW: Final = 16
 _MOST_SEGMENTS: Final = 256
 _MOST_BYTES: Final = 8 * 1024 * 1024
 
@@ -98,10 +99,18 @@ class Parcels:
             (self._sealed / str(parcel.segments[0])).unlink(missing_ok=True)
 
     def break_up(self, parcel: Parcel) -> None:
-        """ClickHouse refused a list for its content: its segments go singly, so that only the bad one is refused."""
+        """ClickHouse refused a list for its content, and has nothing of it: look for the bad segment in its halves.
+
+        Few segments go singly, so that at last only the bad one is refused.
+        """
         self._listed.pop(parcel.key, None)
-        self._note(parcel.segments)
+        if len(parcel.segments) <= _FEW:
+            self._note(parcel.segments)
         self._path(parcel, "list").unlink(missing_ok=True)
+        if len(parcel.segments) > _FEW:
+            middle = len(parcel.segments) // 2
+            self._write_list(parcel.table, parcel.segments[:middle])
+            self._write_list(parcel.table, parcel.segments[middle:])
 
     def put_aside(self, parcel: Parcel, folder: Path) -> None:
         """Move a single segment that ClickHouse will never take out of the way."""

@@ -118,6 +118,17 @@ def test_a_refused_list_is_broken_up_for_good(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "rejected").iterdir()] == [due[0].key]
 
 
+def test_a_long_refused_list_is_halved(tmp_path: Path) -> None:
+    names = [seal(tmp_path, number) for number in range(40)]
+    parcels = Parcels(tmp_path)
+    (parcel,) = parcels.due(never)
+    parcels.break_up(parcel)
+    halves = parcels.due(never)
+    assert [each.segments for each in halves] == [tuple(names[:20]), tuple(names[20:])]
+    assert Parcels(tmp_path).due(never) == halves, "under the same tokens in a next life"
+    assert {each.token for each in halves}.isdisjoint({parcel.token})
+
+
 def test_what_waits_is_not_due(tmp_path: Path) -> None:
     waiting = seal(tmp_path, 1)
     seal(tmp_path, 2)
