@@ -1,8 +1,8 @@
 """What is sent in one insert: a segment, or many small ones of a backlog.
 
-After hours without ClickHouse thousands of small segments wait; one insert each would make more parts, in the table and
-in each rollup, than the engine merges. So a backlog is bound into lists. A list is written down before it is sent and goes out under
-one token until it is through, so that a restart sends the same again and never a segment in two lists:
+After hours without ClickHouse thousands of small segments wait; one insert each would make more parts, in the table
+and in each rollup, than the engine merges. So a backlog is bound into lists. A list is written down before it is sent
+and goes out under one token until it is through, so that a restart sends the same again and never a segment in two lists:
 
     <list>.list  → sent → renamed to <list>.done → its segments deleted → <list>.done deleted
 
