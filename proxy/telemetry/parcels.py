@@ -2,7 +2,7 @@
 
 After hours without ClickHouse thousands of small segments wait; one insert each would make more parts, in the table
 and in each rollup, than the engine merges. So a backlog is bound into lists. A list is written down before it is sent
-and goes out under one token until it is through, so that a restart sends the same again and never a segment in two lists:
+and goes out under one token until it is through, so that a restart sends the same again and never a segment twice:
 
     <list>.list  → sent → renamed to <list>.done → its segments deleted → <list>.done deleted
 
