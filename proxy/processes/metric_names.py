@@ -95,6 +95,22 @@ METRICS: Final = (
     Metric("flyball_telemetry_up", "gauge", "Whether ClickHouse took what was sent last."),
     Metric("flyball_rows_shipped_total", "counter", "Rows that ClickHouse has taken since the collector started."),
     Metric("flyball_rows_rejected_total", "counter", "Rows put aside since ClickHouse refused them for their content."),
+    Metric(
+        "flyball_rows_forgotten_total", "counter", "Rows put aside and deleted since there was no room to keep more."
+    ),
+    Metric(
+        "flyball_check_shipped_operations",
+        "gauge",
+        "Operations shipped in the quarter of an hour before ClickHouse was compared with what was shipped.",
+    ),
+    Metric("flyball_check_missing_operations", "gauge", "Of these, how many are not in ClickHouse. Should be 0."),
+    Metric("flyball_check_doubled_operations", "gauge", "Of these, how many stand there more than once. Should be 0."),
+    Metric(
+        "flyball_check_rollup_difference",
+        "gauge",
+        "Calls of two full quarter-hours that operations have more than the rollup of spend. Should be 0.",
+    ),
+    Metric("flyball_check_timestamp_seconds", "gauge", "When ClickHouse was compared so, once a minute; 0: not yet."),
     Metric("flyball_decision_log_sent_total", "counter", "Decisions that the server of decision logs has taken."),
     Metric("flyball_decision_log_retries_total", "counter", "Batches of decisions that are tried again."),
     Metric("flyball_decision_log_pending_bytes", "gauge", "Decisions that wait for the server of decision logs."),

@@ -232,6 +232,12 @@ def _of_collector(said: Mapping[str, Any]) -> list[str]:
         f"flyball_telemetry_up {int(not said['away'])}",
         f"flyball_rows_shipped_total {said['shipped_rows']}",
         f"flyball_rows_rejected_total {said['rejected_rows']}",
+        f"flyball_rows_forgotten_total {said.get('forgotten_rows', 0)}",
+        f"flyball_check_shipped_operations {said.get('check_shipped', 0)}",
+        f"flyball_check_missing_operations {said.get('check_missing', 0)}",
+        f"flyball_check_doubled_operations {said.get('check_doubled', 0)}",
+        f"flyball_check_rollup_difference {said.get('check_rollup_difference', 0)}",
+        f"flyball_check_timestamp_seconds {said.get('check_at', 0.0):.3f}",
     ]
 
 

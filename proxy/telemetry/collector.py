@@ -13,7 +13,8 @@ from typing import Final
 from proxy.telemetry.parcels import Parcel, Parcels
 from proxy.telemetry.proofs import Seals
 from proxy.telemetry.rows import Table
-from proxy.telemetry.segments import OPEN, REJECTED, SEALED, bytes_in
+from proxy.telemetry.segments import OPEN, REJECTED, SEALED, bytes_in, forget_oldest
+from proxy.telemetry.selfcheck import SelfCheck
 from proxy.telemetry.settings import TelemetrySettings
 from proxy.telemetry.shipping import Shipped, Shipper
 from proxy.telemetry.store import StoreAddress
@@ -25,6 +26,9 @@ _COMPLAIN_EVERY_S: Final = 60.0
 _AT_ONCE: Final = 64
 _MOST_REFUSALS: Final = 5
 _LONGEST_WAIT_S: Final = 30.0
+_MB: Final = 1024 * 1024
+_REJECTED_SHARE: Final = 10
+"""What was put aside may take a tenth of the spool beside it; then the oldest of it is forgotten, and counted."""
 METRICS_FILE: Final = "collector.json"
 
 
@@ -32,7 +36,9 @@ METRICS_FILE: Final = "collector.json"
 class CollectorMetrics:
     """What the collector knows of itself; also in `<spool>/collector.json`, written every second.
 
-    `lag_seconds` is the age of the oldest row that is sealed and not in ClickHouse.
+    `lag_seconds` is the age of the oldest row that is sealed and not in ClickHouse. The figures named `check_` are of
+    the latest comparison with what ClickHouse holds (telemetry/selfcheck.py); `check_at` 0: there was none yet.
+    `forgotten_rows` were refused by ClickHouse and deleted since there was no room to keep more of them.
     """
 
     lag_seconds: float = 0.0
@@ -43,6 +49,12 @@ class CollectorMetrics:
     refusals: int = 0
     rejected_segments: int = 0
     rejected_rows: int = 0
+    forgotten_rows: int = 0
+    check_shipped: int = 0
+    check_missing: int = 0
+    check_doubled: int = 0
+    check_rollup_difference: int = 0
+    check_at: float = 0.0
     away: bool = False
     last_error: str = ""
     reported_at: float = 0.0
@@ -73,13 +85,19 @@ class Collector:
         self._shipper = Shipper(address, settings)
         self._parcels = Parcels(spool)
         self._seals = Seals(spool, settings)
+        self._check = SelfCheck(address)
         self._patience: dict[str, _Patience] = {}
         self._away_for = 0
         self._reported = self._complained = float("-inf")
         self.metrics = CollectorMetrics()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Ship until `stop`; then for at most the flush deadline what is left."""
+        """Ship until `stop`; then for at most the flush deadline what is left. Meanwhile compare what arrived."""
+        async with asyncio.TaskGroup() as beside:
+            beside.create_task(self._check.run(stop))
+            await self._ship(stop)
+
+    async def _ship(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             busy = await self.round()
             await asyncio.to_thread(self._seals.flush)
@@ -150,6 +168,9 @@ class Collector:
         self._parcels.put_aside(parcel, self._spool / REJECTED)
         self.metrics.rejected_segments += 1
         self.metrics.rejected_rows += rows
+        self.metrics.forgotten_rows += forget_oldest(
+            self._spool / REJECTED, keep_bytes=self._settings.spool_mb * _MB // _REJECTED_SHARE
+        )
         _LOG.error(
             "ClickHouse refused segment %s %d times, it is put aside in %s: %s",
             parcel.key,
@@ -187,8 +208,17 @@ class Collector:
         if now or time.monotonic() - self._reported >= _REPORT_EVERY_S:
             self._reported = time.monotonic()
             self.metrics.last_error = self._shipper.last_error
+            self._note_check()
             self.metrics.reported_at = time.time()
             await asyncio.to_thread(self._write_report)
+
+    def _note_check(self) -> None:
+        if (checked := self._check.latest) is not None:
+            self.metrics.check_shipped = checked.shipped
+            self.metrics.check_missing = checked.missing
+            self.metrics.check_doubled = checked.doubled
+            self.metrics.check_rollup_difference = checked.rollup_difference
+            self.metrics.check_at = checked.at
 
     def _write_report(self) -> None:
         fresh = self._spool / f".{METRICS_FILE}"

@@ -99,6 +99,18 @@ def _operation_of(line: bytes) -> str:
         return ""
 
 
+def forget_oldest(folder: Path, *, keep_bytes: int) -> int:
+    """Delete the oldest segments of a folder until the others take at most so many bytes; how many rows those had."""
+    kept = forgotten = 0
+    for name, entry in sorted(segments_in(folder), key=lambda each: str(each[0]), reverse=True):
+        kept += entry.stat().st_size
+        if kept > keep_bytes:
+            path = folder / str(name)
+            forgotten += path.read_bytes().count(b"\n")
+            path.unlink()
+    return forgotten
+
+
 def bytes_in(folder: Path) -> int:
     """How much room the segments in one folder take; files that vanish meanwhile count nothing."""
     total = 0

@@ -190,6 +190,12 @@ def test_the_supervisor_and_the_collector_stand_on_the_page(tmp_path: Path, page
         "sealed_segments": 2,
         "shipped_rows": 5,
         "rejected_rows": 1,
+        "forgotten_rows": 3,
+        "check_shipped": 700,
+        "check_missing": 2,
+        "check_doubled": 1,
+        "check_rollup_difference": -4,
+        "check_at": 1764500000.5,
         "away": True,
     }
     (tmp_path / "spool" / "collector.json").write_text(json.dumps(told))
@@ -202,6 +208,12 @@ def test_the_supervisor_and_the_collector_stand_on_the_page(tmp_path: Path, page
         "flyball_telemetry_up 0",
         "flyball_rows_shipped_total 5",
         "flyball_rows_rejected_total 1",
+        "flyball_rows_forgotten_total 3",
+        "flyball_check_shipped_operations 700",
+        "flyball_check_missing_operations 2",
+        "flyball_check_doubled_operations 1",
+        "flyball_check_rollup_difference -4",
+        "flyball_check_timestamp_seconds 1764500000.500",
     ):
         assert line in lines, line
 

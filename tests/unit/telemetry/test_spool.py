@@ -12,7 +12,7 @@ from proxy.core.clock import SetClock
 from proxy.core.money import Nano
 from proxy.telemetry.rows import AttemptRow, OperationRow, Table
 from proxy.telemetry.salvaging import Recorded, SalvagedRows, abandoned, salvage
-from proxy.telemetry.segments import SegmentName
+from proxy.telemetry.segments import SegmentName, forget_oldest
 from proxy.telemetry.settings import TelemetrySettings
 from proxy.telemetry.spool import Spool
 
@@ -277,3 +277,14 @@ def test_a_write_cut_short_by_the_disk_leaves_no_half_line(tmp_path: Path, clock
     assert spool.dropped == {("operations", "disk"): 1}
     spool.append("operations", operation(3))
     assert len(path.read_bytes().splitlines()) == 2
+
+
+def test_of_what_was_put_aside_the_oldest_is_forgotten_and_counted(tmp_path: Path) -> None:
+    for age in range(5):
+        name = SegmentName(first_ns=10**18 + age, worker="w1", number=1, table=Table.ATTEMPTS)
+        (tmp_path / str(name)).write_bytes(b"x" * 98 + b"\n\n")
+    (tmp_path / "a note of somebody").write_text("stays")
+    assert forget_oldest(tmp_path, keep_bytes=500) == 0
+    assert forget_oldest(tmp_path, keep_bytes=299) == 6
+    assert [each[:19] for each in names(tmp_path)] == [f"{10**18 + 3}", f"{10**18 + 4}", "a note of somebody"]
+    assert forget_oldest(tmp_path / "nowhere", keep_bytes=0) == 0
