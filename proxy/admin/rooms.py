@@ -18,6 +18,8 @@ from proxy.journey.run_book import RunBook
 from proxy.policy import ApprovalBook, ProposalStore, SwitchStore
 from proxy.state import StateFile
 from proxy.telemetry import (
+    CompareQuery,
+    Comparison,
     DecisionRow,
     DecisionsQuery,
     FileFormat,
@@ -25,6 +27,8 @@ from proxy.telemetry import (
     ObservedQuery,
     OperationDetail,
     OperationRow,
+    PanelQuery,
+    PanelRows,
     Reader,
     RunsQuery,
     RunTotals,
@@ -42,6 +46,18 @@ class SpendReader(Protocol):
 
     async def spend_file(self, asked: SpendQuery, names: Sequence[str], kind: FileFormat) -> bytes:
         """The same as a whole file, its groups under `names`."""
+        ...
+
+    async def focus(self, asked: SpendQuery, tags: Sequence[str], kind: FileFormat) -> bytes:
+        """Spend by day as a FOCUS file, with these tags in it."""
+        ...
+
+    async def panel(self, asked: PanelQuery) -> PanelRows:
+        """What a panel of a board shows."""
+        ...
+
+    async def compare(self, asked: CompareQuery) -> Comparison:
+        """What two times came to, why they differ, and who moved it."""
         ...
 
     async def operation(self, operation: str, org: str | None) -> OperationDetail | None:

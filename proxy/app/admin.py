@@ -89,6 +89,7 @@ class AdminParts:
                 sessions=self.sessions,
                 authenticate=self._authenticate,
                 spend=StoreReadings(reader),
+                panels=reader,
                 budgets=StoreBudgets(stores.budgets),
                 api=Inside(rooms),
                 clock=clock,

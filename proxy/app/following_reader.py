@@ -6,6 +6,8 @@ from pathlib import Path
 
 from proxy.telemetry import (
     AuditRow,
+    CompareQuery,
+    Comparison,
     CountedQuery,
     CountedRow,
     DecisionRow,
@@ -15,6 +17,8 @@ from proxy.telemetry import (
     ObservedQuery,
     OperationDetail,
     OperationRow,
+    PanelQuery,
+    PanelRows,
     Reader,
     RunsQuery,
     RunTotals,
@@ -44,6 +48,18 @@ class FollowingReader:
     async def spend_file(self, asked: SpendQuery, names: Sequence[str], kind: FileFormat) -> bytes:
         """As Reader.spend_file."""
         return await (await self._at_its_place()).spend_file(asked, names, kind)
+
+    async def focus(self, asked: SpendQuery, tags: Sequence[str], kind: FileFormat) -> bytes:
+        """As Reader.focus."""
+        return await (await self._at_its_place()).focus(asked, tags, kind)
+
+    async def panel(self, asked: PanelQuery) -> PanelRows:
+        """As Reader.panel."""
+        return await (await self._at_its_place()).panel(asked)
+
+    async def compare(self, asked: CompareQuery) -> Comparison:
+        """As Reader.compare."""
+        return await (await self._at_its_place()).compare(asked)
 
     async def operation(self, operation: str, org: str | None) -> OperationDetail | None:
         """As Reader.operation."""

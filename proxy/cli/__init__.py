@@ -25,6 +25,7 @@ from proxy.cli import (
     runs,
     serve,
     spend,
+    why,
 )
 
 Verb: TypeAlias = Callable[[argparse.Namespace], int]
@@ -39,6 +40,7 @@ _VERBS: Final = (
     budgets,
     limits,
     spend,
+    why,
     runs,
     approvals,
     audit,

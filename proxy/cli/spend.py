@@ -19,6 +19,7 @@ PATH: Final = "/admin/v1/spend"
 PATIENCE_S: Final = 60.0
 """As long as the store may take for one question, and a little."""
 BUCKETS: Final = ("15m", "1h", "1d", "1w", "1mo", "all")
+FILES: Final = ("csv", "parquet", "focus", "focus-parquet")
 _MOST_SHOWN: Final = 1_000
 
 
@@ -33,7 +34,12 @@ def add_verb(verbs: Any, add_config: Callable[[argparse.ArgumentParser], None]) 
         "--by", action="append", default=[], metavar="NAME", help="group by: team, key, model, tag:env, … (repeatable)"
     )
     verb.add_argument("--bucket", choices=BUCKETS, default="all", help="a row for each stretch of this length (all)")
-    verb.add_argument("--format", choices=("table", "json", "csv", "parquet"), default="table", help="(table)")
+    verb.add_argument(
+        "--format",
+        choices=("table", "json", *FILES),
+        default="table",
+        help="table, JSON, or a file; focus and focus-parquet are FinOps FOCUS 1.2, by day (table)",
+    )
     verb.add_argument("--output", type=Path, metavar="FILE", help="write there, not to standard output")
     verb.add_argument("--limit", type=int, metavar="N", help=f"rows of a table at most ({_MOST_SHOWN:,})")
     add_config(verb)
@@ -68,9 +74,10 @@ def chosen(options: argparse.Namespace) -> list[tuple[str, str]]:
 
 
 def _spend(client: AdminClient, options: argparse.Namespace) -> int:
-    asked = [*_span(options), *chosen(options), ("bucket_width", options.bucket)]
+    bucket = "1d" if options.format.startswith("focus") and options.bucket == "all" else options.bucket
+    asked = [*_span(options), *chosen(options), ("bucket_width", bucket)]
     asked += [("group_by", name) for name in options.by]
-    if options.format in ("csv", "parquet"):
+    if options.format in FILES:
         content = client.fetched(f"{PATH}?{urlencode([*asked, ('format', options.format)])}", timeout_s=PATIENCE_S)
         return put_out(content, options.output)
     rows, more = _rows(client, asked, options.limit or _MOST_SHOWN)

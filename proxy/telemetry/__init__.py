@@ -3,6 +3,9 @@
 `__all__` is what one starts with; the other names are the types those give and take.
 """
 
+from proxy.telemetry.comparing import CompareQuery as CompareQuery
+from proxy.telemetry.comparing import Comparison as Comparison
+from proxy.telemetry.comparing import Mover as Mover
 from proxy.telemetry.counted import CountedQuery as CountedQuery
 from proxy.telemetry.counted import CountedRow as CountedRow
 from proxy.telemetry.decided import DecisionsQuery as DecisionsQuery
@@ -10,6 +13,8 @@ from proxy.telemetry.decided import decision_cursor as decision_cursor
 from proxy.telemetry.observed import Observed as Observed
 from proxy.telemetry.observed import ObservedQuery as ObservedQuery
 from proxy.telemetry.observed import WouldRefuse as WouldRefuse
+from proxy.telemetry.panel import PanelQuery as PanelQuery
+from proxy.telemetry.panel import PanelRows as PanelRows
 from proxy.telemetry.proofs import digest_of as digest_of
 from proxy.telemetry.proofs import hash_of_segment as hash_of_segment
 from proxy.telemetry.proofs import head_of_segments as head_of_segments
@@ -41,5 +46,8 @@ from proxy.telemetry.spool import Spool
 from proxy.telemetry.store import StoreAddress as StoreAddress
 from proxy.telemetry.store import TelemetryUnavailable as TelemetryUnavailable
 from proxy.telemetry.store import store_address as store_address
+from proxy.telemetry.terms import PaidCalls as PaidCalls
+from proxy.telemetry.terms import Side as Side
+from proxy.telemetry.terms import Term as Term
 
 __all__ = ["AttemptRow", "OperationRow", "Reader", "SpendQuery", "Spool", "TelemetrySettings", "run_collector"]

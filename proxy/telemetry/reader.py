@@ -13,9 +13,14 @@ from clickhouse_connect.driver.query import QueryResult
 
 from proxy.core.money import to_usd_text
 from proxy.core.refusal import Refusal, Refused
+from proxy.telemetry.compare import compare
+from proxy.telemetry.comparing import CompareQuery, Comparison
 from proxy.telemetry.counted import CountedQuery, CountedRow, read_counted, select_counted
 from proxy.telemetry.decided import DecisionsQuery, select_decisions, select_shadowed
+from proxy.telemetry.focus import select_focus
 from proxy.telemetry.observed import Observed, ObservedQuery, read_observed, select_observed
+from proxy.telemetry.panel import MOST_ROWS as MOST_PANEL_ROWS
+from proxy.telemetry.panel import PanelQuery, PanelRows, row_filters, select_panel
 from proxy.telemetry.rows import AttemptRow, AuditRow, DecisionRow, OperationRow, SegmentRow
 from proxy.telemetry.runs import RunsQuery, RunTotals, read_runs, select_runs
 from proxy.telemetry.settings import TelemetrySettings
@@ -40,6 +45,7 @@ _WHOLE_FILES: Final = {
     # A server would have begun to send before it knew.
     "wait_end_of_query": 1,
     "date_time_output_format": "iso",
+    "format_csv_null_representation": "",
 }
 _GRACE_S: Final = 2  # ClickHouse ends a query at its own limit, and says so
 _MOST_RECENT: Final = 1000
@@ -93,6 +99,40 @@ class Reader:
         # One row more than allowed, so that too many are refused and not left out.
         select = select_spend_file(replace(asked, limit=asked.limit + 1), names)
         return await self._file(select, FORMATS[kind], asked.limit)
+
+    async def focus(self, asked: SpendQuery, tags: Sequence[str], kind: FileFormat) -> bytes:
+        """Spend by day as a FOCUS file, with these tags in it; never cut short. Bucket and groups are not looked at.
+
+        Raises:
+            Refused, TelemetryUnavailable: as `spend_file`.
+        """
+        select = select_focus(replace(asked, limit=asked.limit + 1), tags)
+        return await self._file(select, FORMATS[kind], asked.limit)
+
+    async def panel(self, asked: PanelQuery) -> PanelRows:
+        """What a panel of a board shows; who is bound to an org or team is shown its rows only.
+
+        Raises:
+            Refused: it cannot be asked here, or its answer is too large (INVALID_REQUEST).
+            TelemetryUnavailable: ClickHouse cannot answer now.
+        """
+        select = select_panel(asked)
+        limits = {**self._limits(), "max_result_rows": MOST_PANEL_ROWS, "result_overflow_mode": "throw"}
+        if asked.org is not None:
+            limits["additional_table_filters"] = row_filters(await self._tables(), asked.org, asked.team)
+        async with self._asking() as client:
+            answer = await client.query(select.sql, parameters=select.parameters, settings=limits)
+        kinds = tuple(kind.name for kind in answer.column_types)
+        return PanelRows(names=tuple(answer.column_names), types=kinds, rows=answer.result_rows)
+
+    async def compare(self, asked: CompareQuery) -> Comparison:
+        """What two times came to, why they differ to the nano-dollar, and who moved it.
+
+        Raises:
+            Refused: the question is wrong, or its answer too large (INVALID_REQUEST).
+            TelemetryUnavailable: ClickHouse cannot answer now.
+        """
+        return await compare(self._ask, asked)
 
     async def operation(self, operation: str, org: str | None) -> OperationDetail | None:
         """One operation of this org (None = any org); None when there is no such operation there."""
@@ -258,6 +298,12 @@ class Reader:
         )
         answer = await self._ask(Select(sql=sql, parameters=parameters))
         return [_row(kind, each) for each in answer.named_results()]
+
+    async def _tables(self) -> dict[str, frozenset[str]]:
+        """The tables of our database with their columns; asked each time, for there may be a new one."""
+        sql = "SELECT table, groupArray(name) FROM system.columns WHERE database = currentDatabase() GROUP BY table"
+        answer = await self._ask(Select(sql=sql, parameters={}))
+        return {table: frozenset(columns) for table, columns in answer.result_rows}
 
     async def _ask(self, select: Select) -> QueryResult:
         async with self._asking() as client:

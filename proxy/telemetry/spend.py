@@ -102,13 +102,13 @@ def select_spend(asked: SpendQuery) -> Select:
         Refused: a name, time zone or span that is none (INVALID_REQUEST, with its parameter).
     """
     _check(asked)
-    rolled = _fits_rollup(asked)
+    rolled = fits_rollup(asked)
     parameters: dict[str, Any] = {"timezone": asked.timezone, "limit": asked.limit}
-    columns = [_column(name, parameters) for name in asked.group_by]
+    columns = [column(name, parameters) for name in asked.group_by]
     time = "quarter" if rolled else "charged_at"
     bucket = _BUCKETS[asked.bucket].replace("{time}", time)
     groups = ["bucket", *(f"g{number}" for number in range(len(columns)))]
-    chosen = [f"{bucket} AS bucket", *(f"{column} AS g{number}" for number, column in enumerate(columns))]
+    chosen = [f"{bucket} AS bucket", *(f"{each} AS g{number}" for number, each in enumerate(columns))]
     sql = (
         f"SELECT {', '.join([*chosen, *(_ROLLED_SUMS if rolled else _RAW_SUMS)])}"  # noqa: S608 - closed lists only
         f" FROM {'spend_quarter_hours' if rolled else 'operations'} AS t"
@@ -179,36 +179,46 @@ def conditions(filters: Mapping[str, Sequence[str]], org: str | None, parameters
         terms.append("t.org = {org:String}")
     for number, (name, wanted) in enumerate(filters.items()):
         parameters[f"wanted{number}"] = list(wanted)
-        terms.append(f"{_column(name, parameters)} IN {{wanted{number}:Array(String)}}")
+        terms.append(f"{column(name, parameters)} IN {{wanted{number}:Array(String)}}")
     return terms
 
 
+def within(time: str, start: datetime, end: datetime, parameters: dict[str, Any], name: str = "") -> str:
+    """The term that keeps a column of moments inside a span; `name` tells several spans of one question apart."""
+    parameters[f"{name}start"] = f"{start.timestamp():.3f}"
+    parameters[f"{name}end"] = f"{end.timestamp():.3f}"
+    # `t.` because a bucket's alias must not be taken for the column.
+    return (
+        f"(t.{time} >= toDateTime64({{{name}start:Decimal(18, 3)}}, 3, 'UTC')"
+        f" AND t.{time} < toDateTime64({{{name}end:Decimal(18, 3)}}, 3, 'UTC'))"
+    )
+
+
 def _conditions(asked: SpendQuery, time: str, parameters: dict[str, Any]) -> list[str]:
-    parameters["start"] = f"{asked.start.timestamp():.3f}"
-    parameters["end"] = f"{asked.end.timestamp():.3f}"
-    # `t.` because the bucket's alias must not be taken for the column.
-    span = [
-        f"t.{time} >= toDateTime64({{start:Decimal(18, 3)}}, 3, 'UTC')",
-        f"t.{time} < toDateTime64({{end:Decimal(18, 3)}}, 3, 'UTC')",
-    ]
-    return [*span, *conditions(asked.filters, asked.org, parameters)]
+    return [within(time, asked.start, asked.end, parameters), *conditions(asked.filters, asked.org, parameters)]
 
 
-def _column(name: str, parameters: dict[str, Any]) -> str:
-    column = ROLLED_UP.get(name) or ONLY_RAW.get(name)
-    if column is not None:
-        return f"t.{column}"
+def column(name: str, parameters: dict[str, Any]) -> str:
+    """The expression of a name one can group and filter by, of a table called `t`; a tag's name goes into `parameters`.
+
+    Raises:
+        Refused: a name that is none.
+    """
+    known = ROLLED_UP.get(name) or ONLY_RAW.get(name)
+    if known is not None:
+        return f"t.{known}"
     if name in COMPUTED:
         return COMPUTED[name]
     if not name.startswith(TAG):
-        known = ", ".join(sorted([*ROLLED_UP, *ONLY_RAW, *COMPUTED]))
-        raise Refused(Refusal.INVALID_REQUEST, f"{name!r} is none of {known}, {TAG}<name>", param="group_by")
+        names = ", ".join(sorted([*ROLLED_UP, *ONLY_RAW, *COMPUTED]))
+        raise Refused(Refusal.INVALID_REQUEST, f"{name!r} is none of {names}, {TAG}<name>", param="group_by")
     place = f"tag{sum(key.startswith('tag') for key in parameters)}"
     parameters[place] = name[len(TAG) :]
     return f"t.tags[{{{place}:String}}]"
 
 
-def _fits_rollup(asked: SpendQuery) -> bool:
+def fits_rollup(asked: SpendQuery) -> bool:
+    """Whether the quarter-hours know all that is asked."""
     on_quarters = all(
         moment.timestamp() % _QUARTER_S == 0 and not moment.microsecond for moment in (asked.start, asked.end)
     )

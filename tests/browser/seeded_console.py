@@ -204,6 +204,7 @@ def _served(folder: Path, store: StoreAddress, rows: list[OperationRow]) -> Iter
         sessions=sessions,
         authenticate=authenticate,
         spend=StoreReadings(reader),
+        panels=reader,
         budgets=StoreBudgets(budgets),
         api=inside,
         clock=clock,

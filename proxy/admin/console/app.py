@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from proxy.admin.console.approving import ApprovalsDesk
 from proxy.admin.console.assets import ASSETS
+from proxy.admin.console.boards.desk import BoardsDesk, PanelReader
 from proxy.admin.console.decisions_desk import DecisionsDesk
 from proxy.admin.console.first_call import FirstCall
 from proxy.admin.console.gate import (
@@ -70,6 +71,7 @@ class ConsoleRooms:
     budgets: BudgetReader
     api: Governor
     clock: Clock
+    panels: PanelReader
     first_call: FirstCall = field(default_factory=FirstCall)
 
 
@@ -90,6 +92,7 @@ def build_console(rooms: ConsoleRooms) -> ASGIApp:
             Route("/operations/{operation_id}", desk.operation),
             *governed.routes(),
             *decided.routes(),
+            *BoardsDesk(rooms.panels, rooms.api, rooms.sessions, rooms.clock, rooms.first_call).routes(),
             *ApprovalsDesk(rooms.api, rooms.sessions, rooms.clock).routes(),
             *SwitchesDesk(rooms.api, rooms.sessions, rooms.clock).routes(),
             Route("/static/{digest}/{name}", _asset),

@@ -10,6 +10,7 @@ from proxy.admin.console.sessions import Session
 
 _NAVIGATION: Final = (
     ("spend", "Spend"),
+    ("boards", "Boards"),
     ("budgets", "Budgets"),
     ("runs", "Runs"),
     ("operations", "Operations"),

@@ -6,7 +6,7 @@ from typing import Final
 
 from proxy.admin.call import Answer, Call, File
 from proxy.admin.checking import refused
-from proxy.admin.desks.spend_asked import bad_tags, filters_within, in_store
+from proxy.admin.desks.spend_asked import TAG, bad_tags, filters_within, in_store
 from proxy.admin.faults import Problem
 from proxy.admin.paging import listing, place_of
 from proxy.admin.shapes.common import Nothing
@@ -54,14 +54,31 @@ async def read_spend(call: Call) -> Answer:
         limit=limit if kind is not None else after + limit + 1,
     )
     if kind is not None:
-        content = await call.rooms.reader.spend_file(query, asked.group_by, kind)
-        return Answer(Nothing(), file=File(content, MEDIA[kind], f"spend.{kind}"))
+        return await _file(call, asked, query, kind)
     rows = (await call.rooms.reader.spend(query))[after:]
     return Answer(listing(rows, limit, lambda row: _shown(asked, row), lambda _: (str(after + limit),)))
 
 
+async def _file(call: Call, asked: SpendQueryBody, query: SpendQuery, kind: FileFormat) -> Answer:
+    if _is_focus(asked):
+        tags = [name.removeprefix(TAG) for name in asked.group_by]
+        content = await call.rooms.reader.focus(query, tags, kind)
+        return Answer(Nothing(), file=File(content, MEDIA[kind], f"focus.{kind}"))
+    content = await call.rooms.reader.spend_file(query, asked.group_by, kind)
+    return Answer(Nothing(), file=File(content, MEDIA[kind], f"spend.{kind}"))
+
+
+def _is_focus(asked: SpendQueryBody) -> bool:
+    return asked.format is not None and asked.format.startswith("focus")
+
+
+_FOCUS: Final[Mapping[str, FileFormat]] = {"focus": "csv", "focus-parquet": "parquet"}
+
+
 def wanted_file(accepts: str, named: str | None) -> FileFormat | None:
     """Which file is asked for, by name or by media type; None for JSON."""
+    if named is not None and named in _FOCUS:
+        return "parquet" if accepts == MEDIA["parquet"] else _FOCUS[named]
     return next((kind for kind, media in MEDIA.items() if (named or accepts) in (kind, media)), None)
 
 
@@ -84,6 +101,12 @@ def _check(asked: SpendQueryBody, kind: FileFormat | None, end_s: int, after: in
     width_s = _WIDTHS.get(asked.bucket_width)
     if width_s is not None and (end_s - asked.start_time) // width_s > MOST_BUCKETS:
         problems.append(Problem("bucket_width", f"gives more than {MOST_BUCKETS} buckets; choose a wider one"))
+    if _is_focus(asked) and not all(name.startswith(TAG) for name in asked.group_by):
+        problems.append(
+            Problem("group_by", "names tags only in a FOCUS file, such as tag:env; the rest is in its columns")
+        )
+    if _is_focus(asked) and asked.bucket_width != "1d":
+        problems.append(Problem("bucket_width", "is 1d in a FOCUS file"))
     if len(set(asked.group_by)) < len(asked.group_by):
         problems.append(Problem("group_by", "names a dimension twice"))
     problems += bad_tags(asked.tag)

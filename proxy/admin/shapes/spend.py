@@ -50,8 +50,11 @@ Width: TypeAlias = Annotated[
     Meta(description="How long one bucket is by the calendar of `timezone`; weeks begin on Monday."),
 ]
 Format: TypeAlias = Annotated[
-    Literal["json", "csv", "parquet"],
-    Meta(description="What the answer is written as; as the Accept header says when left out."),
+    Literal["json", "csv", "parquet", "focus", "focus-parquet"],
+    Meta(
+        description="What the answer is written as; as the Accept header says when left out. `focus` is FOCUS 1.2 as "
+        "CSV, by days of `timezone`; group_by then names tags only."
+    ),
 ]
 
 

@@ -32,6 +32,8 @@ from proxy.identity import AdminTokens, KeyStore
 from proxy.policy import ApprovalBook, ProposalStore, Sealer, SwitchStore
 from proxy.state import StateFile
 from proxy.telemetry import (
+    CompareQuery,
+    Comparison,
     DecisionRow,
     DecisionsQuery,
     FileFormat,
@@ -39,11 +41,14 @@ from proxy.telemetry import (
     ObservedQuery,
     OperationDetail,
     OperationRow,
+    PanelQuery,
+    PanelRows,
     RunsQuery,
     RunTotals,
     SpendQuery,
     SpendRow,
 )
+from tests.unit.admin.telemetry_rows import comparison
 
 HASH_KEY = bytes(range(32))
 BOOTSTRAP = "fba-bootstrap-token-of-the-tests"
@@ -61,6 +66,10 @@ class ScriptedReader:
     fails: Refused | Exception | None = None
     asked: list[SpendQuery] = field(default_factory=list)
     recently: list[dict[str, Any]] = field(default_factory=list)
+    comparison: Comparison = field(default_factory=lambda: comparison())
+    panel_rows: PanelRows = field(default_factory=lambda: PanelRows(names=(), types=(), rows=()))
+    panels: list[PanelQuery] = field(default_factory=list)
+    compared: list[CompareQuery] = field(default_factory=list)
     run_totals: list[RunTotals] = field(default_factory=list)
     runs_asked: list[RunsQuery] = field(default_factory=list)
     observations: Observed = field(default_factory=lambda: Observed(0, 0, ZERO, ()))
@@ -75,6 +84,22 @@ class ScriptedReader:
     async def spend_file(self, asked: SpendQuery, names: Sequence[str], kind: FileFormat) -> bytes:
         self.asked.append(asked)
         return f"{kind} of {','.join(names)}".encode()
+
+    async def focus(self, asked: SpendQuery, tags: Sequence[str], kind: FileFormat) -> bytes:
+        self.asked.append(asked)
+        return f"focus {kind} with {','.join(tags)}".encode()
+
+    async def panel(self, asked: PanelQuery) -> PanelRows:
+        self.panels.append(asked)
+        if self.fails is not None:
+            raise self.fails
+        return self.panel_rows
+
+    async def compare(self, asked: CompareQuery) -> Comparison:
+        self.compared.append(asked)
+        if self.fails is not None:
+            raise self.fails
+        return self.comparison
 
     async def operation(self, operation: str, org: str | None) -> OperationDetail | None:
         for each in self.operations:

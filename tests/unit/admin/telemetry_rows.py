@@ -7,13 +7,18 @@ from proxy.core.money import Nano
 from proxy.core.usage import Bucket
 from proxy.telemetry import (
     AttemptRow,
+    Comparison,
     DecisionRow,
+    Mover,
     Observed,
     OperationDetail,
     OperationRow,
+    PaidCalls,
     RunIdentity,
     RunTotals,
+    Side,
     SpendRow,
+    Term,
     WouldRefuse,
 )
 
@@ -97,6 +102,24 @@ def spend(name: str, nano: int) -> SpendRow:
         list_cost=Nano(2 * nano),
         tokens={Bucket.INPUT: 10, Bucket.OUTPUT: 0},
     )
+
+
+def comparison() -> Comparison:
+    """A day that cost 0.5 dollars more than the one before: twice the calls, of one team."""
+    model = ("openai", "gpt-5")
+    now = Side(models={model: PaidCalls(calls=20, cost=Nano(1_000_000_000), quantities={"input": 100})})
+    before = Side(models={model: PaidCalls(calls=10, cost=Nano(500_000_000), quantities={"input": 50})})
+    mover = Mover(
+        group={"org": "acme", "team": "support"},
+        now=now.cost,
+        before=before.cost,
+        calls=20,
+        calls_before=10,
+        first_operation="op_019a9f3c8e007b4c8000000000000001",
+        first_at=datetime(2026, 11, 19, 9, 30, tzinfo=UTC),
+    )
+    terms = dict.fromkeys(Term, Nano(0)) | {Term.VOLUME: Nano(500_000_000)}
+    return Comparison(now=now, before=before, terms=terms, movers={"team": [mover], "agent": [], "run": []})
 
 
 def run(name: str, org: str = "acme", key_id: str = "key_1", **changes: Any) -> RunTotals:

@@ -194,6 +194,7 @@ def test_these_endpoints_have_been_thought_of() -> None:
         "GET /budgets",
         "GET /limits",
         "GET /spend",
+        "GET /spend/compare",  # in tests/contract/telemetry/test_spend_bindings.py, as are all of /spend
         "GET /operations",
         "GET /decisions",  # in test_admin_decisions.py
         "GET /runs",

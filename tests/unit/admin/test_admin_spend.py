@@ -93,6 +93,8 @@ def test_a_file_comes_by_name_or_by_accept(
         f"start_time={START}&limit=500001&format=csv",
         f"start_time={START}&page=WyIxIl0&format=csv",
         f"start_time={START}&format=xlsx",
+        f"start_time={START}&format=focus&group_by=team",
+        f"start_time={START}&format=focus&bucket_width=1h",
         f"start_time={START}&bucket_width=2h",
         "start_time=5&end_time=5",
         "start_time=0&bucket_width=1h",
@@ -106,6 +108,38 @@ def test_a_file_comes_by_name_or_by_accept(
 def test_bad_questions_are_refused_before_the_store_is_asked(port: Port, owner: httpx.Client, query: str) -> None:
     assert owner.get(f"/admin/v1/spend?{query}").status_code == 400
     assert port.reader.asked == []
+
+
+VS = f"start_time={START}&end_time={START + 86400}&vs_start_time={START - 86400}&vs_end_time={START}"
+
+
+def test_a_comparison_is_asked_within_its_words_and_shown_exactly(port: Port, owner: httpx.Client) -> None:
+    found = owner.get(f"/admin/v1/spend/compare?{VS}&by=end_user&model=gpt-5&tag=env%3Dprod&movers=7").json()
+    asked = port.reader.compared[-1]
+    assert [at.timestamp() for at in (*asked.now, *asked.before)] == [START, START + 86400, START - 86400, START]
+    assert (asked.by, asked.movers, asked.org) == ("user", 7, None)
+    assert asked.filters == {"model": ("gpt-5",), "tag:env": ("prod",)}
+    assert (found["cost_usd"], found["vs_cost_usd"], found["delta_usd"]) == ("1.00", "0.50", "0.50")
+    assert found["terms"][0] == {"name": "volume", "delta_usd": "0.50", "delta_nano": 500_000_000}
+    assert sum(term["delta_nano"] for term in found["terms"]) == found["delta_nano"] == 500_000_000
+    assert found["movers"][0]["data"][0]["first_call_at"] == "2026-11-19T09:30:00Z"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        VS.replace("vs_end_time", "end_time"),
+        VS.replace(f"&end_time={START + 86400}", f"&end_time={START}"),
+        VS.replace(f"vs_end_time={START}", f"vs_end_time={START - 86400}"),
+        f"{VS}&by=nosuch",
+        f"{VS}&movers=51",
+        f"{VS}&tag=env",
+    ],
+)
+def test_bad_comparisons_are_refused_before_the_store_is_asked(port: Port, owner: httpx.Client, query: str) -> None:
+    assert owner.get(f"/admin/v1/spend/compare?{query}").status_code == 400
+    assert port.reader.compared == []
 
 
 def test_a_store_that_is_away_is_503_and_a_bad_zone_400(port: Port, owner: httpx.Client) -> None:

@@ -59,6 +59,7 @@ HELP = {
     ("grafana",): "Boards and alert rules in Grafana",
     ("grafana", "push"): "Done again, it changes nothing",
     ("grafana", "viewer"): "who reads one org's rows",
+    ("why",): "Why a day cost more or less than another",
     ("keys",): "List, create and revoke the client keys",
     ("keys", "list"): "Every key with its org and team",
     ("keys", "create"): "Make a key; its secret is shown once",

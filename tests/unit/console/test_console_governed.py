@@ -102,6 +102,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         sessions=sessions,
         authenticate=authenticate,
         spend=StoreReadings(reader),
+        panels=reader,
         budgets=StoreBudgets(rooms.budget_store),
         api=api,
         clock=clock,

@@ -31,6 +31,7 @@ from proxy.admin.roles import Permission
 from proxy.core.clock import SetClock
 from proxy.core.money import ZERO, Nano
 from proxy.core.refusal import Refusal, Refused
+from tests.unit.admin.admin_port import ScriptedReader
 
 NOW = datetime(2026, 11, 20, 11, 7, 30, tzinfo=UTC)
 HOSTILE = "<script>alert('x')</script>"
@@ -144,7 +145,13 @@ async def desk() -> AsyncIterator[Desk]:
         return people.get(token)
 
     rooms = ConsoleRooms(
-        sessions=sessions, authenticate=authenticate, spend=told, budgets=told, api=Nobody(), clock=clock
+        sessions=sessions,
+        authenticate=authenticate,
+        spend=told,
+        budgets=told,
+        panels=ScriptedReader(),
+        api=Nobody(),
+        clock=clock,
     )
     app = Starlette(routes=[Mount("/console", build_console(rooms))])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://admin.test") as browser:

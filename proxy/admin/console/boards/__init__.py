@@ -1,0 +1,1 @@
+"""The boards' panels as pages, from the same files that Grafana is given."""
