@@ -11,7 +11,7 @@ from typing import Final
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.cog import encoder
 
-from dashboards.cost_overview import cost_overview
+from dashboards.boards import BOARDS
 from dashboards.provisioning import provisioning_files
 
 FOLDER: Final = Path(__file__).parent / "generated"
@@ -20,7 +20,7 @@ PROVISIONING: Final = Path(__file__).parent / "provisioned"
 
 def boards() -> Mapping[str, Dashboard]:
     """Every board under the name of its file."""
-    return MappingProxyType({"cost-overview.json": cost_overview()})
+    return MappingProxyType({f"{name}.json": make() for name, make in BOARDS.items()})
 
 
 def rendered(board: Dashboard) -> str:

@@ -7,7 +7,7 @@ from grafana_foundation_sdk.cog import builder, runtime, variants
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.datasource import PLUGIN, PLUGIN_VERSION, UID
-from dashboards.sql import Query
+from dashboards.sql.query import Query
 
 SOURCE: Final = models.DataSourceRef(type_val=PLUGIN, uid=UID)
 # The plugin's own numbers for how an answer is read.

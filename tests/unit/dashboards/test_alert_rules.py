@@ -14,7 +14,7 @@ import yaml
 from dashboards import build
 from dashboards.alerts import RULES
 from proxy.telemetry.rows import OperationRow
-from tests.unit.dashboards.test_board_values import Engine, migrated
+from tests.unit.dashboards.engine import Engine
 
 NOW = datetime(2026, 11, 19, 10, 20, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -125,8 +125,8 @@ def attempts() -> str:
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
     running = Engine()
-    migrated(running, "flyball")
-    migrated(running, "empty")
+    running.migrate("flyball")
+    running.migrate("empty")
     running.insert("flyball.operations", ROWS)
     running.query(attempts())
     yield running
