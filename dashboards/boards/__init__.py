@@ -6,9 +6,19 @@ from typing import Final
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
+from dashboards.boards.agents_runs import agents_runs
 from dashboards.boards.cost_overview import cost_overview
+from dashboards.boards.models_prices import models_prices
+from dashboards.boards.teams_keys import teams_keys
 
-BOARDS: Final[Mapping[str, Callable[[], Dashboard]]] = MappingProxyType({"cost-overview": cost_overview})
+BOARDS: Final[Mapping[str, Callable[[], Dashboard]]] = MappingProxyType(
+    {
+        "agents-runs": agents_runs,
+        "cost-overview": cost_overview,
+        "models-prices": models_prices,
+        "teams-keys": teams_keys,
+    }
+)
 """What makes each board, by the name of its file."""
 
 __all__ = ["BOARDS"]

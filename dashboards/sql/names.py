@@ -37,10 +37,22 @@ def chosen(variables: Iterable[str]) -> list[str]:
     ]
 
 
-def tagged(tags: str) -> str:
-    """A condition on a column of tags, which is a map; true where all are chosen."""
-    pairs = f"arrayMap((name, value) -> concat(name, '=', value), mapKeys({tags}), mapValues({tags}))"
-    return f"$__conditionalAll(hasAny({pairs}, [${{{TAG}:singlequote}}]), ${TAG})"
+_PAIRS: Final = "arrayMap((name, value) -> concat(name, '=', value), mapKeys(r.tags), mapValues(r.tags))"
+_HAS_TAG: Final = f"hasAny({_PAIRS}, [${{{TAG}:singlequote}}])"
+TAGGED: Final = f"$__conditionalAll({_HAS_TAG}, ${TAG})"
+"""A condition on operations; true where all tags are chosen."""
+
+
+def of_calls(*variables: str) -> dict[str, str]:
+    """The conditions on rows that know nothing of these variables but their call, which was made up to a day before."""
+    told = {TAG: _HAS_TAG, "agent": f"{named('r.agent')} IN (${{agent:singlequote}})"}
+    return {one: f"$__conditionalAll(r.operation_id IN ({_CALLS_THAT.format(told[one])}), ${one})" for one in variables}
+
+
+_CALLS_THAT: Final = (
+    "SELECT r.operation_id FROM operations AS r"
+    " WHERE r.charged_at > $__fromTime - INTERVAL 1 DAY AND r.charged_at <= $__toTime AND {0}"
+)
 
 
 def escaped(expression: str) -> str:

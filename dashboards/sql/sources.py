@@ -21,7 +21,8 @@ class Source:
 
     `columns` gives what a finer row brings to each sum; the table of days has a column of each name. `names` are
     columns that both have under the same name. `filters` are the variables whose columns both have, `finer_filters`
-    conditions on finer rows for variables that the days know nothing of. `guard` is a condition on the whole source.
+    conditions on finer rows for variables that the days know nothing of. `unfolded` makes several finer rows of one.
+    `guard` is a condition on the whole source.
     """
 
     days: str
@@ -33,6 +34,7 @@ class Source:
     finer_filters: Mapping[str, str] = field(default_factory=dict)
     guard: Sequence[str] = ()
     is_quarters: bool = False
+    unfolded: str = ""
 
     def parts(self, columns: Sequence[str], start: str, end: str, whole: Sequence[str]) -> list[str]:
         """Two selects that have no moment in common: of the days, and of the finer rows."""
@@ -50,7 +52,7 @@ class Source:
         conditions = [since, f"{self.at} <= {end}", f"NOT ({inner})", *self.guard]
         conditions += [*chosen(self.filters), *self.finer_filters.values()]
         told = [f"toDateTime({self.at}) AS at", *(f"{self._brought(name)} AS {name}" for name in columns)]
-        return _select(told, f"{self.finer} AS r", conditions)
+        return _select(told, f"{self.finer} AS r{self.unfolded}", conditions)
 
     def _brought(self, name: str) -> str:
         return f"r.{name}" if name in self.names else self.columns[name]

@@ -1,9 +1,11 @@
 """Spend: whole quarter-hours that the range touches; by tag, from the rollups of tags."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
-from dashboards.sql.names import DIMENSIONS, TAG, ZONE, is_all
+from dashboards.sql.calls import FROM_A_CALL
+from dashboards.sql.names import DIMENSIONS, TAG, TAGGED, ZONE, is_all
 from dashboards.sql.query import MOST_SERIES, OTHERS, TOKEN_COLUMNS, Query, series_of
 from dashboards.sql.sources import END, IS_LONG, START, Source, within
 
@@ -34,6 +36,20 @@ _TAGGED: Final = Source(
     is_quarters=True,
 )
 
+# The rollups of tags know no cost centers: calls are read one by one for them.
+_CENTERS: Final = replace(_ALL, names=(*_NAMES, "cost_center"))
+_TAGGED_CENTERS: Final = Source(
+    days="call_days",
+    finer="operations",
+    at="toStartOfFifteenMinutes(r.charged_at)",
+    names=(*(name for name in _NAMES if name not in FROM_A_CALL), "cost_center"),
+    columns=FROM_A_CALL,
+    filters=tuple(DIMENSIONS),
+    finer_filters={TAG: TAGGED},
+    guard=(f"NOT ({is_all(TAG)})",),
+    is_quarters=True,
+)
+
 # A day elsewhere is made of quarter-hours; days as they are summed up are those of UTC.
 IN_UTC: Final = f"{ZONE} = 'UTC'"
 LOCAL_BUCKET: Final = f"if({IS_LONG}, toDateTime(toStartOfDay(at, {ZONE}), 'UTC'), $__timeInterval(at))"
@@ -42,6 +58,11 @@ LOCAL_BUCKET: Final = f"if({IS_LONG}, toDateTime(toStartOfDay(at, {ZONE}), 'UTC'
 def spend(*columns: str, start: str = START, end: str = END, whole: Sequence[str] = (IS_LONG,)) -> str:
     """`FROM (…)`: what was spent between two moments."""
     return within(_ALL, _TAGGED, columns=columns, start=start, end=end, whole=whole)
+
+
+def spend_by_center(*columns: str) -> str:
+    """The same with `cost_center` among the columns."""
+    return within(_CENTERS, _TAGGED_CENTERS, columns=columns)
 
 
 def local_spend(*columns: str, start: str = START, end: str = END) -> str:

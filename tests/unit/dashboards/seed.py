@@ -1,6 +1,8 @@
 """The rows that the boards are asked about: hostile names, every outcome, five weeks before and in the range."""
 
+import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from proxy.telemetry.rows import AttemptRow, DecisionRow, OperationRow
 
@@ -79,8 +81,128 @@ def _measure(row: OperationRow, number: int) -> None:
     row.ttft_ms = float(1 + number) if number % 4 else None
     row.overhead_ms = 0.5 + number % 8
     row.stages_ms = {"identify": 0.25, "policy": float(number % 4), "hold": 0.5}
+    row.run = ("", f"run_{number // 8}", f"{HOSTILE[number % 7]}/{number // 40}", "run_1")[number % 4]
+    row.tool_calls = number % 3
+    row.service_tier = ("", "default", "priority")[number % 3]
+    row.usage_source = ("provider", "estimated", "none")[number % 11 % 3]
+    row.error = f"told {HOSTILE[number % 7]}" if row.outcome == "upstream_error" else ""
+    row.status = {"refused": 402, "upstream_error": 529}.get(row.outcome, 200)
+    row.refused_by = f"org:acme/{HOSTILE[number % 7]}" if row.code in CODES[:2] and row.code else ""
+    if number % 17 == 0:
+        row.ladder = ["downgrade:acme-month"] if number % 2 else ["throttle:acme-month", "downgrade:acme-month"]
+    if number % 23 == 0:
+        row.would_code, row.would_by = "budget_exceeded", "org:globex/globex-month"
+        row.clamped_to, row.overrun_usd = 256, "0.000000001"
+
+
+def attempts(rows: list[OperationRow]) -> list[AttemptRow]:
+    """One, two or three for each call that got that far; only the last went as the call did."""
+    found: list[AttemptRow] = []
+    for number, row in enumerate(rows):
+        if row.outcome not in {"refused", "cached"}:
+            row.attempts = 1 + (number % 5 == 0) + (number % 15 == 0)
+            found += [_attempt(row, number, turn) for turn in range(1, row.attempts + 1)]
+    return found
+
+
+def _attempt(row: OperationRow, number: int, turn: int) -> AttemptRow:
+    is_last = turn == row.attempts
+    status = 200 if row.outcome not in {"upstream_error"} else 529
+    made = AttemptRow(
+        attempt_id=f"att_{number:04}_{turn}",
+        operation_id=row.operation_id,
+        started_at=stamp(moment(row.charged_at) + timedelta(milliseconds=5 * turn)),
+        org=row.org,
+        team=row.team,
+        key_id=row.key_id,
+        key_name=row.key_name,
+        number=turn,
+        purpose="serve" if turn == 1 else "retry",
+        streamed=row.streamed,
+        provider=row.provider,
+        sent_model=row.model,
+        model=row.model,
+        outcome=row.outcome if is_last else "upstream_error",
+        status=status if is_last else (429, 529, 500, 0)[number % 4],
+        error="" if is_last else f"told {HOSTILE[number % 7]}",
+        service_tier=row.service_tier,
+        cost_usd=row.cost_usd if is_last else None,
+        duration_ms=float(50 + number),
+        retry_after_s=None if is_last else 2,
+    )
+    if is_last and row.cost_usd is not None:
+        made.price_version, made.price_source = f"2026-11-0{1 + number % 2}", "book"
+        made.price_lines = json.dumps(_lines(row, number))
+    return made
+
+
+def _lines(row: OperationRow, number: int) -> list[dict[str, object]]:
+    rate = Decimal("1.25") + number % 2
+    rates = {
+        "input": rate, "cache_read": rate / 10, "cache_write": rate * Decimal("1.25"), "output": rate * 8,
+        "reasoning": rate * 8,
+    }  # fmt: skip
+    amounts = {
+        "input": row.input_tokens, "cache_read": row.cache_read_tokens, "cache_write": row.cache_write_tokens,
+        "output": row.output_tokens, "reasoning": row.reasoning_tokens,
+    }  # fmt: skip
+    lines = [_line(bucket, amount, rates[bucket], 1_000_000) for bucket, amount in amounts.items() if amount]
+    if number % 9 == 0:
+        lines.append(_line(("web_search", "file_search")[number % 2], 1 + number % 2, Decimal(10_000), 1_000_000))
+    return lines
+
+
+def _line(bucket: str, amount: int, rate: Decimal, per: int) -> dict[str, object]:
+    usd = f"{amount * rate / per:f}"
+    return {"bucket": bucket, "quantity": amount, "usd_per_mtok": f"{rate.normalize():f}", "usd": usd}
+
+
+def decisions(rows: list[OperationRow]) -> list[DecisionRow]:
+    """One on most calls, and on some what rules that are only tried would have said, or one on a tool."""
+    found: list[DecisionRow] = []
+    for number, row in enumerate(rows):
+        if number % 3 == 2:
+            continue
+        denied = row.code == "policy_denied" or number % 28 == 0
+        found.append(_decision(row, number, "request", code="model_not_for_team" if denied else ""))
+        if number % 4 == 0:
+            differs = number % 8 == 0
+            tried = _decision(row, number, "request", code="too_dear" if differs else "")
+            tried.decision_id += "_tried"
+            tried.shadow, tried.live_id, tried.differs = True, found[-1].decision_id, differs
+            found.append(tried)
+        if row.tool_calls == 1:
+            found.append(_decision(row, number, "tool_call", code=HOSTILE[number % 7] if number % 6 == 1 else ""))
+            found[-1].tool = ("search", HOSTILE[number % 7])[number % 2]
+    return found
+
+
+def _decision(row: OperationRow, number: int, point: str, code: str) -> DecisionRow:
+    return DecisionRow(
+        decision_id=f"dec_{number:04}_{point}",
+        operation_id=row.operation_id,
+        decided_at=stamp(moment(row.charged_at) + timedelta(milliseconds=1)),
+        org=row.org,
+        team=row.team,
+        key_id=row.key_id,
+        key_name=row.key_name,
+        agent=row.agent,
+        run=row.run,
+        point=point,
+        engine="embedded",
+        revision=("a" * 12, "b" * 12)[number % 5 // 3],
+        observed=bool(code) and number % 5 == 0,
+        allow=not code,
+        code=code,
+        message=f"told {HOSTILE[number % 7]}" if code else "",
+        obligations='[{"type":"cap_tokens"}]' if number % 7 == 0 else "[]",
+        model=row.model,
+        provider=row.provider,
+        approval_id=f"apr_{number}" if number % 25 == 0 else "",
+        latency_us=float(10 + number),
+    )
 
 
 OPERATIONS = operations()
-ATTEMPTS: list[AttemptRow] = []
-DECISIONS: list[DecisionRow] = []
+ATTEMPTS = attempts(OPERATIONS)
+DECISIONS = decisions(OPERATIONS)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -25,7 +26,14 @@ class Near:
     high: float
 
 
-Cell: TypeAlias = str | int | float | Decimal | Near | None
+@dataclass(frozen=True)
+class OneOf:
+    """A text that may be any of these."""
+
+    texts: tuple[str, ...]
+
+
+Cell: TypeAlias = OneOf | str | int | float | Decimal | Near | None
 Rows: TypeAlias = list[list[Cell]]
 
 
@@ -54,6 +62,22 @@ class World:
         """Those of the quarter-hours that the range touches."""
         start, end = start or self.start, end or self.end
         return [row for row in self.chosen() if start < quarter(at(row)) + QUARTER and quarter(at(row)) <= end]
+
+    def tries(self) -> list[AttemptRow]:
+        """Requests to providers that began in the range."""
+        return [row for row in self.attempts if self.start <= moment(row.started_at) <= self.end and self._is_of(row)]
+
+    def decided(self) -> list[DecisionRow]:
+        """Decisions that were made in the range."""
+        return [row for row in self.decisions if self.start <= moment(row.decided_at) <= self.end and self._is_of(row)]
+
+    def _is_of(self, row: AttemptRow | DecisionRow) -> bool:
+        """Whether it is of a call that is chosen: what it was for, and who made it, are the call's."""
+        return row.operation_id in self._chosen_ids
+
+    @cached_property
+    def _chosen_ids(self) -> frozenset[str]:
+        return frozenset(row.operation_id for row in self.chosen())
 
     def chosen(self) -> list[OperationRow]:
         return [row for row in self.operations if self._is_chosen(row)]
@@ -95,11 +119,11 @@ def shown(name: str) -> str:
     return name or NAMELESS
 
 
-def team(row: OperationRow) -> str:
+def team(row: OperationRow | AttemptRow | DecisionRow) -> str:
     return f"{row.org}/{shown(row.team)}"
 
 
-def key(row: OperationRow) -> str:
+def key(row: OperationRow | AttemptRow | DecisionRow) -> str:
     return f"{team(row)}/{shown(row.key_name)}"
 
 
@@ -130,6 +154,14 @@ def ratio(part: Decimal | int | float, whole: Decimal | int | float) -> float | 
     return float(part) / float(whole) if whole else None
 
 
+def outputs(rows: Iterable[OperationRow]) -> int:
+    return sum(row.output_tokens + row.reasoning_tokens for row in rows)
+
+
+def inputs(rows: Iterable[OperationRow]) -> int:
+    return sum(row.input_tokens + row.cache_read_tokens + row.cache_write_tokens for row in rows)
+
+
 def quantile(values: Sequence[float], level: float) -> Near:
     """Where the quantile of binned values must lie: by its neighbours in rank, and 2.5 % for the bins."""
     ordered = sorted(max(value, 0.001) for value in values)
@@ -142,6 +174,8 @@ def is_same(told: object, wanted: Cell) -> bool:
     """Whether a cell says what it must: money to the last digit, shares and means as floats are."""
     if isinstance(wanted, Near):
         return told is not None and wanted.low <= float(str(told)) <= wanted.high
+    if isinstance(wanted, OneOf):
+        return told in wanted.texts
     if isinstance(wanted, Decimal):
         return told is not None and Decimal(str(told)) == wanted
     if isinstance(wanted, float):

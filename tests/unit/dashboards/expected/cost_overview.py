@@ -8,8 +8,8 @@ from statistics import mean, stdev
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from dashboards.sql.query import OTHERS
 from proxy.telemetry.rows import OperationRow
+from tests.unit.dashboards.expected.spending import spend_by
 from tests.unit.dashboards.world import (
     Near,
     Rows,
@@ -30,21 +30,6 @@ from tests.unit.dashboards.world import (
 
 def _model(row: OperationRow) -> str:
     return shown(row.model)
-
-
-def spend_by(name: Callable[[OperationRow], str]) -> Callable[[World], Rows]:
-    """Spend over time of the ten dearest names, and of the others."""
-
-    def wanted(world: World) -> Rows:
-        sums = {each: cost(rows) for each, rows in grouped(world.spend(), name).items()}
-        dearest = sorted(sums, key=lambda each: (-sums[each], each.encode()))[:10]
-        cells = grouped(
-            world.spend(), lambda row: (world.local_bucket(at(row)), name(row) if name(row) in dearest else OTHERS)
-        )
-        ordered = sorted(cells.items(), key=lambda cell: (cell[0][0], cell[0][1].encode()))
-        return [[when, who, cost(rows)] for (when, who), rows in ordered]
-
-    return wanted
 
 
 def _cost_per_call(world: World) -> Rows:
