@@ -18,6 +18,7 @@ HOSTILE = (
 NOON = datetime(2026, 11, 19, 10, 0, tzinfo=UTC)
 MODELS = ("gpt-5", "gpt-5-mini", "claude-opus-5", "", *HOSTILE)
 OUTCOMES = ("ok", "ok", "ok", "refused", "cancelled", "ok", "upstream_error", "cached", "ok", "truncated")
+LOST = 77
 CODES = ("budget_exceeded", "rate_limited", "policy_denied", "dependency_unavailable")
 
 
@@ -45,7 +46,7 @@ def operations() -> list[OperationRow]:
 
 
 def _operation(number: int, at: datetime) -> OperationRow:
-    outcome = OUTCOMES[number % 10]
+    outcome = "lost" if number % 100 == LOST else OUTCOMES[number % 10]
     refused, model = outcome == "refused", MODELS[number % len(MODELS)]
     row = OperationRow(
         operation_id=f"op_{number:04}",
@@ -70,7 +71,7 @@ def _operation(number: int, at: datetime) -> OperationRow:
         reasoning_tokens=number % 5,
     )
     if not refused and number % 13:
-        row.cost_usd, row.list_usd = f"0.0{number:03}00{number % 10}1", f"0.1{number:03}"
+        row.cost_usd, row.list_usd = f"0.0{number * 7919 % 1000:03}00{number % 10}1", f"0.1{number:03}"
     _measure(row, number)
     return row
 

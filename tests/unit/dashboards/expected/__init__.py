@@ -3,12 +3,25 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tests.unit.dashboards.expected import agents_runs, cost_overview, models_prices, teams_keys
+from tests.unit.dashboards.expected import (
+    agents_runs,
+    cost_overview,
+    latency,
+    models_prices,
+    policy,
+    reliability,
+    savings,
+    teams_keys,
+)
 from tests.unit.dashboards.world import Rows, World
 
 WANTED: Final[Mapping[str, Mapping[int, Callable[[World], Rows]]]] = {
     "agents-runs": agents_runs.WANTED,
     "cost-overview": cost_overview.WANTED,
+    "latency": latency.WANTED,
     "models-prices": models_prices.WANTED,
+    "policy": policy.WANTED,
+    "reliability": reliability.WANTED,
+    "savings": savings.WANTED,
     "teams-keys": teams_keys.WANTED,
 }

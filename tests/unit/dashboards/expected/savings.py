@@ -1,0 +1,109 @@
+"""What the board "Cache and routing savings" must say."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Final
+
+from tests.unit.dashboards.expected.models_prices import Line, lines
+from tests.unit.dashboards.seed import moment
+from tests.unit.dashboards.world import Rows, World, at, cost, grouped, inputs, ratio, shown, tokens, unpriced
+
+Rates = dict[tuple[str, str], Decimal]
+
+
+def _rates(world: World) -> Rates:
+    """The lowest price of a token of uncached input, by provider and model."""
+    found = grouped(
+        [line for line in lines(world) if line.bucket == "input"], lambda line: (line.of.provider, line.of.model)
+    )
+    return {names: min(Decimal(line.usd_per_mtok) for line in own) / 1_000_000 for names, own in found.items()}
+
+
+def _cached(world: World, rates: Rates) -> list[Line]:
+    kinds = ("cache_read", "cache_write", "cache_write_1h")
+    return [line for line in lines(world) if line.bucket in kinds and (line.of.provider, line.of.model) in rates]
+
+
+def _uncached(found: list[Line], rates: Rates) -> Decimal:
+    return sum((line.quantity * rates[line.of.provider, line.of.model] for line in found), Decimal(0))
+
+
+def _paid(found: list[Line]) -> Decimal:
+    return sum((line.usd for line in found), Decimal(0))
+
+
+def _saved(world: World) -> Rows:
+    rates = _rates(world)
+    found = _cached(world, rates)
+    return [[float(_uncached(found, rates) - _paid(found))]]
+
+
+def _over_time(world: World) -> Rows:
+    rates = _rates(world)
+    cells = grouped(
+        _cached(world, rates), lambda line: (world.bucket(moment(line.of.started_at)), shown(line.of.model))
+    )
+    ordered = sorted(cells.items(), key=lambda pair: [part.encode() for part in pair[0]])
+    return [[*cell, float(_uncached(found, rates) - _paid(found))] for cell, found in ordered]
+
+
+def _models(world: World) -> Rows:
+    rates = _rates(world)
+    groups = grouped(_cached(world, rates), lambda line: (shown(line.of.provider), shown(line.of.model)))
+    saved = {names: _uncached(found, rates) - _paid(found) for names, found in groups.items()}
+    ordered = sorted(groups.items(), key=lambda pair: (-saved[pair[0]], [name.encode() for name in pair[0]]))
+    return [
+        [
+            *names,
+            sum(line.quantity for line in found if line.bucket == "cache_read"),
+            sum(line.quantity for line in found if line.bucket != "cache_read"),
+            float(_paid(found)),
+            float(_uncached(found, rates)),
+            float(saved[names]),
+        ]
+        for names, found in ordered
+    ]
+
+
+def _memory(world: World) -> Rows:
+    served = [row for row in world.calls() if row.outcome != "refused"]
+    return [[ratio(sum(row.outcome == "cached" for row in served), len(served))]]
+
+
+def _below_list(world: World) -> Rows:
+    both = [row for row in world.calls() if not unpriced([row])]
+    return [[sum((Decimal(row.list_usd) for row in both if row.list_usd), Decimal(0)) - cost(both)]]
+
+
+def _steps(world: World) -> Rows:
+    steps = [(world.bucket(at(row)), step) for row in world.calls() for step in row.ladder]
+    return [[*cell, len(found)] for cell, found in sorted(grouped(steps, lambda step: step).items())]
+
+
+def _routing(world: World) -> Rows:
+    served = [row for row in world.calls() if row.outcome != "refused"]
+    priced = grouped([row for row in served if cost([row]) > 0], lambda row: row.model)
+    means = {model: cost(rows) / tokens(rows) for model, rows in priced.items() if tokens(rows)}
+    other = [row for row in served if row.requested_model != row.model and row.requested_model in means]
+    told = []
+    for (asked, model), rows in grouped(other, lambda row: (row.requested_model, row.model)).items():
+        otherwise = tokens(rows) * means[asked]
+        told.append(
+            (shown(asked), shown(model), len(rows), tokens(rows), cost(rows), otherwise, otherwise - cost(rows))
+        )
+    told.sort(key=lambda one: (-one[6], one[0].encode(), one[1].encode()))
+    return [[*one[:4], *(float(usd) for usd in one[4:])] for one in told]
+
+
+WANTED: Final[Mapping[int, Callable[[World], Rows]]] = {
+    1: _saved,
+    2: lambda world: [[ratio(sum(row.cache_read_tokens for row in world.spend()), inputs(world.spend()))]],
+    3: lambda world: [[sum(row.outcome == "cached" for row in world.calls())]],
+    4: _memory,
+    5: _below_list,
+    6: lambda world: [[sum(row.outcome != "refused" and row.requested_model != row.model for row in world.calls())]],
+    7: _over_time,
+    8: _models,
+    9: _steps,
+    10: _routing,
+}
