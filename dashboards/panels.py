@@ -159,7 +159,7 @@ def lines(
     """Values over time, each for itself."""
     panel = timeseries.Panel().line_width(2).fill_opacity(8).unit(unit).min(0).interval(MINUTE)
     panel.tooltip(common.VizTooltipOptions().mode(styles.TooltipDisplayMode.MULTI).sort(styles.SortOrder.DESCENDING))
-    return _placed(panel, number, title, query, about, span=span, height=8).show_points(styles.VisibilityMode.AUTO)
+    return _placed(panel, number, title, query, about, span=span, height=9).show_points(styles.VisibilityMode.AUTO)
 
 
 def table_of(

@@ -1,6 +1,7 @@
 """A ClickHouse engine with our schema, in a process of its own."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -28,12 +29,9 @@ class Engine:
     def migrate(self, database: str) -> None:
         """A new database with our tables, whose rows are kept for years."""
         self.query(f"CREATE DATABASE {database}", "default")
-        values = {
-            "database": database,
-            **{f"{table}_days": "4000" for table in ("operations", "attempts", "decisions")},
-        }
         for step in migrations():
-            for statement in step.statements(values):
+            kept = {name: "4000" for name in re.findall(r"\{(\w+_days)\}", step.sql)}
+            for statement in step.statements({"database": database, **kept}):
                 self.query(statement, database)
 
     def close(self) -> None:
