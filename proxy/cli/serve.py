@@ -72,7 +72,7 @@ def announce(summary: dict[str, Any], model: str) -> None:
     for name, what in (
         ("data", "data port (base URL for SDKs: add /v1)"),
         ("admin", "admin API, metrics; console under /console"),
-        ("clickhouse", "embedded ClickHouse (HTTP)"),
+        ("clickhouse", "ClickHouse (HTTP)"),
         ("sim", "simulated provider"),
     ):
         if name in ends:

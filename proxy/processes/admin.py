@@ -29,6 +29,7 @@ from proxy.processes.parent import Parent
 from proxy.processes.policy_notes import policy_notes
 from proxy.processes.refusals import refusals
 from proxy.processes.server import adopt, http_server
+from proxy.processes.sockets import callable_at
 from proxy.state import StateBusy
 
 SHUTDOWN_S = 5
@@ -53,8 +54,9 @@ class AdminProcess:
         self._folder = StateFolder(config.home)
         stores = Stores.open(config, self._folder.ledger, SystemClock())
         reader = FollowingReader(config.settings.telemetry, config.home, self._folder.clickhouse)
+        host, _, port = config.settings.server.listen.rpartition(":")
         first_call = FirstCall(
-            base_url=f"http://{config.settings.server.listen}/v1",
+            base_url=f"http://{callable_at(host.strip('[]'), port)}/v1",
             model="sim-small" if sim_url else "gpt-5-mini",
             key=f"$(cat {config.home / 'first-key'})",
         )

@@ -5,6 +5,8 @@ import socket
 from typing import Final
 
 BACKLOG: Final = 2048
+# An address that stands for all of this host's is none to call, and the admin port does not answer to it.
+_ALL: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 class CannotListen(OSError):
@@ -29,8 +31,14 @@ def open_listeners(address: str, count: int, setting: str) -> list[socket.socket
 
 
 def shown(listener: socket.socket) -> str:
-    """An address as it stands in a URL."""
+    """An address as it stands in a URL that this host can call."""
     host, port = listener.getsockname()[:2]
+    return callable_at(host, port)
+
+
+def callable_at(host: str, port: int | str) -> str:
+    """The same of a host and a port; where a server listens on all addresses it is called on the loopback one."""
+    host = _ALL.get(host, host)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 

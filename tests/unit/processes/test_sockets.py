@@ -39,3 +39,11 @@ def test_an_ipv6_address_is_shown_as_in_a_url() -> None:
     (listener,) = open_listeners("[::1]:0", 1, "server.listen")
     with listener:
         assert shown(listener) == f"[::1]:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(("listened", "called"), [("0.0.0.0", "127.0.0.1"), ("[::]", "[::1]")])
+def test_what_listens_on_all_addresses_is_called_on_the_loopback_one(listened: str, called: str) -> None:
+    # Else `flyball console` and all other verbs would ask a Host that the admin port does not answer to.
+    (listener,) = open_listeners(f"{listened}:0", 1, "server.admin_listen")
+    with listener:
+        assert shown(listener) == f"{called}:{listener.getsockname()[1]}"
