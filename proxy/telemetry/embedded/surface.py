@@ -5,6 +5,7 @@ import base64
 import binascii
 import hmac
 import json
+import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -31,6 +32,7 @@ _Headers: TypeAlias = dict[str, str]
 MAX_BODY: Final = 64 * 1024 * 1024
 """The largest request, as sent and inflated, in bytes."""
 _INTO_THREAD: Final = 64 * 1024
+_FORM: Final = re.compile(rb"\w+=")
 _PLAIN: Final = {"Content-Type": "text/plain; charset=UTF-8"}
 _STATUS: Final[Mapping[int, int]] = {
     36: 400, 40: 400, 46: 404, 47: 404, 48: 501, 60: 404, 62: 400, 73: 400, 81: 404, 89: 400, 115: 404, 164: 403,
@@ -109,7 +111,7 @@ class Surface:
         kind = request.headers.get("content-type", "")
         if int(request.headers.get("content-length") or 0) > MAX_BODY:
             raise BadRequest(f"the body is larger than {MAX_BODY} bytes", 307)
-        if kind.startswith(("multipart/form-data", "application/x-www-form-urlencoded")):
+        if kind.startswith("multipart/form-data"):
             values.update(await _form(request))
             return b""
         body = bytearray()
@@ -117,6 +119,10 @@ class Surface:
             body += chunk
             if len(body) > MAX_BODY:
                 raise BadRequest(f"the body is larger than {MAX_BODY} bytes", 307)
+        # `curl --data "SELECT 1"` says that a bare statement is a form: no statement begins as one does.
+        if kind.startswith("application/x-www-form-urlencoded") and _FORM.match(body):
+            values.update(parse_qsl(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=1000))
+            return b""
         size = len(body) if travel.changes_body else 0
         return await _off_loop(size, partial(travel.body, bytes(body), bound=MAX_BODY))
 
