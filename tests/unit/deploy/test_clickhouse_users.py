@@ -72,9 +72,11 @@ def seed(engine: ClickHouseAs) -> Store:
             engine.query(f"SELECT name, type FROM system.columns WHERE database = 'flyball' AND table = '{table}'")
         )
         if {"org", "team"} <= columns.keys():
-            dates = [name for name, kind in columns.items() if kind.startswith("Date")]
-            told = ", ".join(f"('{org}', '{team}'{', now()' * len(dates)})" for org, team in ROWS)
-            engine.query(f"INSERT INTO flyball.{table} ({', '.join(['org', 'team', *dates])}) VALUES {told}")
+            # Sums drop rows that are nothing but zero, and what is long past is dropped too.
+            more = {name: "now()" for name, kind in columns.items() if kind.startswith("Date")}
+            more |= {name: "1" for name, kind in columns.items() if re.match(r"U?Int|Decimal|Float", kind)}
+            told = ", ".join(f"('{org}', '{team}', {', '.join(more.values())})" for org, team in ROWS)
+            engine.query(f"INSERT INTO flyball.{table} ({', '.join(['org', 'team', *more])}) VALUES {told}")
     named = engine.query("SELECT table FROM system.columns WHERE database = 'flyball' AND name = 'org'")
     teamed = engine.query("SELECT table FROM system.columns WHERE database = 'flyball' AND name = 'team'")
     return Store(Path(), tables, frozenset(tables) - ({t for (t,) in named} & {t for (t,) in teamed}))
