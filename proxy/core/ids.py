@@ -6,7 +6,7 @@ import time
 from typing import Literal, TypeAlias
 
 Prefix: TypeAlias = Literal[
-    "op", "att", "key", "bud", "apr", "dec", "run", "tok", "wrk", "org", "team", "rai", "sup", "kil", "spl"
+    "op", "att", "key", "bud", "apr", "dec", "run", "tok", "wrk", "org", "team", "rai", "sup", "kil", "spl", "adj"
 ]
 
 # Ids must not meet, but they are no secrets: a generator seeded by the kernel is a tenth of asking it each time.

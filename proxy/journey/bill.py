@@ -39,8 +39,7 @@ async def bill(journey: Journey, attempt: Attempt, evidence: Evidence, rooms: Ro
     if entry is None:
         rooms.counters.unpriced(attempt.sent_model)
         return
-    tier = attempt.usage.service_tier or evidence.service_tier
-    priced = price(attempt.usage, entry, journey.at, service_tier=tier)
+    priced = price(attempt.usage, entry, journey.at)
     attempt.priced = priced
     attempt.cost, attempt.list_cost = priced.cost, priced.list_cost
     attempt.price_source = entry.source
@@ -66,8 +65,8 @@ async def _usage(journey: Journey, attempt: Attempt, evidence: Evidence, rooms: 
     if told.source is not UsageSource.NONE or not evidence.billable:
         return told
     counted = await _estimated(journey, attempt, evidence, rooms)
-    if evidence.tool_calls or told.flaws:
-        return replace(counted, tool_calls=evidence.tool_calls, flaws=told.flaws)
+    if evidence.tool_calls or told.flaws or evidence.service_tier:
+        return replace(counted, tool_calls=evidence.tool_calls, flaws=told.flaws, service_tier=evidence.service_tier)
     return counted
 
 

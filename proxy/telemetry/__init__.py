@@ -6,6 +6,14 @@
 from proxy.telemetry.comparing import CompareQuery as CompareQuery
 from proxy.telemetry.comparing import Comparison as Comparison
 from proxy.telemetry.comparing import Mover as Mover
+from proxy.telemetry.correcting import Corrections as Corrections
+from proxy.telemetry.correcting import lines_of as lines_of
+from proxy.telemetry.corrections import NAMES as NAMES
+from proxy.telemetry.corrections import CorrectionRow as CorrectionRow
+from proxy.telemetry.corrections import RecordedCost as RecordedCost
+from proxy.telemetry.corrections import RepriceQuery as RepriceQuery
+from proxy.telemetry.corrections import Stretch as Stretch
+from proxy.telemetry.corrections import Used as Used
 from proxy.telemetry.counted import CountedQuery as CountedQuery
 from proxy.telemetry.counted import CountedRow as CountedRow
 from proxy.telemetry.decided import DecisionsQuery as DecisionsQuery
@@ -44,6 +52,7 @@ from proxy.telemetry.spend import SpendRow as SpendRow
 from proxy.telemetry.spend_file import FileFormat as FileFormat
 from proxy.telemetry.spool import Spool
 from proxy.telemetry.store import StoreAddress as StoreAddress
+from proxy.telemetry.store import StoreRefused as StoreRefused
 from proxy.telemetry.store import TelemetryUnavailable as TelemetryUnavailable
 from proxy.telemetry.store import store_address as store_address
 from proxy.telemetry.terms import PaidCalls as PaidCalls

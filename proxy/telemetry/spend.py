@@ -110,8 +110,8 @@ def select_spend(asked: SpendQuery) -> Select:
     groups = ["bucket", *(f"g{number}" for number in range(len(columns)))]
     chosen = [f"{bucket} AS bucket", *(f"{each} AS g{number}" for number, each in enumerate(columns))]
     sql = (
-        f"SELECT {', '.join([*chosen, *(_ROLLED_SUMS if rolled else _RAW_SUMS)])}"  # noqa: S608 - closed lists only
-        f" FROM {'spend_quarter_hours' if rolled else 'operations'} AS t"
+        f"SELECT {', '.join([*chosen, *_SUMS])}"  # noqa: S608 - closed lists only
+        f" FROM {'spend_quarter_hours' if rolled else _CORRECTED} AS t"
         f" WHERE {' AND '.join(_conditions(asked, time, parameters))}"
         f" GROUP BY {', '.join(groups)} ORDER BY bucket, sum_cost DESC, {', '.join(groups)} LIMIT {{limit:UInt32}}"
     )
@@ -126,7 +126,7 @@ _BUCKETS: Final[Mapping[str, str]] = {
     "week": "toUnixTimestamp(toDateTime(toStartOfWeek({time}, 1, {timezone:String}), {timezone:String}))",
     "month": "toUnixTimestamp(toDateTime(toStartOfMonth({time}, {timezone:String}), {timezone:String}))",
 }
-_ROLLED_SUMS: Final = (
+_SUMS: Final = (
     "sum(t.calls) AS sum_calls",
     "sum(t.unpriced) AS sum_unpriced",
     "sumIf(t.calls, t.outcome = 'refused') AS sum_refused",
@@ -134,14 +134,20 @@ _ROLLED_SUMS: Final = (
     "sum(t.list_usd) AS sum_list",
     *(f"sum(t.{name}) AS sum_{name}" for name in _TOKENS),
 )
-_RAW_SUMS: Final = (
-    "count() AS sum_calls",
-    "countIf(t.cost_usd IS NULL AND t.outcome NOT IN ('refused', 'cached')) AS sum_unpriced",
-    "countIf(t.outcome = 'refused') AS sum_refused",
-    "sum(toDecimal128(ifNull(t.cost_usd, 0), 9)) AS sum_cost",
-    "sum(toDecimal128(ifNull(t.list_usd, 0), 9)) AS sum_list",
-    *(f"sum(t.{name}) AS sum_{name}" for name in _TOKENS),
+_RAW: Final = ", ".join(
+    f"t.{name} AS {name}"
+    for name in ("charged_at", "tags", "refused_by", *dict.fromkeys((*ROLLED_UP.values(), *ONLY_RAW.values())))
 )
+_CORRECTED: Final = (
+    f"(SELECT {_RAW}, toInt64(1) AS calls,"  # noqa: S608 - closed lists only
+    " toInt64(t.cost_usd IS NULL AND t.outcome NOT IN ('refused', 'cached')) AS unpriced,"
+    " toDecimal128(ifNull(t.cost_usd, 0), 9) AS cost_usd, toDecimal128(ifNull(t.list_usd, 0), 9) AS list_usd,"
+    f" {', '.join(f't.{name} AS {name}' for name in _TOKENS)} FROM operations AS t"
+    f" UNION ALL SELECT {_RAW}, toInt64(0) AS calls, toInt64(t.unpriced) AS unpriced,"
+    " toDecimal128(t.delta_usd, 9) AS cost_usd, toDecimal128(t.list_delta_usd, 9) AS list_usd,"
+    f" {', '.join(f'toUInt64(0) AS {name}' for name in _TOKENS)} FROM corrections AS t)"
+)
+"""Operations, and what they were corrected by since, as the quarter-hours have them too."""
 
 
 def read_spend(asked: SpendQuery, rows: Iterable[Sequence[Any]]) -> list[SpendRow]:
