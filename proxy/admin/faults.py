@@ -25,6 +25,8 @@ class Fault(Enum):
     IN_USE = ("in_use", 409, "invalid_request_error")
     REVOKED = ("revoked", 409, "invalid_request_error")
     ALREADY_DECIDED = ("already_decided", 409, "invalid_request_error")
+    PERIOD_CLOSED = ("period_closed", 409, "invalid_request_error")
+    PERIOD_NOT_READY = ("period_not_ready", 409, "invalid_request_error")
     IDEMPOTENCY_IN_PROGRESS = ("idempotency_in_progress", 409, "invalid_request_error")
     PRECONDITION_FAILED = ("precondition_failed", 412, "invalid_request_error")
     REQUEST_TOO_LARGE = ("request_too_large", 413, "invalid_request_error")

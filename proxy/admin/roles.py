@@ -19,6 +19,8 @@ class Permission(StrEnum):
     CHANGE_BUDGETS = "change budgets"
     READ_SPEND = "read spend"
     READ_OPERATIONS = "read operations"
+    CLOSE_PERIODS = "close periods"
+    CHANGE_ADJUSTMENTS = "change negotiated adjustments"
     READ_TOKENS = "read tokens"
     CHANGE_TOKENS = "change tokens"
     READ_AUDIT = "read audit"
@@ -47,7 +49,9 @@ _EVERYONE: Final = frozenset(
 
 PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.OWNER: frozenset(Permission),
-    Role.BILLING: _EVERYONE | {Permission.READ_SPEND, Permission.CHANGE_BUDGETS, Permission.STOP_RUNS},
+    Role.BILLING: _EVERYONE
+    | {Permission.READ_SPEND, Permission.CHANGE_BUDGETS, Permission.STOP_RUNS}
+    | {Permission.CLOSE_PERIODS, Permission.CHANGE_ADJUSTMENTS},
     Role.POLICY_ADMIN: _EVERYONE
     | {Permission.STOP_RUNS, Permission.SET_SWITCHES, Permission.LIFT_SWITCHES}
     | {Permission.READ_POLICIES, Permission.CHANGE_POLICIES},

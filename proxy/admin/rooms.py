@@ -10,7 +10,8 @@ import msgspec
 from starlette.types import ASGIApp
 
 from proxy.admin.forecasts import Forecasts
-from proxy.budget import Alerting, Balance, BudgetStore, HoldLine, RunState
+from proxy.billing import Adjustments, Statements
+from proxy.budget import Alerting, Balance, BudgetStore, HoldLine, Lapsed, RunState
 from proxy.core.clock import Clock
 from proxy.core.secret import Secret
 from proxy.identity import AdminIdentity, AdminTokens, KeyStore
@@ -20,6 +21,8 @@ from proxy.state import StateFile
 from proxy.telemetry import (
     CompareQuery,
     Comparison,
+    CorrectedQuery,
+    CorrectedRow,
     DecisionRow,
     DecisionsQuery,
     FileFormat,
@@ -58,6 +61,10 @@ class SpendReader(Protocol):
 
     async def compare(self, asked: CompareQuery) -> Comparison:
         """What two times came to, why they differ, and who moved it."""
+        ...
+
+    async def corrected(self, asked: CorrectedQuery) -> list[CorrectedRow]:
+        """What an org's calls were corrected by since they were made."""
         ...
 
     async def operation(self, operation: str, org: str | None) -> OperationDetail | None:
@@ -109,6 +116,10 @@ class RunLedger(Protocol):
 
     async def balances(self, lines: Sequence[HoldLine]) -> tuple[Balance, ...]:
         """Where lines stand now."""
+        ...
+
+    async def lapsed(self, now_ns: int) -> list[Lapsed]:
+        """Open holds whose leases have ended by then; in a far future those are all."""
         ...
 
 
@@ -171,7 +182,8 @@ class AdminRooms:
     for a person, `signed_out` is told when a person's token is gone;
     both are called on the event loop. `observes_all` tells whether everyone's enforcement is `observe`,
     `configured` what names the file gives,
-    `policy_source` where policies come from.
+    `policy_source` where policies come from. `lag` says why ClickHouse may not have all that was recorded, empty where
+    it has; `operations_days` is how long calls are kept there.
     """
 
     state: StateFile
@@ -182,6 +194,10 @@ class AdminRooms:
     reader: SpendReader
     runs: RunLedger
     switch_store: SwitchStore
+    statements: Statements
+    adjustments: Adjustments
+    lag: Callable[[], str] = str
+    operations_days: int = 400
     proposals: ProposalStore | None = None
     policy_source: Callable[[], PolicySource] = PolicySource
     configured: Callable[[], Configured] = Configured

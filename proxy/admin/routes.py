@@ -73,6 +73,7 @@ from proxy.admin.shapes.tenants import (
     TeamBody,
 )
 from proxy.admin.spend_routes import SPEND_ROUTES
+from proxy.admin.statement_routes import STATEMENT_ROUTES
 from proxy.admin.switch_routes import SWITCH_ROUTES
 
 EXAMPLE_OPERATION: Final = "op_019a9f3c8e007b4c8000000000000001"
@@ -254,6 +255,7 @@ ROUTES: Final = (
     *POLICY_ROUTES,
     *RUN_ROUTES,
     *SWITCH_ROUTES,
+    *STATEMENT_ROUTES,
     *APPROVAL_ROUTES,
     Route(
         method="POST",

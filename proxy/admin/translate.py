@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from proxy.admin.faults import Fault, Refusal
+from proxy.billing import BillingError
 from proxy.budget import BudgetConflict, LedgerUnavailable
 from proxy.core import refusal as core
 from proxy.identity import IdentityError
@@ -29,6 +30,13 @@ _SWITCH: Final[Mapping[str, Fault]] = {
     "not_found": Fault.NOT_FOUND,
     "ended": Fault.REVOKED,
 }
+_BILLING: Final[Mapping[str, Fault]] = {
+    "invalid": Fault.INVALID_REQUEST,
+    "missing": Fault.NOT_FOUND,
+    "closed": Fault.PERIOD_CLOSED,
+    "order": Fault.PERIOD_NOT_READY,
+    "raced": Fault.PERIOD_NOT_READY,
+}
 _CORE: Final[Mapping[core.Refusal, Fault]] = {
     core.Refusal.INVALID_REQUEST: Fault.INVALID_REQUEST,
     core.Refusal.DEPENDENCY_UNAVAILABLE: Fault.DEPENDENCY_UNAVAILABLE,
@@ -44,6 +52,8 @@ def refusal_of(error: Exception) -> Refusal:
         return Refusal(_IDENTITY[error.fault], f"{error}.", param=error.param)
     if isinstance(error, SwitchError):
         return Refusal(_SWITCH[error.fault], f"{error}.", param=error.param)
+    if isinstance(error, BillingError):
+        return Refusal(_BILLING[error.fault], f"{error}.")
     if isinstance(error, BudgetConflict):
         taken = error.code == "already_exists"
         return Refusal(Fault.ALREADY_EXISTS if taken else Fault.MANAGED_BY_FILE, f"{error}.")

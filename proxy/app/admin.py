@@ -1,6 +1,7 @@
 """The admin process's parts, plugged together: API and console on one port."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -28,6 +29,10 @@ from proxy.core.clock import SystemClock
 from proxy.identity import AdminIdentity, AdminTokens, IdentityError
 from proxy.journey.run_book import RunBook
 from proxy.policy import PolicySettings
+from proxy.telemetry import behind
+
+MOST_LAG_S = 15.0
+"""How old the oldest row on its way to ClickHouse may be when a period is closed."""
 
 
 class AdminParts:
@@ -68,6 +73,10 @@ class AdminParts:
             reader=reader,
             runs=self.ledger,
             switch_store=stores.switches,
+            statements=stores.statements,
+            adjustments=stores.adjustments,
+            lag=lambda: behind(config.home / "spool", time.time(), MOST_LAG_S),
+            operations_days=config.settings.telemetry.operations_days,
             proposals=stores.proposals,
             policy_source=lambda: policy_source(self.policy, policy_status()),
             configured=lambda: self.configured,

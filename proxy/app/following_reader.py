@@ -8,6 +8,8 @@ from proxy.telemetry import (
     AuditRow,
     CompareQuery,
     Comparison,
+    CorrectedQuery,
+    CorrectedRow,
     CountedQuery,
     CountedRow,
     DecisionRow,
@@ -64,6 +66,10 @@ class FollowingReader:
     async def operation(self, operation: str, org: str | None) -> OperationDetail | None:
         """As Reader.operation."""
         return await (await self._at_its_place()).operation(operation, org)
+
+    async def corrected(self, asked: CorrectedQuery) -> list[CorrectedRow]:
+        """As Reader.corrected."""
+        return await (await self._at_its_place()).corrected(asked)
 
     async def counted(self, asked: CountedQuery) -> list[CountedRow]:
         """As Reader.counted."""

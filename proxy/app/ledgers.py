@@ -28,6 +28,8 @@ _MADE_HERE: Final = (
     "SELECT 1 FROM admin_tokens LIMIT 1",
     "SELECT 1 FROM kill_switches WHERE lifted_ns IS NULL LIMIT 1",
     "SELECT 1 FROM policy_sets LIMIT 1",
+    "SELECT 1 FROM closed_periods LIMIT 1",
+    "SELECT 1 FROM billing_adjustments LIMIT 1",
 )
 
 

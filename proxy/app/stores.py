@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from proxy.app.ledgers import counter_book, released_calls, shared_state
+from proxy.billing import Adjustments, Statements
 from proxy.budget import BudgetStore
 from proxy.config import Config
 from proxy.core.clock import Clock
@@ -24,6 +25,8 @@ class Stores:
     proposals: ProposalStore
     approvals: ApprovalBook
     released: ReleasedCalls
+    statements: Statements
+    adjustments: Adjustments
 
     @classmethod
     def open(cls, config: Config, ledger_path: Path, clock: Clock) -> "Stores":
@@ -38,6 +41,8 @@ class Stores:
             proposals=ProposalStore(state, clock=clock),
             approvals=ApprovalBook(state, Sealer(body_key_of(config)), config.settings.policy.approvals),
             released=released_calls(config, state),
+            statements=Statements(state),
+            adjustments=Adjustments(state, clock=clock),
         )
 
     def follow_file(self, config: Config, environment: Mapping[str, str]) -> None:

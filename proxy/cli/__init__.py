@@ -9,10 +9,12 @@ from typing import Final, TypeAlias
 from proxy import __version__
 from proxy.app.configuration import environment
 from proxy.cli import (
+    adjustments,
     approvals,
     audit,
     budgets,
     check,
+    close,
     console,
     demo,
     doctor,
@@ -26,6 +28,7 @@ from proxy.cli import (
     runs,
     serve,
     spend,
+    statements,
     why,
 )
 
@@ -43,6 +46,9 @@ _VERBS: Final = (
     spend,
     why,
     reprice,
+    close,
+    statements,
+    adjustments,
     runs,
     approvals,
     audit,

@@ -21,6 +21,15 @@ class NotRunning(Exception):
     """No Flyball runs over this state folder."""
 
 
+class ApiRefused(SystemExit):
+    """The admin API said no: `said` are its words, `passes` tells that it may say yes a little later."""
+
+    def __init__(self, said: str, answer: httpx.Response) -> None:
+        super().__init__(f"flyball: {said} ({answer.status_code})")
+        self.said = said
+        self.passes = "retry-after" in answer.headers
+
+
 class AdminClient:
     """The admin API of the Flyball that runs over a state folder."""
 
@@ -85,7 +94,7 @@ class AdminClient:
             message = answer.json()["error"]["message"]
         except (ValueError, KeyError, TypeError):
             message = answer.text[:200]
-        raise SystemExit(f"flyball: {message} ({answer.status_code})")
+        raise ApiRefused(message, answer)
 
 
 def _lives(pid: object) -> bool:

@@ -9,6 +9,8 @@ from proxy.telemetry.comparing import Mover as Mover
 from proxy.telemetry.correcting import Corrections as Corrections
 from proxy.telemetry.correcting import lines_of as lines_of
 from proxy.telemetry.corrections import NAMES as NAMES
+from proxy.telemetry.corrections import CorrectedQuery as CorrectedQuery
+from proxy.telemetry.corrections import CorrectedRow as CorrectedRow
 from proxy.telemetry.corrections import CorrectionRow as CorrectionRow
 from proxy.telemetry.corrections import RecordedCost as RecordedCost
 from proxy.telemetry.corrections import RepriceQuery as RepriceQuery
@@ -18,6 +20,7 @@ from proxy.telemetry.counted import CountedQuery as CountedQuery
 from proxy.telemetry.counted import CountedRow as CountedRow
 from proxy.telemetry.decided import DecisionsQuery as DecisionsQuery
 from proxy.telemetry.decided import decision_cursor as decision_cursor
+from proxy.telemetry.lag import behind as behind
 from proxy.telemetry.observed import Observed as Observed
 from proxy.telemetry.observed import ObservedQuery as ObservedQuery
 from proxy.telemetry.observed import WouldRefuse as WouldRefuse

@@ -294,3 +294,52 @@ def _between(start: str, end: str) -> list[str]:
 def _ms(moment: datetime) -> int:
     at = moment.astimezone(UTC)
     return int(at.timestamp()) * 1000 + at.microsecond // 1000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CorrectedQuery:
+    """The corrections of an org's calls charged from `start` (inclusive) until before `end` (both aware)."""
+
+    org: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CorrectedRow:
+    """What one key's calls of one model were corrected by, and to which price versions."""
+
+    team: str
+    cost_center: str
+    key: str
+    provider: str
+    model: str
+    cost: Nano
+    versions: tuple[str, ...]
+
+
+def select_sums(asked: CorrectedQuery) -> Select:
+    """Its SQL."""
+    sql = (
+        "SELECT t.team, t.cost_center, t.key_name, t.provider, t.model, sum(toDecimal128(t.delta_usd, 9)),"  # noqa: S608 - closed lists only
+        " arraySort(groupUniqArray(t.to_version)) FROM corrections AS t"
+        f" WHERE t.org = {{org:String}} AND {' AND '.join(_between('start', 'end'))}"
+        " GROUP BY t.team, t.cost_center, t.key_name, t.provider, t.model ORDER BY ALL"
+    )
+    return Select(sql=sql, parameters={"org": asked.org, "start": _ms(asked.start), "end": _ms(asked.end)})
+
+
+def read_sums(rows: Iterable[Sequence[Any]]) -> list[CorrectedRow]:
+    """The answer."""
+    return [
+        CorrectedRow(
+            team=team,
+            cost_center=center,
+            key=key,
+            provider=provider,
+            model=model,
+            cost=exact_nano(cost),
+            versions=tuple(versions),
+        )
+        for team, center, key, provider, model, cost, versions in rows
+    ]

@@ -15,6 +15,7 @@ from proxy.core.money import to_usd_text
 from proxy.core.refusal import Refusal, Refused
 from proxy.telemetry.compare import compare
 from proxy.telemetry.comparing import CompareQuery, Comparison
+from proxy.telemetry.corrections import CorrectedQuery, CorrectedRow, read_sums, select_sums
 from proxy.telemetry.counted import CountedQuery, CountedRow, read_counted, select_counted
 from proxy.telemetry.decided import DecisionsQuery, select_decisions, select_shadowed
 from proxy.telemetry.focus import select_focus
@@ -143,6 +144,14 @@ class Reader:
         if not attempts and row.attempts:
             attempts = await self._of_operation(AttemptRow, "attempts", "started_at", operation, row.org, near=False)
         return OperationDetail(operation=row, attempts=tuple(attempts))
+
+    async def corrected(self, asked: CorrectedQuery) -> list[CorrectedRow]:
+        """What an org's calls were corrected by since they were made, by team, cost center, key, provider and model.
+
+        Raises:
+            TelemetryUnavailable: ClickHouse cannot answer now.
+        """
+        return read_sums((await self._ask(select_sums(asked))).result_rows)
 
     async def counted(self, asked: CountedQuery) -> list[CountedRow]:
         """What an org's calls came to by scope and model.

@@ -26,6 +26,7 @@ from proxy.admin.console import (
 )
 from proxy.admin.inside import Inside
 from proxy.admin.inside import Person as Asker
+from proxy.billing import Adjustments, Statements
 from proxy.budget import BudgetSpec, BudgetStore, SqliteLedger
 from proxy.core.clock import SetClock
 from proxy.core.money import Nano
@@ -184,6 +185,8 @@ def _served(folder: Path, store: StoreAddress, rows: list[OperationRow]) -> Iter
             reader=reader,
             runs=SqliteLedger(state, clock=clock),
             switch_store=SwitchStore(state, clock=clock),
+            statements=Statements(state),
+            adjustments=Adjustments(state, clock=clock),
             approvals=seed_approvals(state, clock.now_ns(), HASH_KEY, HOSTILE),
             clock=clock,
         )

@@ -11,6 +11,7 @@ import pytest
 
 from proxy.app.rebuild import rebuild
 from proxy.app.stores import Stores
+from proxy.billing import Adjustments, Statements
 from proxy.budget import (
     BudgetSpec,
     BudgetStore,
@@ -77,6 +78,8 @@ def stores(folder: Path) -> Stores:
         proposals=ProposalStore(state, clock=clock),
         approvals=ApprovalBook(state, Sealer(b"b" * 32)),
         released=SqliteReleasedCalls(state),
+        statements=Statements(state),
+        adjustments=Adjustments(state, clock=clock),
     )
 
 

@@ -13,6 +13,7 @@ import uvicorn
 
 from proxy.admin import AdminRooms, build_admin
 from proxy.admin.rooms import SpendReader
+from proxy.billing import Adjustments, Statements
 from proxy.budget import (
     Alerting,
     Answered,
@@ -34,6 +35,8 @@ from proxy.state import StateFile
 from proxy.telemetry import (
     CompareQuery,
     Comparison,
+    CorrectedQuery,
+    CorrectedRow,
     DecisionRow,
     DecisionsQuery,
     FileFormat,
@@ -59,6 +62,7 @@ class ScriptedReader:
     """A reader that answers what it was told to, and remembers what it was asked."""
 
     rows: list[SpendRow] = field(default_factory=list)
+    corrections: list[CorrectedRow] = field(default_factory=list)
     operations: list[OperationDetail] = field(default_factory=list)
     decided: list[DecisionRow] = field(default_factory=list)
     shadows: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -100,6 +104,9 @@ class ScriptedReader:
         if self.fails is not None:
             raise self.fails
         return self.comparison
+
+    async def corrected(self, asked: CorrectedQuery) -> list[CorrectedRow]:
+        return self.corrections
 
     async def operation(self, operation: str, org: str | None) -> OperationDetail | None:
         for each in self.operations:
@@ -239,6 +246,8 @@ def serving(folder: Path, clock: SetClock, store: SpendReader | None = None, **m
         reader=store or reader,
         runs=SqliteLedger(state, clock=clock),
         switch_store=SwitchStore(state, clock=clock),
+        statements=Statements(state),
+        adjustments=Adjustments(state, clock=clock),
         proposals=ProposalStore(state, clock=clock),
         alerts=Alerting(watcher, Sender(outbox, post, clock), outbox, clock),
         approvals=ApprovalBook(state, Sealer(HASH_KEY)),

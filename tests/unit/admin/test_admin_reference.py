@@ -17,6 +17,7 @@ from proxy.admin.openapi import openapi_document
 from proxy.admin.route import ROOT, Route
 from proxy.admin.routes import EXAMPLE_OPERATION, MADE_KEY, ROUTES
 from proxy.admin.run_routes import EXAMPLE_RUN
+from proxy.admin.statement_routes import MADE_ADJUSTMENT
 from proxy.admin.switch_routes import MADE_SWITCH
 from proxy.policy import AskedCall, of_upload
 from tests.unit.admin.admin_port import Port
@@ -25,6 +26,10 @@ from tests.unit.admin.asked_approvals import asked
 from tests.unit.admin.reference import render
 from tests.unit.admin.telemetry_rows import decision, operation, run, spend, would_refuse
 
+PLACE = {
+    **{"model": "gpt-5", "team": "support", "cost_center": "4711", "key": "bot", "provider": "openai"},
+    "price_version": "ab12cd34ef56",
+}
 PAGE = Path(__file__).parents[3] / "docs" / "admin-api.md"
 ALL = (*ROUTES, openapi_document(ROUTES, ""))
 
@@ -37,7 +42,7 @@ def answers(port: Port, owner: httpx.Client) -> list[tuple[Route, httpx.Response
     port.reader.observations = would_refuse()
     raised(port.alerting)
     port.reader.run_totals = [run(EXAMPLE_RUN)]
-    port.reader.rows = [replace(spend("gpt-5", 12_500_000), group={"model": "gpt-5", "tag:env": "prod"})]
+    port.reader.rows = [replace(spend("gpt-5", 12_500_000), group={**PLACE, "tag:env": "prod"})]
     given: list[tuple[Route, httpx.Response]] = []
     assert port.rooms.approvals is not None
     call = AskedCall("delete_file", '{"path":"/etc/motd"}')
@@ -59,6 +64,8 @@ def answers(port: Port, owner: httpx.Client) -> list[tuple[Route, httpx.Response
             made[MADE_RAISE] = response.json()["id"]
         if route.name == "set_switch":
             made[MADE_SWITCH] = response.json()["id"]
+        if route.name == "add_adjustment":
+            made[MADE_ADJUSTMENT] = response.json()["id"]
         given.append((route, response))
     return given
 

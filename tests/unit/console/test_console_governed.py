@@ -24,6 +24,7 @@ from proxy.admin.console import (
     build_console,
 )
 from proxy.admin.inside import Inside, Person
+from proxy.billing import Adjustments, Statements
 from proxy.budget import BudgetEntry, BudgetSpec, BudgetStore, HoldRequest, RunTicket, SqliteLedger
 from proxy.core.clock import SetClock
 from proxy.core.money import Nano
@@ -90,6 +91,8 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         reader=reader,
         runs=ledger,
         switch_store=SwitchStore(state, clock=clock),
+        statements=Statements(state),
+        adjustments=Adjustments(state, clock=clock),
         approvals=ApprovalBook(state, Sealer(HASH_KEY)),
         clock=clock,
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from proxy.app.ledgers import LOCAL
 from proxy.app.stores import Stores
+from proxy.billing import Adjustments, Statements
 from proxy.budget import BudgetStore
 from proxy.core.clock import SystemClock
 from proxy.identity import KeyStore
@@ -22,6 +23,7 @@ SHARED = {
     "kill_switches",
     *("approvals", "approval_answers"),
     "policy_sets",
+    *("closed_periods", "statements", "billing_adjustments"),
 }
 CLOCKS_AND_CHANCE = re.compile(
     r"\b(CURRENT_TIME|CURRENT_DATE|CURRENT_TIMESTAMP|strftime|julianday|unixepoch|random|randomblob)\b"
@@ -38,6 +40,8 @@ def test_a_host_that_joins_has_every_table_that_is_shared(tmp_path: Path) -> Non
         proposals=ProposalStore(state, clock=SystemClock()),
         approvals=ApprovalBook(state, Sealer(b"b" * 32)),
         released=SqliteReleasedCalls(state),
+        statements=Statements(state),
+        adjustments=Adjustments(state, clock=SystemClock()),
     )
     know_all_tables(stores)
     with state.read() as connection:
@@ -47,7 +51,8 @@ def test_a_host_that_joins_has_every_table_that_is_shared(tmp_path: Path) -> Non
 
 def test_no_statement_asks_for_a_clock_or_for_chance() -> None:
     """Hosts would come to different tables by the same change."""
-    for path in (path for room in ("identity", "budget", "admin", "policy") for path in SOURCE.glob(f"{room}/**/*.py")):
+    rooms = ("identity", "budget", "billing", "admin", "policy")
+    for path in (path for room in rooms for path in SOURCE.glob(f"{room}/**/*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 changes = re.match(r"\s*(INSERT|UPDATE|DELETE|REPLACE)\b", node.value)
