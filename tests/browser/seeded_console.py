@@ -26,7 +26,6 @@ from proxy.admin.console import (
 )
 from proxy.admin.inside import Inside
 from proxy.admin.inside import Person as Asker
-from proxy.billing import Adjustments, Statements
 from proxy.budget import BudgetSpec, BudgetStore, SqliteLedger
 from proxy.core.clock import SetClock
 from proxy.core.money import Nano
@@ -38,6 +37,7 @@ from proxy.telemetry.spool import Spool
 from tests.browser.seeded_approvals import seed_approvals
 from tests.browser.seeded_budgets import seed_budgets
 from tests.browser.seeded_decisions import decisions
+from tests.browser.seeded_statements import seed_statements
 from tests.contract.telemetry.collecting import CollectorProcess
 
 NOW = datetime(2026, 11, 20, 11, 7, 30, tzinfo=UTC)
@@ -173,6 +173,7 @@ def _served(folder: Path, store: StoreAddress, rows: list[OperationRow]) -> Iter
     budgets.put(_budget("globex-month", "org:globex", limit=5, spent=5))
 
     seed_budgets(budgets, state, clock, rows)
+    statements, adjustments = seed_statements(state, clock, HOSTILE)
 
     reader = Reader(store)
     inside = Inside(
@@ -185,8 +186,8 @@ def _served(folder: Path, store: StoreAddress, rows: list[OperationRow]) -> Iter
             reader=reader,
             runs=SqliteLedger(state, clock=clock),
             switch_store=SwitchStore(state, clock=clock),
-            statements=Statements(state),
-            adjustments=Adjustments(state, clock=clock),
+            statements=statements,
+            adjustments=adjustments,
             approvals=seed_approvals(state, clock.now_ns(), HASH_KEY, HOSTILE),
             clock=clock,
         )

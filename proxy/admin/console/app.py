@@ -49,6 +49,7 @@ from proxy.admin.console.sessions import ConsoleIdentity, ConsoleSessions, Sessi
 from proxy.admin.console.shell import message
 from proxy.admin.console.span import span_named, window
 from proxy.admin.console.spend_page import SpendFacts, spend_page
+from proxy.admin.console.statements_desk import StatementsDesk
 from proxy.admin.console.switching import SwitchesDesk
 from proxy.admin.faults import Refusal
 from proxy.core.clock import Clock, utc
@@ -94,6 +95,7 @@ def build_console(rooms: ConsoleRooms) -> ASGIApp:
             *decided.routes(),
             *BoardsDesk(rooms.panels, rooms.api, rooms.sessions, rooms.clock, rooms.first_call).routes(),
             *ApprovalsDesk(rooms.api, rooms.sessions, rooms.clock).routes(),
+            *StatementsDesk(rooms.api, rooms.sessions).routes(),
             *SwitchesDesk(rooms.api, rooms.sessions, rooms.clock).routes(),
             Route("/static/{digest}/{name}", _asset),
         ],

@@ -12,6 +12,7 @@ _NAVIGATION: Final = (
     ("spend", "Spend"),
     ("boards", "Boards"),
     ("budgets", "Budgets"),
+    ("statements", "Statements"),
     ("runs", "Runs"),
     ("operations", "Operations"),
     ("decisions", "Decisions"),

@@ -91,7 +91,7 @@ def test_what_became_known_later_is_charged_once_by_the_next_month(port: Port, o
     # The scripted store says the same of each month: a late call of 40, and a reprice that makes it 30 less.
     port.reader.rows = rows(110, calls=3)
     correction = {name: WHERE[name] for name in WHERE}
-    port.reader.corrections = [CorrectedRow(**correction, cost=Nano(-30), versions=("cd34",))]  # type: ignore[arg-type]
+    port.reader.corrections = [CorrectedRow(**correction, cost=Nano(-30), versions=("cd34",))]
     closed = owner.post(f"{ROOT}/periods/acme/2026-11/close", json={}).json()
     (sums,) = closed["statements"]
     assert (sums["usage_nano"], sums["adjustments_nano"], sums["total_nano"]) == (110, 10, 120)
