@@ -15,7 +15,7 @@ from tests.unit.admin.asked_approvals import asked
 from tests.unit.admin.telemetry_rows import decision, operation, run, spend
 
 OTHERS = {"org": "beta", "team": "support", "key": "bot", "budget": "beta-support", "token": "of-beta"}
-OTHERS |= {"decision": "dec_beta", "limit": "beta-rpm", "raise_id": "rai_none"}
+OTHERS |= {"decision": "dec_beta", "limit": "beta-rpm", "raise_id": "rai_none", "period": "2026-11", "number": "1"}
 OPERATION = "op_019a9f3c8e007b4c8000000000000009"
 
 
@@ -32,6 +32,10 @@ def two_orgs(port: Port) -> Port:
     asked(port.rooms.approvals, port.clock.now_ns(), org="beta")
     with port.as_owner() as owner:
         assert owner.post("/admin/v1/kill-switches", json={"target": "org:beta", "reason": "r"}).is_success
+        line = {"org": "beta", "team": "support", "kind": "credit", "amount_usd": "-1"}
+        for period in ("2026-10", "2026-11"):
+            assert owner.post("/admin/v1/adjustments", json={**line, "period": period}).is_success
+        assert owner.post("/admin/v1/periods/beta/2026-10/close", json={}).json()["statements"]
     return port
 
 
@@ -42,6 +46,7 @@ def others(port: Port) -> dict[str, str]:
     with port.as_owner() as owner:
         switch = owner.get("/admin/v1/kill-switches").json()["data"][0]["id"]
     found = {"key_id": key.key_id, "operation": OPERATION, "run": "of-beta", "approval": waiting.id, "switch": switch}
+    found["adjustment"] = port.rooms.adjustments.list(org="beta")[-1].id
     return OTHERS | found
 
 
@@ -187,6 +192,9 @@ def test_these_endpoints_have_been_thought_of() -> None:
     """A new endpoint without a name in its path needs a test above; then it is added here."""
     assert {f"{route.method} {route.path}" for route in UNNAMED} == {
         "GET /self",
+        "GET /adjustments",  # test_admin_statements
+        "POST /adjustments",
+        "GET /statements",
         "GET /orgs",
         "GET /teams",
         "GET /keys",
