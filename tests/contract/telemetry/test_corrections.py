@@ -139,10 +139,10 @@ async def _spent(collector: CollectorProcess) -> tuple[int, int, int]:
         found.add((sum(row.cost for row in rows), sum(row.calls for row in rows), sum(row.unpriced for row in rows)))
     await reader.close()
     client = collector.client()
-    ((cost, calls, unpriced),) = client.query(
-        f"SELECT sum(cost_usd), sum(calls), sum(unpriced) FROM spend_quarter_hours WHERE org = '{ORG}'"
-    ).result_rows
-    found.add((int(cost.scaleb(9)), int(calls), int(unpriced)))
+    for table in ("spend_quarter_hours", "spend_days", "call_days", "run_days", "tag_quarter_hours", "tag_days"):
+        of = f"FROM {table} WHERE org = '{ORG}'" + (" AND tag = 'env'" if table.startswith("tag") else "")
+        ((cost, calls, unpriced),) = client.query(f"SELECT sum(cost_usd), sum(calls), sum(unpriced) {of}").result_rows
+        found.add((int(cost.scaleb(9)), int(calls), int(unpriced)))
     assert len(found) == 1, found
     return found.pop()
 
