@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from proxy.app.configuration import Configured
+from proxy.app.configuration import Configured, environment
 from proxy.app.following_reader import FollowingReader
 from proxy.app.ledgers import open_ledger
 from proxy.app.stores import Stores
@@ -14,8 +14,9 @@ from proxy.core.clock import SystemClock
 from proxy.core.tenant import Principal
 from proxy.edge import DataPort, EdgeLimits, Readiness
 from proxy.journey.rooms import Counters, Rooms
+from proxy.journey.tracing import Tracing
 from proxy.metering import TokenCounter
-from proxy.telemetry import Spool
+from proxy.telemetry import Spool, otel_is_on
 from proxy.upstream import AiohttpTransport
 
 
@@ -55,6 +56,7 @@ class WorkerParts:
             counters=counters,
             settings=settings.limits,
             holding=settings.holds,
+            tracing=Tracing.of(environment()) if otel_is_on(settings.telemetry, environment()) else None,
         )
         hosts = settings.server.allowed_hosts
         limits = EdgeLimits(

@@ -19,6 +19,7 @@ from proxy.policy import BadPolicy, open_policy, tool_problems
 from proxy.pricing import BadPrices, load_book
 from proxy.routing import Router
 from proxy.runs import BadAlias, BadRunLimit, read_alias, read_limit
+from proxy.telemetry import otel_problems
 from proxy.upstream import BadProvider, Provider
 
 SIMULATED: Final = "sim-"
@@ -45,6 +46,7 @@ def contradictions(
         *_keys(settings, environment),
         *_ceiling(settings),
         *_negatives(settings),
+        *_otel(settings, environment),
     ]
     return [f"{place_of(tree, path)}: {path} {what}" for path, what in found]
 
@@ -102,6 +104,12 @@ def _server(settings: FileSettings) -> Iterator[tuple[str, str]]:
             yield f"server.{key}", f"must be host:port; it is {value!r}"
     if server.listen == server.admin_listen and not server.listen.endswith(":0"):
         yield "server.admin_listen", "must differ from server.listen"
+
+
+def _otel(settings: FileSettings, environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for sentence in otel_problems(settings.telemetry, environment):
+        path, _, what = sentence.partition(": ")
+        yield path, what
 
 
 def _policy(settings: FileSettings, taken: Path | None) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ from proxy.journey.hold import ledger_refusal
 from proxy.journey.patience import send_while_wanted
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt, Journey
+from proxy.journey.tracing import new_span, passed_on
 from proxy.upstream import Provider, UpstreamFailed, UpstreamRequest, UpstreamResponse, forwardable
 from proxy.wire.openai.edit import with_model, with_usage_flag
 
@@ -93,6 +94,8 @@ def _begin(journey: Journey, rooms: Rooms) -> Attempt:
         started_at_ns=rooms.clock.now_ns(),
         started_ns=rooms.clock.monotonic_ns(),
     )
+    if journey.trace is not None:
+        attempt.span_id = new_span()
     journey.attempts.append(attempt)
     return attempt
 
@@ -103,11 +106,14 @@ def _request(journey: Journey, attempt: Attempt) -> UpstreamRequest:
         body = with_model(body, attempt.sent_model)
     if sends_usage_flag(journey, attempt.provider):
         body = with_usage_flag(body)
+    headers = forwardable(call.raw_headers, attempt.provider)
+    if journey.trace is not None:
+        headers = passed_on(headers, journey.trace, attempt.span_id)
     return UpstreamRequest(
         provider=attempt.provider,
         path=call.path,
         query=call.query,
-        headers=forwardable(call.raw_headers, attempt.provider),
+        headers=headers,
         body=body,
         streamed=journey.request.streamed,
     )

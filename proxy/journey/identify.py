@@ -15,5 +15,7 @@ def identify(call: Call, exchange: Exchange, rooms: Rooms) -> Journey:
     snapshot = rooms.snapshot()
     principal = snapshot.keyring.authenticate(call.secret, call.arrived_ns)
     journey = Journey(call, exchange, snapshot, principal, marked_ns=call.received_ns, at=utc(call.arrived_ns))
+    if rooms.tracing is not None:
+        journey.trace = rooms.tracing.begin(call.headers.get(b"traceparent"))
     journey.mark("identity", rooms.clock.monotonic_ns())
     return journey

@@ -64,7 +64,7 @@ def operation_row(journey: Journey, rooms: Rooms) -> OperationRow:
         row.held_usd = _usd(journey.granted.amount) or row.held_usd
     if journey.attempts:
         _note_last(row, journey.attempts[-1], usage)
-    _note_times(row, journey, rooms)
+    _note_place_and_times(row, journey, rooms)
     set_tokens(row, usage)
     return row
 
@@ -140,6 +140,9 @@ def attempt_row(journey: Journey, attempt: Attempt, number: int, rooms: Rooms) -
         retry_after_s=attempt.retry_after_s,
         worker=rooms.worker,
     )
+    if (trace := journey.trace) is not None:
+        row.trace_id, row.trace_flags = trace.trace_id, trace.flags
+        row.span_id, row.parent_span_id = attempt.span_id, trace.span_id
     if usage.flaws:
         row.usage_flaws = [flaw.value for flaw in usage.flaws]
     if usage.tool_calls:
@@ -171,7 +174,9 @@ def _note_last(row: OperationRow, last: Attempt, usage: Usage) -> None:
     row.provider_request_id = last.provider_request_id
 
 
-def _note_times(row: OperationRow, journey: Journey, rooms: Rooms) -> None:
+def _note_place_and_times(row: OperationRow, journey: Journey, rooms: Rooms) -> None:
+    if (trace := journey.trace) is not None:
+        row.trace_id, row.span_id, row.parent_span_id, row.trace_flags = msgspec.structs.astuple(trace)
     total = rooms.clock.monotonic_ns() - journey.call.received_ns
     row.duration_ms = _ms(total)
     row.overhead_ms = _ms(overhead_of(journey, total))

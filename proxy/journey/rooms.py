@@ -12,6 +12,7 @@ from proxy.identity import Keyring
 from proxy.journey.run_book import RunBook
 from proxy.journey.shadows import Shadows
 from proxy.journey.standing import Standing
+from proxy.journey.tracing import Tracing
 from proxy.metering import TokenCounter
 from proxy.policy import NO_SWITCHES, NO_TOOLS, ApprovalBook, Finder, PolicyEngine, ReleasedCalls, Switches, ToolBook
 from proxy.pricing import PriceBook
@@ -138,6 +139,8 @@ class Rooms:
     counters: Counters
     settings: JourneySettings
     holding: BudgetSettings
+    tracing: Tracing | None = None
+    """What begins traces; None where OpenTelemetry is off."""
     unsettled: dict[str, Due] = field(default_factory=dict)
     """Operations recorded while the ledger was away, with what they took: to be settled when it is back."""
     open_holds: int = 0

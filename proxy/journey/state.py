@@ -13,6 +13,7 @@ from proxy.core.tenant import Principal
 from proxy.core.usage import NO_USAGE, Usage
 from proxy.journey.call import Call, Exchange
 from proxy.journey.rooms import Snapshot
+from proxy.journey.tracing import Trace
 from proxy.policy import Approval, Decision, Found
 from proxy.pricing import Price, Priced
 from proxy.routing import Candidate, Resolution
@@ -61,6 +62,8 @@ class Attempt(Struct):
     response_bytes: int = 0
     provider_request_id: str = ""
     retry_after_s: int | None = None
+    span_id: str = ""
+    """Its span, where OpenTelemetry is on."""
 
     @property
     def is_unbilled(self) -> bool:
@@ -113,6 +116,8 @@ class Journey(Struct):
     decision: Decision | None = None
     asked: DecisionRow | None = None
     """The row of the decision that is being carried out: it is written once that is done."""
+    trace: Trace | None = None
+    """Its place in a trace; None where OpenTelemetry is off."""
     approval: str = ""
     """The approval that the call waits for, or that let it pass."""
     recalled: Approval | None = None

@@ -4,17 +4,21 @@ import argparse
 import asyncio
 import logging
 import signal
+from dataclasses import asdict
 from typing import Final
 
 import uvloop
 
+from proxy.app.configuration import environment
 from proxy.app.decision_log import DecisionLog
+from proxy.app.otel import open_export
 from proxy.config import Config
 from proxy.processes.duty import repeated
 from proxy.processes.folder import StateFolder
 from proxy.processes.log_status import write_log_status
+from proxy.processes.metrics import OTEL_FILE, note_spans
 from proxy.processes.parent import Parent
-from proxy.telemetry import Endpoints, run_collector
+from proxy.telemetry import Endpoints, otel_is_on, run_collector
 
 REPORT_S: Final = 1.0
 log = logging.getLogger("flyball.collector")
@@ -39,25 +43,28 @@ class CollectorProcess:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         self._parent.stop_with_it()
-        settings = self._config.settings
-        if settings.policy.decision_log.url is None:
-            await run_collector(settings.telemetry, self._config.home, self._ready, stop)
-        else:
-            await self._run_with(DecisionLog(settings.policy.decision_log), stop)
-
-    async def _run_with(self, decision_log: DecisionLog, stop: asyncio.Event) -> None:
-        """The same, and send on what was decided."""
-        run = StateFolder(self._config.home).run
+        settings, run = self._config.settings, StateFolder(self._config.home).run
+        (run / OTEL_FILE).unlink(missing_ok=True)
+        log_settings = settings.policy.decision_log
+        decision_log = None if log_settings.url is None else DecisionLog(log_settings)
+        export = open_export(self._config, environment()) if otel_is_on(settings.telemetry, environment()) else None
 
         async def report() -> None:
-            await asyncio.to_thread(write_log_status, run, decision_log.figures)
+            if decision_log is not None:
+                await asyncio.to_thread(write_log_status, run, decision_log.figures)
+            if export is not None:
+                await asyncio.to_thread(note_spans, run, asdict(export.figures))
 
-        loop = asyncio.get_running_loop()
-        tasks = [loop.create_task(decision_log.run()), loop.create_task(repeated(report, REPORT_S))]
+        tasks = [loop.create_task(repeated(report, REPORT_S))]
+        if decision_log is not None:
+            tasks.append(loop.create_task(decision_log.run()))
+        decided = None if decision_log is None else decision_log.take
+        shipped = None if export is None else export.take
         try:
-            settings = self._config.settings.telemetry
-            await run_collector(settings, self._config.home, self._ready, stop, decision_log.take)
+            await run_collector(settings.telemetry, self._config.home, self._ready, stop, decided, shipped)
         finally:
+            if export is not None:
+                await asyncio.to_thread(export.stop)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -111,6 +111,10 @@ METRICS: Final = (
         "Calls of two full quarter-hours that operations have more than the rollup of spend. Should be 0.",
     ),
     Metric("flyball_check_timestamp_seconds", "gauge", "When ClickHouse was compared so, once a minute; 0: not yet."),
+    Metric(
+        "flyball_otel_spans_total", "counter", "Spans for OpenTelemetry that its receiver took or not.", ("result",)
+    ),
+    Metric("flyball_otel_rows_dropped_total", "counter", "Rows that were not told to OpenTelemetry: it was too slow."),
     Metric("flyball_decision_log_sent_total", "counter", "Decisions that the server of decision logs has taken."),
     Metric("flyball_decision_log_retries_total", "counter", "Batches of decisions that are tried again."),
     Metric("flyball_decision_log_pending_bytes", "gauge", "Decisions that wait for the server of decision logs."),
@@ -139,8 +143,8 @@ LABELS: Final = {
     "`in_band_error`, empty for none",
     "budget": "the names of budgets",
     "point": "`request`, `route`, `tool_call`, `response`",
-    "result": "of decisions `allow`, `deny`; of shadow decisions `same`, `differs`, `failed`, `dropped`; of deliveries "
-    "`sent`, `retried`, `failed`",
+    "result": "of decisions `allow`, `deny`; of shadow decisions `same`, `differs`, `failed`, `dropped`; of spans "
+    "`sent`, `failed`; of deliveries `sent`, `retried`, `failed`",
     "kind": "kinds of findings, the first 100; of kill switches; of alerts",
     "role": "`worker`, `collector`, `admin`, `sim`",
     "table": "the tables that rows are spooled for",

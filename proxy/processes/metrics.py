@@ -26,6 +26,7 @@ KEEP_NS: Final = 3_600_000_000_000
 MOST_DEAD: Final = 32
 DEAD: Final = "metrics-dead.json"
 SUPERVISOR: Final = "supervisor.json"
+OTEL_FILE: Final = "otel.json"
 UNPRICED: Final = "flyball_unpriced_requests_total"
 UNAUTHORISED: Final = "flyball_unauthorised_total"
 SHADOWS: Final = "flyball_policy_shadow_total"
@@ -178,6 +179,11 @@ def note_restarts(folder: Path, restarts: Mapping[str, int]) -> None:
     _replace(folder / SUPERVISOR, dict(restarts))
 
 
+def note_spans(folder: Path, figures: Mapping[str, int]) -> None:
+    """Leave what became of spans."""
+    _replace(folder / OTEL_FILE, figures)
+
+
 def render(folder: Path, spool: Path, more: Callable[[], Sequence[str]] = tuple) -> str:
     """The page: all workers' numbers summed, those of the supervisor and of the collector, in Prometheus' text format.
 
@@ -186,6 +192,9 @@ def render(folder: Path, spool: Path, more: Callable[[], Sequence[str]] = tuple)
     lines = summed(folder).lines()
     restarts = _read_plain(folder / SUPERVISOR)
     lines += [f'flyball_process_restarts_total{{role="{role}"}} {count}' for role, count in restarts.items()]
+    if spans := _read_plain(folder / OTEL_FILE):
+        lines += [f'flyball_otel_spans_total{{result="{name}"}} {spans[name]}' for name in ("sent", "failed")]
+        lines.append(f"flyball_otel_rows_dropped_total {spans['dropped']}")
     lines += _of_collector(_read_plain(spool / "collector.json"))
     if (policy := read_status(folder)) is not None:
         lines += policy.metrics()

@@ -3,6 +3,9 @@
 `__all__` is what one starts with; the other names are the types those give and take.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from proxy.telemetry.comparing import CompareQuery as CompareQuery
 from proxy.telemetry.comparing import Comparison as Comparison
 from proxy.telemetry.comparing import Mover as Mover
@@ -24,6 +27,10 @@ from proxy.telemetry.lag import behind as behind
 from proxy.telemetry.observed import Observed as Observed
 from proxy.telemetry.observed import ObservedQuery as ObservedQuery
 from proxy.telemetry.observed import WouldRefuse as WouldRefuse
+from proxy.telemetry.otel.names import PROVIDERS as PROVIDERS
+from proxy.telemetry.otel.names import Server as Server
+from proxy.telemetry.otel.switch import otel_is_on as otel_is_on
+from proxy.telemetry.otel.switch import otel_problems as otel_problems
 from proxy.telemetry.panel import PanelQuery as PanelQuery
 from proxy.telemetry.panel import PanelRows as PanelRows
 from proxy.telemetry.proofs import digest_of as digest_of
@@ -61,5 +68,16 @@ from proxy.telemetry.store import store_address as store_address
 from proxy.telemetry.terms import PaidCalls as PaidCalls
 from proxy.telemetry.terms import Side as Side
 from proxy.telemetry.terms import Term as Term
+
+if TYPE_CHECKING:
+    from proxy.telemetry.otel.export import OtelExport as OtelExport
+else:
+
+    def __getattr__(name: str) -> object:
+        """`OtelExport`, when it is first asked for: OpenTelemetry is an optional dependency."""
+        if name != "OtelExport":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return import_module("proxy.telemetry.otel.export").OtelExport
+
 
 __all__ = ["AttemptRow", "OperationRow", "Reader", "SpendQuery", "Spool", "TelemetrySettings", "run_collector"]

@@ -77,8 +77,10 @@ class Collector:
         address: StoreAddress,
         settings: TelemetrySettings,
         decided: Callable[[bytes], Awaitable[None]] | None = None,
+        shipped: Callable[[Table, bytes], None] | None = None,
     ) -> None:
-        """`decided` is told the rows of decisions, once ClickHouse has them."""
+        """`decided` is told the rows of decisions, `shipped` those of all tables, once ClickHouse has them."""
+        self._shipped = shipped
         self._decided = decided
         self._spool = spool
         self._settings = settings
@@ -138,6 +140,8 @@ class Collector:
                 await asyncio.to_thread(self._parcels.done, parcel)
                 if self._decided is not None and parcel.table is Table.DECISIONS:
                     await self._decided(content)
+                if self._shipped is not None:
+                    self._shipped(parcel.table, content)
             del content
         self._note(parcel, outcome, rows)
         if outcome is Shipped.REFUSED:

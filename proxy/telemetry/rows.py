@@ -37,7 +37,16 @@ class Tokens(msgspec.Struct, kw_only=True, omit_defaults=True):
     image_output_tokens: int = 0
 
 
-class OperationRow(Tokens, kw_only=True):
+class Traced(Tokens, kw_only=True):
+    """A row's place in a trace, in hex; empty where OpenTelemetry is off. `trace_flags` are W3C's, 1 is recorded."""
+
+    trace_id: str = ""
+    span_id: str = ""
+    parent_span_id: str = ""
+    trace_flags: int = 0
+
+
+class OperationRow(Traced, kw_only=True):
     """What one client call was, did, used and cost. Money in dollars as decimal text, durations in milliseconds.
 
     `segment` is the spool segment that it was shipped in, by the time of the segment's first row in nanoseconds.
@@ -106,7 +115,7 @@ class OperationRow(Tokens, kw_only=True):
     segment: int = 0
 
 
-class AttemptRow(Tokens, kw_only=True):
+class AttemptRow(Traced, kw_only=True):
     """What one upstream request did and cost. `price_lines` is JSON: one unrounded line per bucket and tool fee."""
 
     attempt_id: str

@@ -11,6 +11,7 @@ from typing import Final
 from proxy.telemetry.collector import Collector
 from proxy.telemetry.embedded.server import READER, WRITER, EmbeddedClickHouse
 from proxy.telemetry.migrate import migrate
+from proxy.telemetry.rows import Table
 from proxy.telemetry.settings import TelemetrySettings
 from proxy.telemetry.store import (
     READER_PASSWORD,
@@ -47,10 +48,11 @@ async def run_collector(
     ready: Callable[[Endpoints], None],
     stop: asyncio.Event,
     decided: Callable[[bytes], Awaitable[None]] | None = None,
+    shipped: Callable[[Table, bytes], None] | None = None,
 ) -> None:
     """Run the collector of the state folder `folder` until `stop`; `ready` is called once it is known
-    where ClickHouse is; the embedded one answers then and has its schema. `decided` is told the rows of decisions, once
-    ClickHouse has them.
+    where ClickHouse is; the embedded one answers then and has its schema. `decided` is told the rows of decisions,
+    `shipped` those of all tables, once ClickHouse has them.
 
     Raises:
         StoreUnavailable: the embedded store cannot be opened (a second owner, no chdb-core, a broken disk).
@@ -66,7 +68,7 @@ async def run_collector(
             return
         if endpoints.embedded:
             ready(endpoints)
-        await Collector(spool, address, settings, decided).run(stop)
+        await Collector(spool, address, settings, decided, shipped).run(stop)
 
 
 @contextlib.asynccontextmanager

@@ -1,6 +1,7 @@
 """What can be set about telemetry (flyball.yaml: `telemetry`)."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from proxy.core.secret import Secret
 
@@ -32,6 +33,17 @@ class TelemetrySettings:
     decisions_days: int = field(default=400, metadata={"doc": "Days that decisions are kept; whole months drop."})
     audit_days: int = field(
         default=2557, metadata={"doc": "Days that the audit chain is kept (seven years); whole years drop."}
+    )
+    otel: Literal["auto", "on", "off"] = field(
+        default="auto",
+        metadata={
+            "doc": "Whether OpenTelemetry's spans and metrics are sent (docs/opentelemetry.md); `auto`: where "
+            "OTEL_EXPORTER_OTLP_ENDPOINT, or the one for traces or metrics, is set. Needs flyball[otel]."
+        },
+    )
+    otel_names: Literal["current", "next"] = field(
+        default="current",
+        metadata={"doc": "Which names of the GenAI conventions: those that are released, or those on their way."},
     )
     spool_mb: int = field(
         default=4096,
