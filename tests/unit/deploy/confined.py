@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-_STARTED_S = 90
+_STARTED_S = 150
 
 
 def main() -> None:

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.unit.deploy.composed import ROOT
 
 _ENTER = """
@@ -19,6 +21,7 @@ exec setpriv --bounding-set=-all --inh-caps=-all --no-new-privs "$@"
 """
 
 
+@pytest.mark.timeout(280)
 def test_it_starts_serves_and_records_without_writing_elsewhere_or_reaching_out(tmp_path: Path) -> None:
     home = tmp_path / "state"
     home.mkdir()
@@ -39,7 +42,7 @@ def test_it_starts_serves_and_records_without_writing_elsewhere_or_reaching_out(
     own = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     script = str(Path(__file__).with_name("confined.py"))
     command = ["unshare", *own, "--net", "--mount", "sh", "-ec", _ENTER, "sh", sys.executable, script, str(home)]
-    done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, timeout=110)
+    done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, timeout=250)
     assert done.returncode == 0, done.stderr[-3000:]
     told = json.loads(done.stdout.splitlines()[-1])
     assert told == {"writable": False, "reached": False, "answer": "assistant", "rows": "1", "status": 0}
