@@ -23,6 +23,11 @@ from proxy.telemetry.counted import CountedQuery as CountedQuery
 from proxy.telemetry.counted import CountedRow as CountedRow
 from proxy.telemetry.decided import DecisionsQuery as DecisionsQuery
 from proxy.telemetry.decided import decision_cursor as decision_cursor
+from proxy.telemetry.erasing import NOT_REACHED as NOT_REACHED
+from proxy.telemetry.erasing import Erased as Erased
+from proxy.telemetry.erasing import erase_user as erase_user
+from proxy.telemetry.keeping import Partition as Partition
+from proxy.telemetry.keeping import plan_retention as plan_retention
 from proxy.telemetry.lag import behind as behind
 from proxy.telemetry.observed import Observed as Observed
 from proxy.telemetry.observed import ObservedQuery as ObservedQuery

@@ -243,7 +243,8 @@ def test_old_months_are_dropped_without_a_mutation(collector: CollectorProcess, 
     while client.query("SELECT operation_id FROM operations WHERE org = 'old'").row_count > 1:
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    assert client.query("SELECT count() FROM system.mutations").result_rows == [(0,)]
+    # Other tests erase users, which is one.
+    assert client.query("SELECT count() FROM system.mutations WHERE command NOT LIKE '%UPDATE%'").result_rows == [(0,)]
 
 
 def test_another_retention_is_applied_at_the_next_start(fresh_collector: Make, operation: Make) -> None:

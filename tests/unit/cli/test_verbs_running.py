@@ -1,5 +1,6 @@
 """The command against a running Flyball."""
 
+import json
 import re
 import subprocess
 import sys
@@ -104,3 +105,21 @@ def wait_for_log(flyball: Flyball, words: str) -> None:
     while words not in flyball.log.read_text():
         assert time.monotonic() < deadline, words
         time.sleep(0.1)
+
+
+def test_retention_is_planned_and_a_user_erased_and_audited(
+    flyball: Flyball, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["retention", "plan", "--table", "operations"]) == 0
+    assert "drops on" in capsys.readouterr().out
+    assert main(["retention", "plan", "--json"]) == 0
+    assert isinstance(json.loads(capsys.readouterr().out), list)
+    assert main(["erase", "--org", "acme", "--user", "ann", "--dry-run"]) == 0
+    assert "Would empty:" in capsys.readouterr().out
+    assert main(["erase", "--org", "acme", "--user", "ann", "--reason", "she asked", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["rows"] == {"attempts": 0, "decisions": 0, "operations": 0}
+    assert told["not_reached"]
+    (entry,) = flyball.admin("GET", "/admin/v1/audit?action=erase")["data"]
+    assert entry["subject"].startswith("user:sha256:")
+    assert "ann" not in str(entry)
