@@ -29,8 +29,8 @@ def add_verb(verbs: Any, add_config: Callable[[argparse.ArgumentParser], None]) 
         "erase",
         help=WHAT,
         description=f"{WHAT.capitalize()}. In the rows of the user's calls it empties who it was and what clients "
-        "chose freely (run, step, tags, program, the facts of decisions, the provider's ids). Rollups and every sum stay as "
-        "they are. The audit trail keeps that it was done, with a digest in the place of the name. It says what it "
+        "chose freely (run, step, tags, program, the facts of decisions, the provider's ids). Rollups and every sum "
+        "stay as they are. The audit trail keeps that it was done, with a digest in the place of the name. It says what it "
         "cannot reach.",
     )
     verb.add_argument("--org", required=True, help="whose user")
