@@ -30,8 +30,8 @@ def add_verb(verbs: Any, add_config: Callable[[argparse.ArgumentParser], None]) 
         help=WHAT,
         description=f"{WHAT.capitalize()}. In the rows of the user's calls it empties who it was and what clients "
         "chose freely (run, step, tags, program, the facts of decisions, the provider's ids). Rollups and every sum "
-        "stay as they are. The audit trail keeps that it was done, with a digest in the place of the name. It says what it "
-        "cannot reach.",
+        "stay as they are. The audit trail keeps that it was done, with a digest in the place of the name. It says "
+        "what it cannot reach.",
     )
     verb.add_argument("--org", required=True, help="whose user")
     verb.add_argument("--user", required=True, help="the end user's id, as calls named it")

@@ -62,7 +62,7 @@ def test_a_user_is_erased_and_no_sum_changes(collector: CollectorProcess, operat
     _ship(collector, operation, attempt)
     before = _sums(collector)
     counted = asyncio.run(erase_user(collector.address, org=ORG, user=USER, dry_run=True))
-    assert counted.rows == {"attempts": 3, "decisions": 3, "operations": 3}
+    assert counted.rows == {"attempts": 3, "decisions": 3, "corrections": 0, "operations": 3}
     assert (counted.named_alike["tag_days"], counted.named_alike["run_days"]) == (1, 0)
     erased = asyncio.run(erase_user(collector.address, org=ORG, user=USER))
     assert erased == counted
