@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import logging
+import platform
 import signal
 import sqlite3
 
@@ -11,6 +12,7 @@ import uvloop
 
 from proxy.admin.audit import StateAuditLog
 from proxy.admin.console import FirstCall
+from proxy.admin.forecasts import Forecasts
 from proxy.admin.tables import Tables
 from proxy.app.admin import AdminParts
 from proxy.app.audit_post import AuditPost, Noticed
@@ -18,6 +20,7 @@ from proxy.app.budget_usage import BudgetUsage
 from proxy.app.configuration import environment
 from proxy.app.following_reader import FollowingReader
 from proxy.app.policy_status import read_status
+from proxy.app.states_post import StatesPost
 from proxy.app.stores import Stores
 from proxy.config import BadConfig, Config, load_config
 from proxy.core.clock import SystemClock
@@ -26,16 +29,19 @@ from proxy.processes.duty import repeated
 from proxy.processes.folder import StateFolder
 from proxy.processes.metrics import render
 from proxy.processes.parent import Parent
+from proxy.processes.pipeline_state import pipeline_state
 from proxy.processes.policy_notes import policy_notes
 from proxy.processes.refusals import refusals
 from proxy.processes.server import adopt, http_server
 from proxy.processes.sockets import callable_at
 from proxy.state import StateBusy
+from proxy.telemetry import Spool
 
 SHUTDOWN_S = 5
 SWEEP_APPROVALS_S = 5.0
 SHIP_AUDIT_S = 1.0
 ANCHOR_S = 600.0
+SHIP_STATES_S = 60.0
 log = logging.getLogger("flyball.admin")
 
 
@@ -74,6 +80,7 @@ class AdminProcess:
         trail = StateAuditLog(Tables(stores.state))
         mark = self._folder.run / "audit-shipped.json"
         self._audit_post = AuditPost(trail, self._folder.spool, mark, config.settings.telemetry, options.name)
+        self._states_post = self._posting_states(stores, reader, options.name)
         self._noticed = Noticed(trail, SystemClock())
         self._server = http_server(self._parts.port, SHUTDOWN_S, lambda: parent.say_ready({}))
 
@@ -87,6 +94,7 @@ class AdminProcess:
             loop.create_task(repeated(self._parts.sweep_approvals, SWEEP_APPROVALS_S)),
             loop.create_task(repeated(self._audit_post.ship, SHIP_AUDIT_S)),
             loop.create_task(repeated(self._anchor, ANCHOR_S)),
+            loop.create_task(repeated(self._states_post.ship, SHIP_STATES_S)),
             loop.create_task(asyncio.to_thread(self._note_config, self._config)),
         ]
         try:
@@ -103,6 +111,17 @@ class AdminProcess:
     async def _anchor(self) -> None:
         """Name the head of the segments' chain in the audit chain."""
         await asyncio.to_thread(self._noticed.segments_end, self._folder.spool)
+
+    def _posting_states(self, stores: Stores, reader: FollowingReader, name: str) -> StatesPost:
+        folder, settings, clock, host = self._folder, self._config.settings.telemetry, SystemClock(), platform.node()
+        return StatesPost(
+            stores.budgets,
+            Forecasts(reader, clock),
+            lambda at: pipeline_state(folder.run, folder.spool, at, host),
+            lambda: Spool(folder.spool, name, settings=settings),
+            clock,
+            host,
+        )
 
     def _reload(self) -> None:
         # In a thread: the whole file is checked, prices and all.

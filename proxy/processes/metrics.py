@@ -190,12 +190,12 @@ def render(folder: Path, spool: Path, more: Callable[[], Sequence[str]] = tuple)
     A worker's file outlives it, so that totals do not fall when it is restarted. `more` gives further lines.
     """
     lines = summed(folder).lines()
-    restarts = _read_plain(folder / SUPERVISOR)
+    restarts = read_plain(folder / SUPERVISOR)
     lines += [f'flyball_process_restarts_total{{role="{role}"}} {count}' for role, count in restarts.items()]
-    if spans := _read_plain(folder / OTEL_FILE):
+    if spans := read_plain(folder / OTEL_FILE):
         lines += [f'flyball_otel_spans_total{{result="{name}"}} {spans[name]}' for name in ("sent", "failed")]
         lines.append(f"flyball_otel_rows_dropped_total {spans['dropped']}")
-    lines += _of_collector(_read_plain(spool / "collector.json"))
+    lines += _of_collector(read_plain(spool / "collector.json"))
     if (policy := read_status(folder)) is not None:
         lines += policy.metrics()
     if (decision_log := read_log_status(folder)) is not None:
@@ -259,7 +259,8 @@ def _read(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def _read_plain(path: Path) -> dict[str, Any]:
+def read_plain(path: Path) -> dict[str, Any]:
+    """A file that a process leaves about itself; empty when it is gone or damaged."""
     try:
         said = json.loads(path.read_text())
     except (OSError, ValueError):

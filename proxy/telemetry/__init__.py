@@ -46,7 +46,9 @@ from proxy.telemetry.reader import Reader
 from proxy.telemetry.reader import cursor as cursor
 from proxy.telemetry.rows import AttemptRow, OperationRow
 from proxy.telemetry.rows import AuditRow as AuditRow
+from proxy.telemetry.rows import BudgetStateRow as BudgetStateRow
 from proxy.telemetry.rows import DecisionRow as DecisionRow
+from proxy.telemetry.rows import PipelineStateRow as PipelineStateRow
 from proxy.telemetry.rows import SegmentRow as SegmentRow
 from proxy.telemetry.rows import Table as Table
 from proxy.telemetry.running import Endpoints as Endpoints

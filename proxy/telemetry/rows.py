@@ -1,5 +1,5 @@
 """The rows that are written: one operation per client call, one attempt per upstream request, one per decision,
-one per entry of the audit chain.
+one per entry of the audit chain, one each time it is told how a budget or telemetry itself stands.
 
 The fields are the columns of the tables of the same name (telemetry/migrations); a test compares the two.
 Money travels as decimal text of dollars, so that no float is ever made of it; times as DateTime64 text in UTC.
@@ -20,6 +20,8 @@ class Table(StrEnum):
     DECISIONS = "decisions"
     AUDIT = "audit"
     SEGMENTS = "shipped_segments"
+    BUDGET_STATES = "budget_states"
+    PIPELINE_STATES = "pipeline_states"
 
 
 class Tokens(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -235,7 +237,55 @@ class SegmentRow(msgspec.Struct, kw_only=True, omit_defaults=True):
     hash: str
 
 
-Row: TypeAlias = OperationRow | AttemptRow | DecisionRow | AuditRow | SegmentRow
+class BudgetStateRow(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """How a budget stood. Amounts are in dollars, tokens or calls, as `unit` says, as decimal text; `rungs` those of
+    its ladder that it stood on. A budget for each of many stands as its fullest scope, one of `scopes`.
+
+    `expected`, `low` and `high` are what its window was foreseen to come to; `unforeseen` says why they are not there.
+    """
+
+    at: str
+    org: str
+    name: str
+    scope: str
+    scopes: int = 0
+    unit: str
+    period: str
+    is_hard: bool = False
+    is_observed: bool = False
+    limit_amount: str
+    spent: str = "0.00"
+    held: str = "0.00"
+    overrun: str = "0.00"
+    remaining: str = "0.00"
+    rungs: list[str] = []
+    resets_at: str | None = None
+    expected: str | None = None
+    low: str | None = None
+    high: str | None = None
+    exhausted_at: str | None = None
+    exhausted_earliest_at: str | None = None
+    unforeseen: str = ""
+    host: str = ""
+
+
+class PipelineStateRow(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """How the telemetry of a host stood: what lay in its spool, and counts of rows since its processes began."""
+
+    at: str
+    host: str
+    lag_seconds: float = 0.0
+    spool_bytes: int = 0
+    sealed_segments: int = 0
+    is_away: bool = False
+    workers: int = 0
+    unsettled: int = 0
+    shipped_rows: int = 0
+    rejected_rows: int = 0
+    dropped_rows: int = 0
+
+
+Row: TypeAlias = OperationRow | AttemptRow | DecisionRow | AuditRow | SegmentRow | BudgetStateRow | PipelineStateRow
 
 ROWS: Final[dict[Table, type[Row]]] = {
     Table.OPERATIONS: OperationRow,
@@ -243,6 +293,8 @@ ROWS: Final[dict[Table, type[Row]]] = {
     Table.DECISIONS: DecisionRow,
     Table.AUDIT: AuditRow,
     Table.SEGMENTS: SegmentRow,
+    Table.BUDGET_STATES: BudgetStateRow,
+    Table.PIPELINE_STATES: PipelineStateRow,
 }
 
 _ENCODER: Final = msgspec.json.Encoder()

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from proxy.telemetry.rows import AttemptRow, DecisionRow, OperationRow
+from proxy.telemetry.rows import AttemptRow, BudgetStateRow, DecisionRow, OperationRow, PipelineStateRow
 
 HOSTILE = (
     """it's "quoted" `ticked`""",
@@ -85,6 +85,7 @@ def _measure(row: OperationRow, number: int) -> None:
     row.run = ("", f"run_{number // 8}", f"{HOSTILE[number % 7]}/{number // 40}", "run_1")[number % 4]
     row.tool_calls = number % 3
     row.service_tier = ("", "default", "priority")[number % 3]
+    row.usage_flaws = ["negative", "total_unexplained"] if number % 19 == 0 else []
     row.usage_source = ("provider", "estimated", "none")[number % 11 % 3]
     row.error = f"told {HOSTILE[number % 7]}" if row.outcome == "upstream_error" else ""
     row.status = {"refused": 402, "upstream_error": 529}.get(row.outcome, 200)
@@ -204,6 +205,69 @@ def _decision(row: OperationRow, number: int, point: str, code: str) -> Decision
     )
 
 
+def budget_states() -> list[BudgetStateRow]:
+    """Twelve budgets told of every forty minutes for six days; some fill up, one has a limit of nothing."""
+    return [
+        _budget_state(budget, NOON - timedelta(days=5) + timedelta(minutes=40 * turn), turn)
+        for turn in range(220)
+        for budget in range(12)
+    ]
+
+
+def _budget_state(budget: int, at: datetime, turn: int) -> BudgetStateRow:
+    spent, limit = Decimal(f"{(turn + 1) * (budget + 1)}.000000001"), Decimal(200 * (budget % 7))
+    row = BudgetStateRow(
+        at=stamp(at),
+        org=("acme", "globex", HOSTILE[5])[budget % 3],
+        name=f"budget-{budget}",
+        scope=f"user:acme/{HOSTILE[budget % 7]}",
+        unit="tokens" if budget % 5 == 4 else "usd",
+        period="month",
+        is_hard=budget % 2 == 0,
+        limit_amount=str(limit),
+        spent=str(spent),
+        held=str(budget),
+        remaining=str(max(limit - spent - budget, Decimal(0))),
+        rungs=["0.8 alert", "0.9 downgrade"] if limit and spent / limit > Decimal("0.9") else [],
+        resets_at=stamp(NOON + timedelta(days=11)),
+    )
+    if budget % 4:
+        row.expected, row.low, row.high = str(spent * 2), str(spent), str(spent * 3)
+        row.exhausted_at = stamp(NOON + timedelta(days=budget)) if budget % 4 == 1 else None
+        row.exhausted_earliest_at = stamp(NOON + timedelta(days=budget - 1))
+    else:
+        row.unforeseen = "too_little_history"
+    return row
+
+
+def pipeline_states() -> list[PipelineStateRow]:
+    """Two hosts told of every ten minutes for six days; one begins anew in the middle."""
+    return [
+        _pipeline_state(host, NOON - timedelta(days=5) + timedelta(minutes=10 * turn), turn)
+        for turn in range(880)
+        for host in range(2)
+    ]
+
+
+def _pipeline_state(host: int, at: datetime, turn: int) -> PipelineStateRow:
+    since = turn - 725 if host and turn >= 725 else turn
+    return PipelineStateRow(
+        at=stamp(at),
+        host=("here", HOSTILE[0])[host],
+        lag_seconds=float(turn % 7) + 0.5,
+        spool_bytes=turn * 1000 + host,
+        sealed_segments=turn % 5,
+        is_away=turn % 100 == 99,
+        workers=2,
+        unsettled=turn % 3,
+        shipped_rows=since * 50,
+        rejected_rows=since // 9,
+        dropped_rows=since // 4,
+    )
+
+
 OPERATIONS = operations()
 ATTEMPTS = attempts(OPERATIONS)
 DECISIONS = decisions(OPERATIONS)
+BUDGET_STATES = budget_states()
+PIPELINE_STATES = pipeline_states()

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
+import msgspec
 import pytest
 
 from dashboards.build import FOLDER
@@ -15,7 +16,7 @@ from proxy.telemetry.rows import OperationRow
 from tests.unit.dashboards.engine import Engine
 from tests.unit.dashboards.expected import WANTED
 from tests.unit.dashboards.grafana import Asked, expand
-from tests.unit.dashboards.seed import ATTEMPTS, DECISIONS, HOSTILE, OPERATIONS
+from tests.unit.dashboards.seed import ATTEMPTS, BUDGET_STATES, DECISIONS, HOSTILE, OPERATIONS, PIPELINE_STATES
 from tests.unit.dashboards.world import World, cost, is_same, shown
 
 SHORT: Final = (datetime(2026, 11, 19, 10, 0, tzinfo=UTC), datetime(2026, 11, 19, 13, 59, 59, tzinfo=UTC))
@@ -26,7 +27,7 @@ def world(
     span: tuple[datetime, datetime], labels: Mapping[str, Sequence[str]] | None = None, timezone: str = "UTC"
 ) -> World:
     """All seeded rows, and what is asked about them."""
-    return World(*span, labels or {}, timezone, 3600, OPERATIONS, ATTEMPTS, DECISIONS)
+    return World(*span, labels or {}, timezone, 3600, OPERATIONS, ATTEMPTS, DECISIONS, BUDGET_STATES, PIPELINE_STATES)
 
 
 WORLDS: Final[Mapping[str, World]] = {
@@ -42,6 +43,13 @@ WORLDS: Final[Mapping[str, World]] = {
         LONG, {"provider": ["openai"], TAG: [f"env={HOSTILE[2]}"]}, "America/Sao_Paulo"
     ),
 }
+SEEDED: Final[Mapping[str, Sequence[msgspec.Struct]]] = {
+    "operations": OPERATIONS,
+    "attempts": ATTEMPTS,
+    "decisions": DECISIONS,
+    "budget_states": BUDGET_STATES,
+    "pipeline_states": PIPELINE_STATES,
+}
 PANELS: Final = [(board, number) for board, panels in WANTED.items() for number in panels]
 
 
@@ -50,7 +58,7 @@ def engine() -> Iterator[Engine]:
     running = Engine()
     for database in ("flyball", "empty"):
         running.migrate(database)
-    for table, rows in (("operations", OPERATIONS), ("attempts", ATTEMPTS), ("decisions", DECISIONS)):
+    for table, rows in SEEDED.items():
         half = len(rows) // 2
         running.insert(f"flyball.{table}", rows[:half])
         running.insert(f"flyball.{table}", rows[half:])

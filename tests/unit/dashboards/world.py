@@ -10,7 +10,7 @@ from typing import TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 from dashboards.sql.names import DIMENSIONS, NAMELESS
-from proxy.telemetry.rows import AttemptRow, DecisionRow, OperationRow
+from proxy.telemetry.rows import AttemptRow, BudgetStateRow, DecisionRow, OperationRow, PipelineStateRow
 from tests.unit.dashboards.seed import moment
 
 T = TypeVar("T")
@@ -49,6 +49,8 @@ class World:
     operations: Sequence[OperationRow] = ()
     attempts: Sequence[AttemptRow] = ()
     decisions: Sequence[DecisionRow] = ()
+    budget_states: Sequence[BudgetStateRow] = ()
+    pipeline_states: Sequence[PipelineStateRow] = ()
 
     @property
     def is_long(self) -> bool:
@@ -71,6 +73,17 @@ class World:
         """Decisions that were made in the range."""
         return [row for row in self.decisions if self.start <= moment(row.decided_at) <= self.end and self._is_of(row)]
 
+    def budgets(self) -> list[BudgetStateRow]:
+        """What was told in the range of budgets of the chosen orgs."""
+        return [row for row in self.budget_states if self._was(row.at) and row.org in self.labels.get("org", [row.org])]
+
+    def told(self) -> list[PipelineStateRow]:
+        """What hosts told of their telemetry in the range."""
+        return [row for row in self.pipeline_states if self._was(row.at)]
+
+    def _was(self, told_at: str) -> bool:
+        return self.start <= moment(told_at) <= self.end
+
     def _is_of(self, row: AttemptRow | DecisionRow) -> bool:
         """Whether it is of a call that is chosen: what it was for, and who made it, are the call's."""
         return row.operation_id in self._chosen_ids
@@ -89,6 +102,10 @@ class World:
             return False
         return all(shown(getattr(row, column)) in self.labels.get(name, [shown(getattr(row, column))])
             for name, column in DIMENSIONS.items())  # fmt: skip
+
+    def interval(self, moment: datetime) -> str:
+        """The panel's interval that it lies in."""
+        return text(datetime.fromtimestamp(moment.timestamp() // self.interval_s * self.interval_s, UTC))
 
     def bucket(self, moment: datetime) -> str:
         """The interval it lies in, or its UTC day."""

@@ -5,9 +5,11 @@ from typing import Final
 
 from tests.unit.dashboards.expected import (
     agents_runs,
+    budgets,
     cost_overview,
     latency,
     models_prices,
+    pipeline,
     policy,
     reliability,
     savings,
@@ -17,9 +19,11 @@ from tests.unit.dashboards.world import Rows, World
 
 WANTED: Final[Mapping[str, Mapping[int, Callable[[World], Rows]]]] = {
     "agents-runs": agents_runs.WANTED,
+    "budgets": budgets.WANTED,
     "cost-overview": cost_overview.WANTED,
     "latency": latency.WANTED,
     "models-prices": models_prices.WANTED,
+    "pipeline": pipeline.WANTED,
     "policy": policy.WANTED,
     "reliability": reliability.WANTED,
     "savings": savings.WANTED,
