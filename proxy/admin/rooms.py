@@ -19,6 +19,7 @@ from proxy.journey.run_book import RunBook
 from proxy.policy import ApprovalBook, ProposalStore, SwitchStore
 from proxy.state import StateFile
 from proxy.telemetry import (
+    EVERYTHING,
     CompareQuery,
     Comparison,
     CorrectedQuery,
@@ -30,6 +31,7 @@ from proxy.telemetry import (
     ObservedQuery,
     OperationDetail,
     OperationRow,
+    OperationSearch,
     PanelQuery,
     PanelRows,
     Reader,
@@ -78,6 +80,7 @@ class SpendReader(Protocol):
         filters: Mapping[str, Sequence[str]] | None = None,
         limit: int = 50,
         before: str | None = None,
+        search: OperationSearch = EVERYTHING,
     ) -> list[OperationRow]:
         """The latest operations, newest first; `before` is the cursor of the last row one has."""
         ...

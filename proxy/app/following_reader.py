@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from proxy.telemetry import (
+    EVERYTHING,
     AuditRow,
     CompareQuery,
     Comparison,
@@ -19,6 +20,7 @@ from proxy.telemetry import (
     ObservedQuery,
     OperationDetail,
     OperationRow,
+    OperationSearch,
     PanelQuery,
     PanelRows,
     Reader,
@@ -82,10 +84,11 @@ class FollowingReader:
         filters: Mapping[str, Sequence[str]] | None = None,
         limit: int = 50,
         before: str | None = None,
+        search: OperationSearch = EVERYTHING,
     ) -> list[OperationRow]:
         """As Reader.recent."""
         reader = await self._at_its_place()
-        return await reader.recent(org=org, filters=filters, limit=limit, before=before)
+        return await reader.recent(org=org, filters=filters, limit=limit, before=before, search=search)
 
     async def decisions(self, asked: DecisionsQuery) -> list[DecisionRow]:
         """As Reader.decisions."""

@@ -62,6 +62,8 @@ from proxy.telemetry.salvaging import Recorded as Recorded
 from proxy.telemetry.salvaging import SalvagedRows as SalvagedRows
 from proxy.telemetry.salvaging import abandoned as abandoned
 from proxy.telemetry.salvaging import salvage as salvage
+from proxy.telemetry.searching import EVERYTHING as EVERYTHING
+from proxy.telemetry.searching import OperationSearch as OperationSearch
 from proxy.telemetry.settings import TelemetrySettings
 from proxy.telemetry.spend import SpendBucket as SpendBucket
 from proxy.telemetry.spend import SpendQuery

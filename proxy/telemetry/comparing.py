@@ -87,18 +87,32 @@ def kinds_of(asked: CompareQuery) -> dict[str, tuple[str, ...]]:
 def select_movers(asked: CompareQuery, names: Sequence[str]) -> Select:
     """Which groups moved the difference most; from the quarter-hours where they know all that is asked."""
     rolled = all(fits_rollup(asked.side(span, tuple(names))) for span in (asked.now, asked.before))
-    time, calls = ("quarter", "t.calls") if rolled else ("charged_at", "1")
+    time = "quarter" if rolled else "charged_at"
     parameters: dict[str, Any] = {"most": asked.movers}
     columns = [f"{column(name, parameters)} AS g{number}" for number, name in enumerate(names)]
     now = within(time, *asked.now, parameters, "now_")
     before = within(time, *asked.before, parameters, "before_")
     terms = [f"({now} OR {before})", *conditions(asked.filters, asked.org, parameters)]
-    cost = "toDecimal128(ifNull(t.cost_usd, 0), 9)"
     groups = ", ".join(f"g{number}" for number in range(len(names)))
+
+    def part(table: str, cost: str, calls: str) -> str:
+        return (
+            f"SELECT {', '.join(columns)}, toDecimal128(ifNull(t.{cost}, 0), 9) AS cost,"  # noqa: S608 - closed lists
+            f" if(t.outcome = 'refused', 0, {calls}) AS made, {now} AS is_now, {before} AS is_before"
+            f" FROM {table} AS t WHERE {' AND '.join(terms)}"
+        )
+
+    parts = (
+        [part("spend_quarter_hours", "cost_usd", "toUInt64(t.calls)")]
+        if rolled
+        else [
+            part("operations", "cost_usd", "toUInt64(1)"),
+            part("corrections", "delta_usd", "toUInt64(0)"),
+        ]
+    )
     sql = (
-        f"SELECT {', '.join(columns)}, sumIf({cost}, {now}) AS spent, sumIf({cost}, {before}) AS earlier,"  # noqa: S608
-        f" sumIf({calls}, {now} AND t.outcome != 'refused'), sumIf({calls}, {before} AND t.outcome != 'refused')"
-        f" FROM {'spend_quarter_hours' if rolled else 'operations'} AS t WHERE {' AND '.join(terms)}"
+        f"SELECT {groups}, sumIf(cost, is_now) AS spent, sumIf(cost, is_before) AS earlier,"  # noqa: S608 - closed lists
+        f" sumIf(made, is_now), sumIf(made, is_before) FROM ({' UNION ALL '.join(parts)})"
         f" GROUP BY {groups} HAVING spent != earlier ORDER BY abs(spent - earlier) DESC, {groups} LIMIT {{most:UInt32}}"
     )
     return Select(sql=sql, parameters=parameters)

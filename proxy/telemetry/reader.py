@@ -24,6 +24,7 @@ from proxy.telemetry.panel import MOST_ROWS as MOST_PANEL_ROWS
 from proxy.telemetry.panel import PanelQuery, PanelRows, row_filters, select_panel
 from proxy.telemetry.rows import AttemptRow, AuditRow, DecisionRow, OperationRow, SegmentRow
 from proxy.telemetry.runs import RunsQuery, RunTotals, read_runs, select_runs
+from proxy.telemetry.searching import EVERYTHING, OperationSearch, search_terms
 from proxy.telemetry.settings import TelemetrySettings
 from proxy.telemetry.spend import (
     Select,
@@ -169,6 +170,7 @@ class Reader:
         filters: Mapping[str, Sequence[str]] | None = None,
         limit: int = 50,
         before: str | None = None,
+        search: OperationSearch = EVERYTHING,
     ) -> list[OperationRow]:
         """The latest operations, newest first; `before` is the `cursor` of the last row one already has.
 
@@ -179,7 +181,7 @@ class Reader:
         if not 0 < limit <= _MOST_RECENT:
             raise Refused(Refusal.INVALID_REQUEST, f"limit lies between 1 and {_MOST_RECENT}", param="limit")
         parameters: dict[str, Any] = {"limit": limit}
-        terms = conditions(filters or {}, org, parameters)
+        terms = [*conditions(filters or {}, org, parameters), *search_terms(search, parameters)]
         if before is not None:
             parameters["at"], parameters["id"] = _read_cursor(before)
             terms.append(

@@ -97,6 +97,8 @@ def paths(site: Site) -> list[str]:
         "spend",
         "spend?range=30d&by=key",
         "operations",
+        "operations?model=none-such",
+        "boards",
         *(f"operations/{row.operation_id}" for row in (good, failed)),
         *(
             "budgets",
@@ -192,7 +194,8 @@ def test_the_keyboard_reaches_and_works_everything(site: Site, open_console: Ope
 def test_from_the_list_to_the_explanation(site: Site, open_console: Open) -> None:
     page = open_console("operations")
     page.locator("#outcome-filter").select_option("ok")
-    page.wait_for_url("**outcome=ok")
+    page.get_by_role("button", name="Find").click()
+    page.wait_for_url("**outcome=ok**")
     assert set(page.locator(".recent .badge").all_inner_texts()) == {"ok"}
     page.locator(".recent tbody a").first.click()
     row = next(row for row in site.rows if row.outcome == "ok" and row.operation_id in page.url)

@@ -10,7 +10,7 @@ from proxy.admin.console import StoreReadings
 from proxy.admin.console.readings import RecentAsked, SpendAsked, SpendSeen
 from proxy.admin.console.span import SPANS, Span, Window, window
 from proxy.core.money import Nano, exact_usd
-from proxy.telemetry import OperationRow, Reader
+from proxy.telemetry import OperationRow, OperationSearch, Reader
 from tests.browser.seeded_console import NOW, Site
 
 pytestmark = pytest.mark.browser
@@ -96,11 +96,34 @@ async def test_operations_stay_within_org_and_team(site: Site) -> None:
     assert list(story.operation.stages_ms) == list(row.stages_ms)
     assert await readings.operation(row.operation_id, "acme", "support") is None
     assert await readings.operation(row.operation_id, "globex", None) is None
-    asked = RecentAsked(org="acme", team="research", limit=20, outcome="refused")
+    asked = RecentAsked(org="acme", team="research", limit=20, chosen={"outcome": "refused"})
     found = await readings.recent(asked)
     wanted = [row for row in site.rows if (row.org, row.team, row.outcome) == ("acme", "research", "refused")]
     newest = sorted(wanted, key=lambda each: each.charged_at, reverse=True)[:20]
     assert [one.operation_id for one in found] == [each.operation_id for each in newest]
+    others = RecentAsked(org="acme", team="research", limit=20, chosen={"team": "support"})
+    assert await readings.recent(others) == []
+    await reader.close()
+
+
+async def test_operations_are_found_by_time_cost_and_how_their_ids_begin(site: Site) -> None:
+    reader = Reader(site.store)
+    readings = StoreReadings(reader)
+    since, until = (datetime.fromisoformat(f"2026-11-{day}T00:00+00:00") for day in (10, 18))
+    least, most = Nano(10**9), Nano(2 * 10**9)
+    search = OperationSearch(start=since, end=until, least=least, most=most, prefix="op_seed0")
+    found = await readings.recent(RecentAsked(org=None, team=None, limit=300, search=search))
+    wanted = {
+        row.operation_id
+        for row in site.rows
+        if since <= at(row) < until and row.cost_usd and least <= exact_usd(row.cost_usd) <= most
+    }
+    assert {one.operation_id for one in found} == wanted and wanted
+    one = OperationSearch(prefix=site.rows[7].operation_id)
+    assert [
+        each.operation_id for each in await readings.recent(RecentAsked(org=None, team=None, limit=2, search=one))
+    ] == [site.rows[7].operation_id]
+    assert await readings.recent(RecentAsked(org="nobody", team=None, limit=2, search=one)) == []
     await reader.close()
 
 

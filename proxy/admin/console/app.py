@@ -35,6 +35,7 @@ from proxy.admin.console.governor import Governor
 from proxy.admin.console.login_page import login_page, opened_page, spent_link_page
 from proxy.admin.console.markup import el
 from proxy.admin.console.operation_page import operation_page
+from proxy.admin.console.operation_search import read_search
 from proxy.admin.console.ranking import MOST_COLOURS, MOST_ROWS
 from proxy.admin.console.readings import (
     DIMENSIONS,
@@ -53,7 +54,6 @@ from proxy.admin.console.statements_desk import StatementsDesk
 from proxy.admin.console.switching import SwitchesDesk
 from proxy.admin.faults import Refusal
 from proxy.core.clock import Clock, utc
-from proxy.core.outcome import Outcome
 from proxy.core.refusal import Refused
 
 LIVE_EVERY_S: Final = 10
@@ -180,11 +180,20 @@ class _Desk:
         place = place_of(request, session, "operations")
         if session is None:
             return redirect(place.url("login"))
-        outcome = request.query_params.get("outcome", "")
-        outcome = outcome if outcome in set(Outcome) else ""
+        searched = read_search(request.query_params)
         who = session.identity
-        found = await self._rooms.spend.recent(RecentAsked(org=who.org, team=who.team, limit=MOST, outcome=outcome))
-        return html(recent_page(place, found, outcome, self._rooms.first_call))
+        found = await self._rooms.spend.recent(
+            RecentAsked(
+                org=who.org,
+                team=who.team,
+                limit=MOST + 1,
+                chosen=searched.chosen,
+                search=searched.search,
+                before=request.query_params.get("page") or None,
+            )
+        )
+        more = found[MOST - 1].place if len(found) > MOST else ""
+        return html(recent_page(place, found[:MOST], searched, more, self._rooms.first_call))
 
     async def operation(self, request: Request) -> Response:
         session = session_of(request, self._sessions)

@@ -65,9 +65,13 @@ class StoreReadings:
 
     async def recent(self, asked: RecentAsked) -> Sequence[OperationSeen]:
         """The newest operations first."""
-        filters = {"team": asked.team, "outcome": asked.outcome}
-        chosen = {name: [value] for name, value in filters.items() if value}
-        rows = await self._reader.recent(org=asked.org, filters=chosen, limit=asked.limit)
+        chosen = {name: [value] for name, value in asked.chosen.items()}
+        if asked.team is not None:
+            # Who is bound to a team and asks for another one finds nothing.
+            chosen["team"] = [asked.team] if asked.team in chosen.get("team", [asked.team]) else []
+        rows = await self._reader.recent(
+            org=asked.org, filters=chosen, limit=asked.limit, before=asked.before, search=asked.search
+        )
         return [operation_seen(row) for row in rows]
 
     async def _earlier(self, asked: SpendAsked) -> Nano:

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from proxy.admin.console.span import Window
 from proxy.budget import Unit
 from proxy.core.money import ZERO, Nano
+from proxy.telemetry import EVERYTHING, OperationSearch
 
 DIMENSIONS: Final = ("model", "team", "key", "provider", "agent")
 ORG: Final = "org"
@@ -150,6 +151,12 @@ class OperationSeen:
     facts: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def place(self) -> str:
+        """Where it stands in the list: what comes after it is older."""
+        at = self.charged_at.replace(tzinfo=None).isoformat(sep=" ", timespec="milliseconds")
+        return f"{at}/{self.operation_id}"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OperationStory:
@@ -161,12 +168,17 @@ class OperationStory:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecentAsked:
-    """The newest operations first; None as org or team is all, an empty filter value is no filter."""
+    """The newest operations first; None as org or team is all.
+
+    `chosen` are values by name, such as model or end user; `before` is the place of the last one that was shown.
+    """
 
     org: str | None
     team: str | None
     limit: int
-    outcome: str = ""
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    search: OperationSearch = EVERYTHING
+    before: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,10 +7,10 @@ from proxy.admin.console.figures import count, decimals_for, duration, moment, u
 from proxy.admin.console.first_call import FirstCall, first_call_card
 from proxy.admin.console.markup import Html, el, join
 from proxy.admin.console.operation_page import badge, cost_of
+from proxy.admin.console.operation_search import Searched, search_form
 from proxy.admin.console.readings import OperationSeen
 from proxy.admin.console.shell import Place, card, heading, page
 from proxy.admin.console.spend_page import scroller
-from proxy.core.outcome import Outcome
 
 MOST: Final = 100
 _COLUMNS: Final = (
@@ -25,34 +25,26 @@ _COLUMNS: Final = (
 )
 
 
-def recent_page(place: Place, operations: Sequence[OperationSeen], outcome: str, first_call: FirstCall) -> str:
-    """The whole page; `outcome` is the filter in force, empty for none."""
-    head = heading("Operations", f"The newest {MOST} calls, one line each", _filter(place, outcome))
+def recent_page(
+    place: Place, operations: Sequence[OperationSeen], searched: Searched, more: str, first_call: FirstCall
+) -> str:
+    """The whole page; `more` leads to the next page of the list, empty for none."""
+    head = heading("Operations", f"Calls, {MOST} a page, one line each")
+    form = search_form(place, searched)
+    problem = el("p", searched.problem, class_="flash warn", role="status") if searched.problem else None
     if operations:
-        return page(place, "Operations", head, card("Newest first", _table(place, operations), name="newest"))
-    if outcome:
+        on = el("p", el("a", "Older ones", href=place.url("operations", **searched.given, page=more)), class_="hint")
+        shown = card("Newest first", _table(place, operations), on if more else None, name="newest")
+        return page(place, "Operations", head, form, problem, shown)
+    if searched.given:
         none = el(
-            "p", "No operation ended that way. ", el("a", "Show all", href=place.url("operations")), class_="hint"
+            "p",
+            "No operation is like that. ",
+            el("a", "Show all", href=place.url("operations")),
+            class_="hint",
         )
-        return page(place, "Operations", head, card("Nothing here", none, name="newest"))
-    return page(place, "Operations", head, first_call_card(first_call, "time that is kept"))
-
-
-def _filter(place: Place, outcome: str) -> Html:
-    options = [el("option", "all outcomes", value="", selected=not outcome)]
-    options += [
-        el("option", one.value.replace("_", " "), value=one.value, selected=one.value == outcome) for one in Outcome
-    ]
-    return el(
-        "form",
-        el("label", "Outcome", for_="outcome-filter"),
-        el("select", options, name="outcome", id="outcome-filter"),
-        el("button", "Apply", type="submit", class_="apply"),
-        method="get",
-        action=place.url("operations"),
-        data_auto=True,
-        class_="grouping",
-    )
+        return page(place, "Operations", head, form, problem, card("Nothing here", none, name="newest"))
+    return page(place, "Operations", head, form, problem, first_call_card(first_call, "time that is kept"))
 
 
 def _table(place: Place, operations: Sequence[OperationSeen]) -> Html:

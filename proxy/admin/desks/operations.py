@@ -1,20 +1,27 @@
 """Operations: the recent ones, and one of them explained."""
 
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
 
 from proxy.admin.call import Answer, Call
+from proxy.admin.checking import refused
 from proxy.admin.desks.decisions import decisions_of
-from proxy.admin.faults import Fault, Refusal
+from proxy.admin.desks.spend_asked import bad_tags
+from proxy.admin.faults import Fault, Problem, Refusal
 from proxy.admin.paging import listing, place_of
 from proxy.admin.shapes.decisions import Decision
 from proxy.admin.shapes.operations import Attempt, Explained, Operation, OperationQuery, Stage
-from proxy.core.money import exact_usd
-from proxy.telemetry import AttemptRow, OperationDetail, OperationRow, cursor
+from proxy.core.money import Nano, NotMoney, exact_usd
+from proxy.telemetry import AttemptRow, OperationDetail, OperationRow, OperationSearch, cursor
 
 _FILTERS: Final = {"end_user": "user"} | {
-    name: name for name in ("key", "model", "provider", "outcome", "code", "run", "agent", "refused_by", "would_code")
+    name: name
+    for name in (
+        *("key", "model", "provider", "outcome", "code", "run", "agent", "refused_by", "would_code"),
+        *("owner", "cost_center", "endpoint"),
+    )
 }
 """Parameters, and what the store calls them."""
 _TOKENS: Final = "_tokens"
@@ -28,9 +35,36 @@ async def list_operations(call: Call) -> Answer:
     filters = {stored: (value,) for name, stored in _FILTERS.items() if (value := getattr(asked, name)) is not None}
     if team is not None:
         filters["team"] = (team,)
+    if asked.tag is not None:
+        name, _, value = asked.tag.partition("=")
+        filters[f"tag:{name}"] = (value,)
     (before,) = place_of(asked.page, 1)
-    found = await call.rooms.reader.recent(org=org, filters=filters, limit=asked.limit + 1, before=before or None)
+    found = await call.rooms.reader.recent(
+        org=org, filters=filters, limit=asked.limit + 1, before=before or None, search=_search(asked)
+    )
     return Answer(listing(found, asked.limit, show_operation, lambda row: (cursor(row),)))
+
+
+def _search(asked: OperationQuery) -> OperationSearch:
+    problems = bad_tags(() if asked.tag is None else (asked.tag,))
+    if asked.start_time is not None and asked.end_time is not None and asked.end_time <= asked.start_time:
+        problems.append(Problem("end_time", "must lie after start_time"))
+    amounts: dict[str, Nano | None] = {}
+    for name in ("min_cost_usd", "max_cost_usd"):
+        given = getattr(asked, name)
+        try:
+            amounts[name] = None if given is None else exact_usd(given)
+        except NotMoney as wrong:
+            problems.append(Problem(name, str(wrong)))
+    if problems:
+        raise refused(problems)
+    return OperationSearch(
+        start=None if asked.start_time is None else datetime.fromtimestamp(asked.start_time, UTC),
+        end=None if asked.end_time is None else datetime.fromtimestamp(asked.end_time, UTC),
+        prefix=asked.id or "",
+        least=amounts["min_cost_usd"],
+        most=amounts["max_cost_usd"],
+    )
 
 
 async def explain_operation(call: Call) -> Answer:

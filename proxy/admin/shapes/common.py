@@ -28,6 +28,7 @@ Limit: TypeAlias = Annotated[int, Meta(ge=1, le=MOST_PER_PAGE, description="How 
 Page: TypeAlias = Annotated[str, Meta(max_length=2048, description="`next_page` of the page before.")]
 UsdText: TypeAlias = Annotated[str, Meta(description="An exact amount of US dollars as decimal text.")]
 NanoInt: TypeAlias = Annotated[int, Meta(description="The same amount in nano-dollars (1e-9 USD).")]
+Second: TypeAlias = Annotated[int, Meta(ge=0, le=253402300799, description="Unix seconds.")]
 UsdIn: TypeAlias = Annotated[
     Decimal, Meta(description="US dollars as decimal text or as a JSON number, read exactly as written.")
 ]

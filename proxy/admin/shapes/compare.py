@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from proxy.admin.shapes.common import NanoInt, Shape, UsdText
-from proxy.admin.shapes.spend import Dimension, Second, SpendFilters
+from proxy.admin.shapes.common import NanoInt, Second, Shape, UsdText
+from proxy.admin.shapes.spend import Dimension, SpendFilters
 
 
 class CompareBody(SpendFilters, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta
 
-from proxy.admin.shapes.common import NanoInt, Shape, TenantPageQuery, UsdText, Word
+from proxy.admin.shapes.common import NanoInt, Second, Shape, TenantPageQuery, UsdIn, UsdText, Word
 from proxy.admin.shapes.decisions import Decision
 
 Money: TypeAlias = UsdText | None
@@ -23,6 +23,15 @@ class OperationQuery(TenantPageQuery, frozen=True, kw_only=True):
     run: Word | None = None
     end_user: Word | None = None
     agent: Word | None = None
+    owner: Word | None = None
+    cost_center: Word | None = None
+    endpoint: Word | None = None
+    tag: Annotated[Word | None, Meta(description="A tag as name=value.")] = None
+    id: Annotated[Word | None, Meta(description="How the id begins, such as op_019a9f3c.")] = None
+    start_time: Annotated[Second | None, Meta(description="Charged from then on; Unix seconds.")] = None
+    end_time: Annotated[Second | None, Meta(description="Charged before then; Unix seconds.")] = None
+    min_cost_usd: Annotated[UsdIn | None, Meta(description="Cost this or more.")] = None
+    max_cost_usd: Annotated[UsdIn | None, Meta(description="Cost this or less.")] = None
     refused_by: Annotated[Word | None, Meta(description="Refused by the budget or limit of this name.")] = None
     would_code: Annotated[
         Word | None, Meta(description="Would have been refused with it, had it not been observed.")

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta
 
-from proxy.admin.shapes.common import NanoInt, Page, Shape, UsdText
+from proxy.admin.shapes.common import NanoInt, Page, Second, Shape, UsdText
 
 DIMENSIONS: Final = (
     "org",
@@ -44,7 +44,6 @@ Values: TypeAlias = Annotated[
     tuple[Annotated[str, Meta(max_length=256)], ...],
     Meta(max_length=100, description="Only these; the parameter is repeated."),
 ]
-Second: TypeAlias = Annotated[int, Meta(ge=0, le=253402300799, description="Unix seconds.")]
 Width: TypeAlias = Annotated[
     Literal["15m", "1h", "1d", "1w", "1mo", "all"],
     Meta(description="How long one bucket is by the calendar of `timezone`; weeks begin on Monday."),

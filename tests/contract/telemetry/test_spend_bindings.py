@@ -424,3 +424,41 @@ def test_a_focus_file_is_by_day_and_groups_by_tags_only(
             assert owner.get(f"/admin/v1/spend?start_time={start}&format=focus&{wrong}").status_code == 400
     assert command("spend", "--since", "2026-11-01", "--format", "focus-parquet", "--output", "focus.parquet") == 0
     assert pq.read_table(tmp_path / "focus.parquet").num_rows > 0
+
+
+def test_corrections_count_in_every_question_alike(seed: Seed, collector: CollectorProcess) -> None:
+    """Sums of quarter-hours have them in; sums of the rows themselves did not."""
+    day = f"{TUESDAY - timedelta(days=30):%F}"
+    with collector.client() as store:
+        store.command(
+            "INSERT INTO operations (operation_id, charged_at, finished_at, org, team, key_name, model, provider,"
+            " outcome, end_user, tags, cost_usd, list_usd, input_tokens) SELECT concat('op_corr', toString(number)),"
+            f" '{day} 10:00:00', '{day} 10:00:00', 'corrected', 'a', 'k', 'm', 'p', 'ok', toString(number % 3),"
+            " map('env', 'prod'), if(number = 0, NULL, toDecimal64(number, 9)), toDecimal64(number, 9), 7"
+            " FROM numbers(9)"
+        )
+        store.command(
+            "INSERT INTO corrections (correction_id, operation_id, charged_at, made_at, org, team, key_name, model,"
+            " provider, outcome, end_user, tags, delta_usd, list_delta_usd, unpriced)"
+            " SELECT concat('cor_', toString(number)),"
+            f" concat('op_corr', toString(number)), '{day} 10:00:00', now(), 'corrected', 'a', 'k', 'm', 'p', 'ok',"
+            " toString(number % 3), map('env', 'prod'), '-0.000000123', '0.000000001', if(number = 0, -1, 0)"
+            " FROM numbers(2)"
+        )
+    start = int(datetime.fromisoformat(f"{day}T00:00+00:00").timestamp())
+    span = {"start_time": start, "end_time": start + 86400, "bucket_width": "all", "org": "corrected"}
+    with seed.port.as_owner() as owner:
+        for group in ("team", "end_user", "tag:env", "run"):
+            rows = owner.get(f"/admin/v1/spend?{urlencode({**span, 'group_by': group})}").json()["data"]
+            assert sum(row["cost_nano"] for row in rows) == 36 * 10**9 - 246, group
+            assert sum(row["list_nano"] for row in rows) == 36 * 10**9 + 2, group
+            assert (sum(row["calls"] for row in rows), sum(row["unpriced_calls"] for row in rows)) == (9, 0), group
+        file = owner.get(f"/admin/v1/spend?{urlencode({**span, 'bucket_width': '1d', 'format': 'focus'})}").text
+        assert exact_usd(next(csv.DictReader(io.StringIO(file)))["BilledCost"]) == 36 * 10**9 - 246
+        vs = {"vs_start_time": start - 86400, "vs_end_time": start, "org": "corrected", "by": "end_user"}
+        told = owner.get(
+            f"/admin/v1/spend/compare?{urlencode({'start_time': start, 'end_time': start + 86400, **vs})}"
+        ).json()
+        assert told["cost_nano"] == told["delta_nano"] == 36 * 10**9 - 246
+        for movers in told["movers"]:
+            assert sum(each["delta_nano"] for each in movers["data"]) == told["delta_nano"], movers["by"]

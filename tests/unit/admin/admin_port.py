@@ -33,6 +33,7 @@ from proxy.identity import AdminTokens, KeyStore
 from proxy.policy import ApprovalBook, ProposalStore, Sealer, SwitchStore
 from proxy.state import StateFile
 from proxy.telemetry import (
+    EVERYTHING,
     CompareQuery,
     Comparison,
     CorrectedQuery,
@@ -44,6 +45,7 @@ from proxy.telemetry import (
     ObservedQuery,
     OperationDetail,
     OperationRow,
+    OperationSearch,
     PanelQuery,
     PanelRows,
     RunsQuery,
@@ -74,6 +76,7 @@ class ScriptedReader:
     panel_rows: PanelRows = field(default_factory=lambda: PanelRows(names=(), types=(), rows=()))
     panels: list[PanelQuery] = field(default_factory=list)
     compared: list[CompareQuery] = field(default_factory=list)
+    searches: list[OperationSearch] = field(default_factory=list)
     run_totals: list[RunTotals] = field(default_factory=list)
     runs_asked: list[RunsQuery] = field(default_factory=list)
     observations: Observed = field(default_factory=lambda: Observed(0, 0, ZERO, ()))
@@ -121,8 +124,10 @@ class ScriptedReader:
         filters: Mapping[str, Sequence[str]] | None = None,
         limit: int = 50,
         before: str | None = None,
+        search: OperationSearch = EVERYTHING,
     ) -> list[OperationRow]:
         self.recently.append({"org": org, "filters": filters, "limit": limit, "before": before})
+        self.searches.append(search)
         return [each.operation for each in self.operations if org in (None, each.operation.org)][:limit]
 
     async def shadowed(self, revision: str, since: datetime) -> tuple[int, int]:

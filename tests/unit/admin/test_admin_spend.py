@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
+from proxy.core.money import Nano
 from proxy.core.refusal import Refusal, Refused
+from proxy.telemetry import OperationSearch
 from tests.unit.admin.admin_port import Port
 from tests.unit.admin.telemetry_rows import operation, spend
 
@@ -198,3 +200,21 @@ def test_an_operation_says_what_was_done_to_it_and_what_was_only_observed(port: 
     assert (shown["run_source"], shown["run_depth"], shown["parent_run"]) == ("header", 2, "")
     owner.get("/admin/v1/operations?would_code=budget_exceeded")
     assert port.reader.recently[-1]["filters"] == {"would_code": ("budget_exceeded",)}
+
+
+def test_operations_are_searched_by_time_cost_tag_and_how_their_ids_begin(port: Port, owner: httpx.Client) -> None:
+    query = f"start_time={START}&end_time={START + 60}&id=op_019a&min_cost_usd=0.01&max_cost_usd=2"
+    query += "&tag=env%3Dprod&owner=anna"
+    assert owner.get(f"/admin/v1/operations?{query}").status_code == 200
+    assert port.reader.searches[-1] == OperationSearch(
+        start=datetime.fromtimestamp(START, UTC),
+        end=datetime.fromtimestamp(START + 60, UTC),
+        prefix="op_019a",
+        least=Nano(10_000_000),
+        most=Nano(2_000_000_000),
+    )
+    assert port.reader.recently[-1]["filters"] == {"owner": ("anna",), "tag:env": ("prod",)}
+    before = len(port.reader.searches)
+    for wrong in (f"start_time={START}&end_time={START}", "tag=env", "min_cost_usd=0.0000000001", "max_cost_usd=cheap"):
+        assert owner.get(f"/admin/v1/operations?{wrong}").status_code == 400
+    assert len(port.reader.searches) == before

@@ -31,6 +31,7 @@ from proxy.admin.roles import Permission
 from proxy.core.clock import SetClock
 from proxy.core.money import ZERO, Nano
 from proxy.core.refusal import Refusal, Refused
+from proxy.telemetry import OperationSearch
 from tests.unit.admin.admin_port import ScriptedReader
 
 NOW = datetime(2026, 11, 20, 11, 7, 30, tzinfo=UTC)
@@ -408,9 +409,49 @@ async def test_recent_operations_lead_to_their_pages_and_can_be_filtered(desk: D
     desk.told.operations = [an_operation(), an_operation(operation_id="op_2", outcome="refused", cost=None)]
     page = await desk.get("/console/operations?outcome=refused")
     assert 'href="/console/operations/op_1"' in page and 'href="/console/operations/op_2"' in page
-    assert desk.told.asked[-1] == RecentAsked(org=None, team=None, limit=100, outcome="refused")
+    assert desk.told.asked[-1] == RecentAsked(org=None, team=None, limit=101, chosen={"outcome": "refused"})
     await desk.get("/console/operations?outcome=made-up")
-    assert desk.told.asked[-1] == RecentAsked(org=None, team=None, limit=100)
+    assert desk.told.asked[-1] == RecentAsked(org=None, team=None, limit=101)
+
+
+async def test_operations_are_searched_by_all_that_the_form_offers(desk: Desk) -> None:
+    await desk.sign_in()
+    told = "&".join(f"{name}=x{name}" for name in ("org", "team", "key", "model", "provider", "agent", "run", "code"))
+    page = await desk.get(
+        f"/console/operations?{told}&end_user=u1&outcome=ok&id=op_01&least=0.01&most=%242,000.5"
+        "&since=2026-11-17T09:30&until=2026-11-18T00:00&page=2026-11-17%2010:00:00.000/op_1"
+    )
+    asked = desk.told.asked[-1]
+    assert isinstance(asked, RecentAsked)
+    assert asked.chosen == {
+        **{name: f"x{name}" for name in ("org", "team", "key", "model", "provider", "agent", "run", "code")},
+        "user": "u1",
+        "outcome": "ok",
+    }
+    assert asked.search == OperationSearch(
+        start=datetime(2026, 11, 17, 9, 30, tzinfo=UTC),
+        end=datetime(2026, 11, 18, tzinfo=UTC),
+        prefix="op_01",
+        least=Nano(10_000_000),
+        most=Nano(2_000_500_000_000),
+    )
+    assert asked.before == "2026-11-17 10:00:00.000/op_1"
+    assert 'value="xmodel"' in page and 'value="2026-11-17T09:30"' in page
+    page = await desk.get("/console/operations?since=yesterday&least=cheap")
+    assert "no moment such as" in page and "not an amount of dollars" in page
+    assert desk.told.asked[-1] == RecentAsked(org=None, team=None, limit=101)
+
+
+async def test_older_operations_are_a_page_further(desk: Desk) -> None:
+    await desk.sign_in()
+    desk.told.operations = [an_operation(operation_id=f"op_{number}") for number in range(101)]
+    page = await desk.get("/console/operations?model=gpt-5")
+    assert "op_99" in page and 'href="/console/operations/op_100"' not in page
+    (link,) = re.findall(r'href="(/console/operations\?model=[^"]*)"', page)
+    await desk.browser.get(unescape(link))
+    asked = desk.told.asked[-1]
+    assert isinstance(asked, RecentAsked)
+    assert (asked.chosen, asked.before) == ({"model": "gpt-5"}, desk.told.operations[99].place)
 
 
 async def test_a_store_that_does_not_answer_is_said_plainly(desk: Desk) -> None:

@@ -147,8 +147,8 @@ def _stat(panel: Panel, answer: PanelRows) -> Html:
 
 def _over_time(asked: BoardAsked, panel: Panel, answer: PanelRows) -> Html:
     interval_s = asked.interval_s(panel.shortest_s)
-    slots = slots_of(asked.start, asked.end, interval_s)
-    series = series_of(answer, slots, interval_s, summed=panel.stacked)
+    slots = slots_of(answer, asked.start, asked.end, interval_s)
+    series = series_of(answer, slots, summed=panel.stacked)
     if not series:
         return el("p", "Nothing in this range.", class_="hint")
     return plot(panel.title, slots, series, panel.value, stacked=panel.stacked)
