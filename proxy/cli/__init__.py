@@ -31,6 +31,7 @@ from proxy.cli import (
     serve,
     spend,
     statements,
+    telemetry,
     why,
 )
 
@@ -60,6 +61,7 @@ _VERBS: Final = (
     observe,
     policy,
     grafana,
+    telemetry,
 )
 
 

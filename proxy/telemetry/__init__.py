@@ -6,6 +6,9 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from proxy.telemetry.backups import NotEmpty as NotEmpty
+from proxy.telemetry.backups import back_up as back_up
+from proxy.telemetry.backups import restore as restore
 from proxy.telemetry.comparing import CompareQuery as CompareQuery
 from proxy.telemetry.comparing import Comparison as Comparison
 from proxy.telemetry.comparing import Mover as Mover
@@ -26,6 +29,9 @@ from proxy.telemetry.decided import decision_cursor as decision_cursor
 from proxy.telemetry.erasing import NOT_REACHED as NOT_REACHED
 from proxy.telemetry.erasing import Erased as Erased
 from proxy.telemetry.erasing import erase_user as erase_user
+from proxy.telemetry.exporting import EXPORTED as EXPORTED
+from proxy.telemetry.exporting import Export as Export
+from proxy.telemetry.exporting import export_parquet as export_parquet
 from proxy.telemetry.keeping import Partition as Partition
 from proxy.telemetry.keeping import plan_retention as plan_retention
 from proxy.telemetry.lag import behind as behind

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, cast
 
+from proxy.telemetry.backups import FOLDER as BACKUPS
 from proxy.telemetry.embedded.guard import Names, refusal
 from proxy.telemetry.embedded.reader_settings import SettingRefused, permitted
 from proxy.telemetry.embedded.session import Answer, Connection, EngineError, Session
@@ -146,6 +147,7 @@ class Engine:
         ceiling = self._bounds.memory_bytes
         options = (
             f"max_server_memory_usage={ceiling}&mark_cache_size={ceiling // 16}&index_mark_cache_size={ceiling // 32}"
+            f"&backups.allowed_path={self._folder.parent / BACKUPS}"
         )
         try:
             return cast(Connection, chdb.connect(f"{self._folder}?{options}"))

@@ -1,6 +1,7 @@
 """ClickHouse away for half an hour of 200 calls a second, and all else killed meanwhile: every answered call, once."""
 
 import asyncio
+import json
 import os
 import shutil
 import subprocess
@@ -61,6 +62,14 @@ def killed(worker: Process, spool: Path, name: str) -> set[str]:
     return set(left.rows)
 
 
+def all_under_a_token(spool: Path) -> bool:
+    """Whether it is written down of every segment under which token it goes."""
+    lists = [set(json.loads(each.read_bytes())) for each in (spool / "lists").glob("*.list")]
+    singly = spool / "singly.json"
+    alone = set(json.loads(singly.read_bytes())) if singly.exists() else set()
+    return {each.name for each in (spool / "sealed").iterdir()} <= alone.union(*lists)
+
+
 def looked(server: CollectorProcess) -> Checked:
     return asyncio.run(SelfCheck(server.address).look())
 
@@ -104,7 +113,9 @@ def test_half_an_hour_without_clickhouse(make: Make, seconds: int) -> None:
     left = killed(serve(shipper.folder, "w2", 150, half, at(150), pause_at=150 + half - 50), shipper.spool, "w2")
     assert left
     serve(shipper.folder, "w3", 150 + half, rows - half, at(150 + half)).communicate()
-    while not any((shipper.spool / "lists").glob("*.list")):
+    deadline = time.monotonic() + 120
+    while not all_under_a_token(shipper.spool):
+        assert time.monotonic() < deadline
         time.sleep(0.05)
     shipper.kill()
     kept = shipper.folder / "kept"

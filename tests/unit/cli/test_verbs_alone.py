@@ -60,6 +60,8 @@ HELP = {
     ("grafana", "push"): "Done again, it changes nothing",
     ("grafana", "viewer"): "who reads one org's rows",
     ("why",): "Why a day cost more or less than another",
+    ("telemetry", "backup"): "into one file, while it runs",
+    ("telemetry", "export"): "into one Parquet file",
     ("keys",): "List, create and revoke the client keys",
     ("keys", "list"): "Every key with its org and team",
     ("keys", "create"): "Make a key; its secret is shown once",
