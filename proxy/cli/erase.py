@@ -67,8 +67,11 @@ def _run(options: argparse.Namespace) -> int:
 
 async def _erased(config: Config, options: argparse.Namespace) -> Erased:
     folder = StateFolder(config.home)
-    address = store_address(config.settings.telemetry, config.home, folder.clickhouse())
-    erased = await erase_user(address, org=options.org, user=options.user, dry_run=options.dry_run)
+    telemetry = config.settings.telemetry
+    address = store_address(telemetry, config.home, folder.clickhouse())
+    erased = await erase_user(
+        address, org=options.org, user=options.user, dry_run=options.dry_run, cluster=telemetry.cluster
+    )
     if not options.dry_run:
         await asyncio.to_thread(_note, config, options, erased)
     return erased

@@ -47,6 +47,7 @@ def contradictions(
         *_ceiling(settings),
         *_negatives(settings),
         *_otel(settings, environment),
+        *_cluster(settings),
     ]
     return [f"{place_of(tree, path)}: {path} {what}" for path, what in found]
 
@@ -104,6 +105,11 @@ def _server(settings: FileSettings) -> Iterator[tuple[str, str]]:
             yield f"server.{key}", f"must be host:port; it is {value!r}"
     if server.listen == server.admin_listen and not server.listen.endswith(":0"):
         yield "server.admin_listen", "must differ from server.listen"
+
+
+def _cluster(settings: FileSettings) -> Iterator[tuple[str, str]]:
+    if settings.telemetry.cluster is not None and settings.telemetry.url is None:
+        yield "telemetry.cluster", "names a cluster of ClickHouse servers: set telemetry.url to one of them"
 
 
 def _otel(settings: FileSettings, environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:

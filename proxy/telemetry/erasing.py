@@ -12,6 +12,7 @@ from typing import Final
 
 from clickhouse_connect.driver.asyncclient import AsyncClient
 
+from proxy.telemetry.clustered import held, on
 from proxy.telemetry.store import StoreAddress, as_store_failures, connected
 
 _TIMEOUT_S: Final = 3600
@@ -57,7 +58,9 @@ class Erased:
     named_alike: Mapping[str, int]
 
 
-async def erase_user(address: StoreAddress, *, org: str, user: str, dry_run: bool = False) -> Erased:
+async def erase_user(
+    address: StoreAddress, *, org: str, user: str, dry_run: bool = False, cluster: str | None = None
+) -> Erased:
     """Empty what tells of an end user of an org, and wait until it is done; with `dry_run`, only count.
 
     Run again it finds nothing more. A row that was erased no longer matches the digest it was shipped under.
@@ -79,7 +82,7 @@ async def erase_user(address: StoreAddress, *, org: str, user: str, dry_run: boo
             if not dry_run:
                 for table, (where, columns) in _EMPTIED.items():
                     if rows[table]:
-                        await _empty(client, table, where, columns, whose)
+                        await _empty(client, table, (where, columns), whose, cluster)
     return Erased(rows=rows, named_alike=alike)
 
 
@@ -88,12 +91,17 @@ async def _count(client: AsyncClient, sql: str, whose: Mapping[str, str]) -> int
 
 
 async def _empty(
-    client: AsyncClient, table: str, where: str, columns: tuple[str, ...], whose: Mapping[str, str]
+    client: AsyncClient, table: str, what: tuple[str, tuple[str, ...]], whose: Mapping[str, str], cluster: str | None
 ) -> None:
-    """One mutation of a table; ClickHouse writes the parts anew that hold such rows."""
+    """One mutation of a table; ClickHouse writes the parts anew that hold such rows.
+
+    Calls and their attempts lie on the same shard of a cluster.
+    """
+    where, columns = what
     emptied = ", ".join(f"{column} = {'map()' if column == 'tags' else repr('')}" for column in columns)
+    where = where.replace("FROM operations ", f"FROM {held('operations', cluster)} ")
     await client.command(
-        f"ALTER TABLE {table} UPDATE {emptied} WHERE {where}",
+        f"ALTER TABLE {held(table, cluster)} {on(cluster)} UPDATE {emptied} WHERE {where}",
         parameters=dict(whose),
         settings={"mutations_sync": 2, "allow_nondeterministic_mutations": 1, "max_execution_time": 0},
     )

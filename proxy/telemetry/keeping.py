@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from proxy.telemetry.clustered import everywhere, held
 from proxy.telemetry.migrate import migrations
 from proxy.telemetry.retention import Retained, retained
 from proxy.telemetry.settings import TelemetrySettings
@@ -38,18 +39,23 @@ async def plan_retention(address: StoreAddress, settings: TelemetrySettings) -> 
         for each in retained(step.sql for step in migrations()):
             days = int(getattr(settings, each.setting))
             with as_store_failures():
-                answer = await client.query(_last_rows(each), parameters={"db": address.database, "t": each.table})
+                answer = await client.query(
+                    _last_rows(each, settings.cluster),
+                    parameters={"db": address.database, "t": held(each.table, settings.cluster)},
+                )
             found += _read(each, days, answer.result_rows)
     return sorted(found, key=lambda one: (one.drops_at, one.table))
 
 
-def _last_rows(table: Retained) -> str:
+def _last_rows(table: Retained, cluster: str | None) -> str:
+    rows = everywhere(held(table.table, cluster), cluster)
     return (
         "SELECT p.partition, p.rows, p.size, l.last FROM"  # noqa: S608 - names of our own schema
-        " (SELECT partition, sum(rows) AS rows, sum(bytes_on_disk) AS size FROM system.parts"
+        " (SELECT partition, sum(rows) AS rows, sum(bytes_on_disk) AS size"
+        f" FROM {everywhere('system.parts', cluster)}"
         " WHERE active AND database = {db:String} AND table = {t:String} GROUP BY partition) AS p"
         f" LEFT JOIN (SELECT _partition_value.1 AS value, toUnixTimestamp(max({table.time})) AS last"
-        f" FROM {table.table} GROUP BY value) AS l ON toString(l.value) = p.partition"
+        f" FROM {rows} GROUP BY value) AS l ON toString(l.value) = p.partition"
     )
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from clickhouse_connect.driver.asyncclient import AsyncClient
 
 from proxy.telemetry.backfill import MARK, fill
+from proxy.telemetry.clustered import arranged, held, on
 from proxy.telemetry.retention import retained
 from proxy.telemetry.settings import TelemetrySettings
 from proxy.telemetry.store import StoreAddress, as_store_failures, connected
@@ -18,7 +19,7 @@ _LOG: Final = logging.getLogger(__name__)
 _FOLDER: Final = Path(__file__).parent / "migrations"
 _FILE: Final = re.compile(r"(\d{4})_(\w+)\.sql")
 _TIMEOUT_S: Final = 3600  # filling a rollup from a year of rows takes its time
-_LEDGER: Final = """CREATE TABLE IF NOT EXISTS {database}.schema_migrations
+LEDGER: Final = """CREATE TABLE IF NOT EXISTS {database}.schema_migrations
 (number UInt16, name String, sha256 String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3))
 ENGINE = ReplacingMergeTree ORDER BY number"""
 
@@ -59,7 +60,7 @@ async def migrate(address: StoreAddress, settings: TelemetrySettings) -> list[in
     # `default` exists everywhere, our own database perhaps not yet.
     async with connected(address, timeout_s=_TIMEOUT_S, database="default") as client:
         with as_store_failures():
-            return await _migrate(client, _placeholders(address, settings))
+            return await _migrate(client, _placeholders(address, settings), settings.cluster)
 
 
 def _placeholders(address: StoreAddress, settings: TelemetrySettings) -> dict[str, str]:
@@ -72,10 +73,11 @@ def _placeholders(address: StoreAddress, settings: TelemetrySettings) -> dict[st
     }
 
 
-async def _migrate(client: AsyncClient, values: dict[str, str]) -> list[int]:
+async def _migrate(client: AsyncClient, values: dict[str, str], cluster: str | None) -> list[int]:
     database = values["database"]
-    await client.command(f"CREATE DATABASE IF NOT EXISTS {database}")
-    await client.command(_LEDGER.replace("{database}", database))
+    await client.command(f"CREATE DATABASE IF NOT EXISTS {database} {on(cluster)}".strip())
+    for statement in arranged(LEDGER.replace("{database}", database), cluster):
+        await client.command(statement)
     known = migrations()
     answer = await client.query(f"SELECT number FROM {database}.schema_migrations")  # noqa: S608 - a quoted name
     done = {int(row[0]) for row in answer.result_rows}
@@ -87,26 +89,28 @@ async def _migrate(client: AsyncClient, values: dict[str, str]) -> list[int]:
     for step in fresh:
         for statement in step.statements(values):
             if done and step.sql.startswith(MARK):
-                await fill(client, statement)
-            await client.command(statement)
+                await fill(client, statement, cluster)
+            for each in arranged(statement, cluster):
+                await client.command(each)
         await _remember(client, database, step)
         _LOG.info("telemetry schema step %04d_%s applied", step.number, step.name)
-    await _keep_retention(client, values)
+    await _keep_retention(client, values, cluster)
     return [each.number for each in fresh]
 
 
-async def _keep_retention(client: AsyncClient, values: dict[str, str]) -> None:
+async def _keep_retention(client: AsyncClient, values: dict[str, str], cluster: str | None) -> None:
     """Bring a table whose retention was set differently since to the present setting; the others are left alone."""
     for each in retained(step.sql for step in migrations()):
         days = values[each.setting]
         ttl = each.ttl(int(days))
+        table = held(each.table, cluster)
         answer = await client.query(
             "SELECT position(engine_full, {ttl:String}) FROM system.tables"
             " WHERE database = {db:String} AND name = {t:String}",
-            parameters={"ttl": f"TTL {ttl} ", "db": values["database"].strip("`"), "t": each.table},
+            parameters={"ttl": f"TTL {ttl} ", "db": values["database"].strip("`"), "t": table},
         )
         if answer.result_rows == [(0,)]:
-            await client.command(f"ALTER TABLE {values['database']}.{each.table} MODIFY TTL {ttl}")
+            await client.command(f"ALTER TABLE {values['database']}.{table} {on(cluster)} MODIFY TTL {ttl}")
             _LOG.info("rows of %s are now kept %s days", each.table, days)
 
 

@@ -357,6 +357,8 @@ class Reader:
             "max_result_bytes": self._settings.result_mb * 1024 * 1024,
             "max_rows_to_group_by": _MOST_GROUPED,
             "group_by_overflow_mode": "throw",
+            # On a cluster: a question inside a question is asked of all shards, once.
+            "distributed_product_mode": "global",
         }
 
     async def _connected(self) -> AsyncClient:

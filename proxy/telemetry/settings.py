@@ -21,6 +21,13 @@ class TelemetrySettings:
         default="127.0.0.1:8123",
         metadata={"doc": "Where the embedded ClickHouse answers HTTP; port 0 = any free port."},
     )
+    cluster: str | None = field(
+        default=None,
+        metadata={
+            "doc": "The cluster of the servers at `url` that our tables lie on: replicated on each shard, distributed "
+            "over all; null = one server. To be set before the first start."
+        },
+    )
     database: str = field(default="flyball", metadata={"doc": "The database that holds our tables."})
     memory_mb: int = field(
         default=1024, metadata={"doc": "Ceiling for the embedded ClickHouse's memory, in megabytes."}

@@ -26,6 +26,8 @@ INSERT_SETTINGS: Final[Mapping[str, int | str]] = {
     "insert_deduplicate": 1,
     "deduplicate_blocks_in_dependent_materialized_views": 1,
     "async_insert": 0,
+    # On a cluster: DONE is to mean that the shards have it.
+    "distributed_foreground_insert": 1,
     "date_time_input_format": "best_effort",
     # A worker of a newer version may write columns that this schema does not have yet.
     "input_format_skip_unknown_fields": 1,

@@ -80,3 +80,8 @@ def test_known_keys_make_providers_when_there_is_no_file() -> None:
 
 def test_with_nothing_at_all_there_is_no_provider() -> None:
     assert not load_config(None, {}).has_provider
+
+
+def test_a_cluster_needs_a_server_of_it(tmp_path: Path) -> None:
+    (mistake,) = mistakes(tmp_path, GOOD + "telemetry: {cluster: prod}\n")
+    assert "telemetry.cluster names a cluster of ClickHouse servers: set telemetry.url to one of them" in mistake
