@@ -126,7 +126,7 @@ def test_openai_usage_is_compared_by_day_model_and_kind(
     port: Port, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     port.reader.rows = [used(3), used(4)]
-    page = {"object": "page", "data": [openai(3), openai(4, output_tokens=101)], "has_more": False}
+    page: dict[str, Any] = {"object": "page", "data": [openai(3), openai(4, output_tokens=101)], "has_more": False}
     assert reconcile(tmp_path, json.dumps(page)) == 0
     assert "all 8 agree" in capsys.readouterr().out
     asked = port.reader.asked[-1]
