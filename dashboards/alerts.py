@@ -60,6 +60,32 @@ FROM (
 ORDER BY times_over DESC
 LIMIT 100"""  # noqa: S608  # names of our own columns only
 
+# Where a budget stood before is what was told last; one that was not told of since then did not move.
+_BUDGET_BURN: Final = """SELECT org, name AS budget,
+  round(least(hour, six_hours) * hours_left / left_over, 2) AS times_over
+FROM (
+  SELECT org, name,
+    toFloat64(argMax(remaining, at)) AS left_over,
+    toFloat64(max(spent)) AS used,
+    dateDiff('second', now('UTC'), ifNull(max(resets_at), now('UTC'))) / 3600 AS hours_left,
+    used - toFloat64(if(countIf(at <= now('UTC') - INTERVAL 1 HOUR) = 0, min(spent),
+      maxIf(spent, at <= now('UTC') - INTERVAL 1 HOUR))) AS hour,
+    (used - toFloat64(if(countIf(at <= now('UTC') - INTERVAL 6 HOUR) = 0, min(spent),
+      maxIf(spent, at <= now('UTC') - INTERVAL 6 HOUR)))) / 6 AS six_hours
+  FROM budget_states
+  WHERE at > now('UTC') - INTERVAL 26 HOUR AND at <= now('UTC') AND is_hard AND scopes <= 1
+    AND period NOT IN ('minute', 'hour', 'rolling', 'total')
+    AND (org, name, resets_at) IN (
+      SELECT org, name, max(resets_at) FROM budget_states
+      WHERE at > now('UTC') - INTERVAL 26 HOUR AND at <= now('UTC') AND resets_at > now('UTC')
+      GROUP BY org, name
+    )
+  GROUP BY org, name
+)
+WHERE left_over > 0 AND times_over > 0
+ORDER BY times_over DESC
+LIMIT 100"""
+
 _WEEKS: Final = ", ".join(
     f"sumIf(cost_usd, toStartOfHour(quarter) = the_hour - INTERVAL {7 * week} DAY)" for week in (1, 2, 3, 4)
 )
@@ -131,6 +157,15 @@ GROUP BY org, provider, model
 ORDER BY no_price DESC
 LIMIT 100"""  # noqa: S608  # names of our own columns only
 
+# A collector tells of itself each minute; one that is silent falls behind by as much.
+_TELEMETRY_LAG: Final = """SELECT host,
+  argMax(lag_seconds, at) + dateDiff('second', max(at), now('UTC')) AS lag_seconds_now
+FROM pipeline_states
+WHERE at > now('UTC') - INTERVAL 1 DAY AND at <= now('UTC')
+GROUP BY host
+ORDER BY lag_seconds_now DESC
+LIMIT 100"""
+
 # 429 is a limit of ours there, other 4xx the caller's doing; no status is no answer. Too few attempts say nothing.
 _PROVIDER_OUTAGE: Final = """SELECT provider,
   countIf(outcome = 'truncated' OR outcome = 'upstream_error' AND (status = 0 OR status >= 500))
@@ -153,6 +188,17 @@ _RULES: Final = (
         summary="{{ .Labels.org }} spends several times its usual rate",
         description="Compared with its average hour of the last four weeks, the org spent 14.4 times as much within "
         "the last hour and half hour, or 6 times as much within the last six hours and the last one.",
+    ),
+    AlertRule(
+        uid="flyball-budget-burn",
+        title="Flyball: a budget is soon used up",
+        sql=_BUDGET_BURN,
+        above=2,
+        waits="5m",
+        severity="warning",
+        summary="{{ .Labels.org }}: {{ .Labels.budget }} will be used up long before its window ends",
+        description="At the pace of the last hour and of the last six, whichever is slower, what is left would be used "
+        "up more than twice over before the hard budget starts anew.",
     ),
     AlertRule(
         uid="flyball-spend-anomaly",
@@ -186,6 +232,17 @@ _RULES: Final = (
         severity="warning",
         summary="{{ .Labels.model }} at {{ .Labels.provider }} has no price; {{ .Labels.org }} calls it",
         description="What these calls cost is missing from every sum. Add the model to the price overlay.",
+    ),
+    AlertRule(
+        uid="flyball-telemetry-lag",
+        title="Flyball: telemetry falls behind",
+        sql=_TELEMETRY_LAG,
+        above=600,
+        waits="2m",
+        severity="warning",
+        summary="Rows of {{ .Labels.host }} are more than ten minutes late",
+        description="The age of the oldest row that waits there, or the silence of its collector. Calls go on, and no "
+        "row is lost before the spool is full; sums lack what is late.",
     ),
     AlertRule(
         uid="flyball-provider-outage",

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
@@ -122,13 +122,60 @@ def attempts() -> str:
     return f"INSERT INTO attempts ({columns}) VALUES {', '.join(told)}"
 
 
+class State(NamedTuple):
+    """How a budget stood so many minutes ago."""
+
+    name: str
+    ago: int
+    spent: int
+    limit: int = 500
+    days_left: int = 10
+    hard: bool = True
+    period: str = "month"
+
+
+STATES = [
+    *(State("fast", 60 * hours, 400 - 10 * hours) for hours in range(9)),
+    *(State("calm", 60 * hours, 400 - hours, limit=2000) for hours in range(0, 9, 4)),
+    *(State("burst", ago, spent, limit=1000) for ago, spent in ((0, 120), (70, 100), (500, 100))),
+    *(State("begun", 60 * hours, 480 - hours, days_left=-1) for hours in range(2, 9)),
+    *(State("begun", ago, spent, days_left=29) for ago, spent in ((0, 10), (60, 4))),
+    *(State("stopped", 60 * hours, 450 - 10 * hours) for hours in range(2, 9)),
+    *(State("used-up", 60 * hours, 500 - 10 * hours) for hours in range(9)),
+    *(State("soft", 60 * hours, 400 - 10 * hours, hard=False) for hours in range(9)),
+    *(State("hourly", 10 * number, 400 - 40 * number, period="hour") for number in range(5)),
+    *(State("long-ago", 60 * hours, 400 - 10 * hours) for hours in range(30, 40)),
+]
+LAGS = {"fresh": [(30, 3), (90, 900)], "late": [(0, 700)], "silent": [(1200, 1)], "gone": [(200000, 1)]}
+
+
+def budget_states() -> str:
+    told = ", ".join(
+        f"('{NOW - MINUTE * each.ago:{AT}}', 'acme', '{each.name}', {each.period!r}, {each.hard}, 1, {each.spent},"
+        f" {each.limit - each.spent}, '{NOW + timedelta(days=each.days_left):{AT}}')"
+        for each in STATES
+    )
+    columns = "at, org, name, period, is_hard, scopes, spent, remaining, resets_at"
+    return f"INSERT INTO budget_states ({columns}) VALUES {told}"
+
+
+def pipeline_states() -> str:
+    told = ", ".join(
+        f"('{NOW - timedelta(seconds=ago):{AT}}', '{host}', {lag})"
+        for host, reports in LAGS.items()
+        for ago, lag in reports
+    )
+    return f"INSERT INTO pipeline_states (at, host, lag_seconds) VALUES {told}"
+
+
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
     running = Engine()
     running.migrate("flyball")
     running.migrate("empty")
     running.insert("flyball.operations", ROWS)
-    running.query(attempts())
+    for statement in (attempts(), budget_states(), pipeline_states()):
+        running.query(statement)
     yield running
     running.close()
 
@@ -244,6 +291,33 @@ def test_error_budget(engine: Engine) -> None:
 
 def test_unpriced(engine: Engine) -> None:
     assert firing(engine, "flyball-unpriced") == {("unpriced", "openai", "new-model"): 3}
+
+
+def spent_since(rows: list[State], hours: int) -> int:
+    before = [each.spent for each in rows if each.ago >= 60 * hours]
+    return max(each.spent for each in rows) - (max(before) if before else min(each.spent for each in rows))
+
+
+def times_over(name: str) -> float:
+    """How many times over what is left would be used up before the window ends."""
+    rows = [each for each in STATES if each.name == name and each.ago < 26 * 60 and each.days_left > 0]
+    pace = min(spent_since(rows, 1), spent_since(rows, 6) / 6)
+    latest = min(rows, key=lambda each: each.ago)
+    return pace * latest.days_left * 24 / (latest.limit - latest.spent)
+
+
+def test_budget_burn(engine: Engine) -> None:
+    told = {labels: float(value) for labels, value in firing(engine, "flyball-budget-burn").items()}
+    assert told == {("acme", "fast"): pytest.approx(times_over("fast"), abs=0.006)}
+    every = {budget: value for _, budget, value in asked(engine, "flyball-budget-burn")}
+    names = ("fast", "calm", "burst", "begun")
+    assert every == {name: pytest.approx(times_over(name), abs=0.006) for name in names}
+    assert times_over("fast") == 24 and 0 < times_over("burst") < 2 and times_over("stopped") == 0
+
+
+def test_telemetry_lag(engine: Engine) -> None:
+    assert firing(engine, "flyball-telemetry-lag") == {("late",): 700, ("silent",): 1201}
+    assert {host: lag for host, lag in asked(engine, "flyball-telemetry-lag")}["fresh"] == 33
 
 
 def test_provider_outage(engine: Engine) -> None:
