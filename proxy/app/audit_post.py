@@ -88,6 +88,11 @@ class Noticed:
         if before != after:
             self.note(action, subject, after, before)
 
+    def last_of(self, subject: str) -> str:
+        """What was noted last of something; empty where nothing was."""
+        last = self._trail.newest(before=None, org=None, team=None, filters={"subject": subject}, limit=1)
+        return last[0][1].action if last else ""
+
     def segments_end(self, spool: Path) -> None:
         """Note the head of the chain of segments that this host has shipped, where there is one."""
         if (head := head_of_segments(spool)) is not None:

@@ -19,6 +19,7 @@ from proxy.app.audit_post import AuditPost, Noticed
 from proxy.app.budget_usage import BudgetUsage
 from proxy.app.configuration import environment
 from proxy.app.following_reader import FollowingReader
+from proxy.app.outages import Outages
 from proxy.app.policy_status import read_status
 from proxy.app.states_post import StatesPost
 from proxy.app.stores import Stores
@@ -27,7 +28,7 @@ from proxy.core.clock import SystemClock
 from proxy.pricing import load_book
 from proxy.processes.duty import repeated
 from proxy.processes.folder import StateFolder
-from proxy.processes.metrics import render
+from proxy.processes.metrics import answered, render
 from proxy.processes.parent import Parent
 from proxy.processes.pipeline_state import pipeline_state
 from proxy.processes.policy_notes import policy_notes
@@ -42,6 +43,7 @@ SWEEP_APPROVALS_S = 5.0
 SHIP_AUDIT_S = 1.0
 ANCHOR_S = 600.0
 SHIP_STATES_S = 60.0
+OUTAGES_S = 2.0
 log = logging.getLogger("flyball.admin")
 
 
@@ -82,6 +84,7 @@ class AdminProcess:
         self._audit_post = AuditPost(trail, self._folder.spool, mark, config.settings.telemetry, options.name)
         self._states_post = self._posting_states(stores, reader, options.name)
         self._noticed = Noticed(trail, SystemClock())
+        self._outages = Outages(self._noticed)
         self._server = http_server(self._parts.port, SHUTDOWN_S, lambda: parent.say_ready({}))
 
     async def run(self, descriptor: int) -> None:
@@ -95,6 +98,7 @@ class AdminProcess:
             loop.create_task(repeated(self._audit_post.ship, SHIP_AUDIT_S)),
             loop.create_task(repeated(self._anchor, ANCHOR_S)),
             loop.create_task(repeated(self._states_post.ship, SHIP_STATES_S)),
+            loop.create_task(repeated(self._look_for_outages, OUTAGES_S)),
             loop.create_task(asyncio.to_thread(self._note_config, self._config)),
         ]
         try:
@@ -107,6 +111,10 @@ class AdminProcess:
                 await self._anchor()
                 await self._audit_post.ship()
             await self._parts.close()
+
+    async def _look_for_outages(self) -> None:
+        now_s = asyncio.get_running_loop().time()
+        await asyncio.to_thread(lambda: self._outages.look(now_s, answered(self._folder.run)))
 
     async def _anchor(self) -> None:
         """Name the head of the segments' chain in the audit chain."""

@@ -2,18 +2,20 @@
 
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from proxy.app.outages import Answered
 from proxy.app.policy_status import read_status
 from proxy.core.clock import SystemClock
 from proxy.core.money import Nano
 from proxy.journey.rooms import Counters
 from proxy.processes.log_status import read_log_status
-from proxy.processes.metric_names import BY_NAME
+from proxy.processes.metric_names import BY_NAME, OTHER
 from proxy.processes.policy_notes import PolicyNotes
 from proxy.processes.refusals import RefusedBy
 from proxy.processes.tally import MOST_KINDS, Names, Tally, escaped
@@ -35,6 +37,13 @@ UNTOLD: Final = "flyball_policy_alerts_dropped_total"
 FINDINGS: Final = "flyball_findings_total"
 REFUSALS: Final = "flyball_refusals_total"
 INVALID_KEY: Final = f'{REFUSALS}{{code="invalid_api_key"}}'
+
+
+_ATTEMPTS: Final = re.compile(
+    r'flyball_upstream_attempts_total\{provider="(?P<provider>.*)",outcome="\w+",failure="(?P<failure>\w*)"\}'
+)
+_ITS_ANSWERS: Final = frozenset({"", "http_429", "http_4xx", "aborted", "forbidden_address", OTHER})
+"""What is no fault of the provider's: it answered, we broke off, or we did not let it be reached."""
 
 
 class Now(NamedTuple):
@@ -152,6 +161,17 @@ def summed(folder: Path) -> Summed:
     for name, counts in files.items():
         if name not in dead["folded"]:
             found.total.update(counts)
+    return found
+
+
+def answered(folder: Path) -> dict[str, Answered]:
+    """What became of requests to each provider, by whose fault: an answer is one, whatever its status below 500."""
+    found: dict[str, Answered] = {}
+    for series, count in summed(folder).total.items():
+        if (match := _ATTEMPTS.fullmatch(series)) is not None:
+            good, bad = found.get(match["provider"], Answered())
+            is_bad = match["failure"] not in _ITS_ANSWERS
+            found[match["provider"]] = Answered(good + (not is_bad) * count, bad + is_bad * count)
     return found
 
 

@@ -1,9 +1,10 @@
 """What one worker counts of finished calls: a few additions a call, read out once a second."""
 
 from bisect import bisect_left
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Final, get_args
+from operator import attrgetter
+from typing import Final, NamedTuple, get_args
 
 from proxy.core.money import Nano
 from proxy.core.outcome import Outcome
@@ -18,10 +19,12 @@ ENDPOINTS: Final = frozenset(endpoint.value for endpoint in Endpoint)
 OUTCOMES: Final = frozenset(outcome.value for outcome in Outcome)
 CODES: Final = frozenset(("", *(refusal.code for refusal in Refusal)))
 FAILURES: Final = frozenset(("", "in_band_error", "http_429", "http_4xx", "http_5xx", *get_args(FailureKind)))
-CLASSES: Final = tuple((bucket.value, f"{bucket.value}_tokens") for bucket in Bucket)
+CLASSES: Final = tuple(bucket.value for bucket in Bucket)
+_tokens_of: Final = attrgetter(*(f"{name}_tokens" for name in CLASSES))
 MOST_ORGS: Final = 200
 MOST_PROVIDERS: Final = 100
 MOST_KINDS: Final = 100
+MOST_KEYS: Final = 5000
 
 
 class Names:
@@ -42,19 +45,19 @@ class Names:
 
 
 class Histogram:
-    """Counts by bucket, and the sum in whole microseconds."""
+    """Counts by bucket, and the sum."""
 
-    __slots__ = ("_bounds_ms", "counts", "sum_us")
+    __slots__ = ("_bounds_ms", "counts", "sum_ms")
 
     def __init__(self, bounds_s: Sequence[float]) -> None:
         self._bounds_ms = tuple(bound * 1000 for bound in bounds_s)
         self.counts = [0] * (len(bounds_s) + 1)
-        self.sum_us = 0
+        self.sum_ms = 0.0
 
     def add(self, ms: float) -> None:
         """Count one, in milliseconds."""
         self.counts[bisect_left(self._bounds_ms, ms)] += 1
-        self.sum_us += int(ms * 1000)
+        self.sum_ms += ms
 
     def series(self, name: str, labels: str, bounds_s: Sequence[float]) -> Iterator[tuple[str, int]]:
         """Its lines, buckets cumulated as Prometheus has them; the sum in microseconds."""
@@ -64,66 +67,108 @@ class Histogram:
             yield f'{name}_bucket{{{joined}le="{bound}"}}', total
         braced = labels and f"{{{labels}}}"
         yield f"{name}_count{braced}", total
-        yield f"{name}_sum{braced}", self.sum_us
+        yield f"{name}_sum{braced}", round(self.sum_ms * 1000)
+
+
+class Cell(NamedTuple):
+    """Where calls of one kind are counted: boxes that it shares with calls of other kinds."""
+
+    calls: list[int]
+    nano: list[int]
+    tokens: list[int]
+    duration: Histogram
+    ttft: Histogram
 
 
 class Tally:
-    """Finished calls by what they were, and the requests to providers that they took."""
+    """Finished calls by what they were, and the requests to providers that they took.
+
+    What a call is counted under is found by one look-up; names are checked when that is made, once for each kind.
+    """
 
     def __init__(self) -> None:
-        self._operations: Counter[tuple[str, str, str]] = Counter()
-        self._attempts: Counter[tuple[str, str, str]] = Counter()
-        self._nano: Counter[tuple[str, str]] = Counter()
-        self._tokens: Counter[tuple[str, str]] = Counter()
-        self._duration: dict[str, Histogram] = {}
-        self._ttft: dict[str, Histogram] = {}
+        self._cells: dict[tuple[str, ...], Cell] = {}
+        self._boxes: dict[tuple[str, ...], list[int]] = {}
+        self._operations: defaultdict[tuple[str, ...], list[int]] = defaultdict(lambda: [0])
+        self._attempts: defaultdict[tuple[str, ...], list[int]] = defaultdict(lambda: [0])
+        self._nano: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0])
+        self._tokens: defaultdict[str, list[int]] = defaultdict(lambda: [0] * len(CLASSES))
+        self._duration: defaultdict[str, Histogram] = defaultdict(lambda: Histogram(DURATION_S))
+        self._ttft: defaultdict[str, Histogram] = defaultdict(lambda: Histogram(TTFT_S))
         self._overhead = Histogram(OVERHEAD_S)
         self._org, self._provider = Names(MOST_ORGS), Names(MOST_PROVIDERS)
 
     def add(self, row: OperationRow, attempts: Sequence[AttemptRow], cost: Nano | None) -> None:
         """Count one finished call."""
-        endpoint = row.endpoint if row.endpoint in ENDPOINTS else OTHER
-        provider = self._provider(row.provider)
-        outcome = row.outcome if row.outcome in OUTCOMES else OTHER
-        self._operations[endpoint, outcome, row.code if row.code in CODES else OTHER] += 1
+        key = (row.endpoint, row.outcome, row.code, row.provider, row.org)
+        calls, nano, tokens, duration, ttft = self._cells.get(key) or self._cell(key)
+        calls[0] += 1
         if cost:
-            self._nano[self._org(row.org), provider] += cost
+            nano[0] += cost
         if row.usage_source != "none":
-            for name, column in CLASSES:
-                if count := getattr(row, column):
-                    self._tokens[provider, name] += count
-        if (duration := self._duration.get(endpoint)) is None:
-            duration = self._duration[endpoint] = Histogram(DURATION_S)
+            for place, count in enumerate(_tokens_of(row)):
+                if count:
+                    tokens[place] += count
         duration.add(row.duration_ms)
         self._overhead.add(row.overhead_ms)
         if row.ttft_ms is not None:
-            if (ttft := self._ttft.get(provider)) is None:
-                ttft = self._ttft[provider] = Histogram(TTFT_S)
             ttft.add(row.ttft_ms)
         for attempt in attempts:
-            ended = attempt.outcome if attempt.outcome in OUTCOMES else OTHER
-            self._attempts[self._provider(attempt.provider), ended, failure_of(attempt.error)] += 1
+            one = (attempt.provider, attempt.outcome, attempt.error)
+            (self._boxes.get(one) or self._box(one))[0] += 1
+
+    def _cell(self, key: tuple[str, str, str, str, str]) -> Cell:
+        """The cell of a kind of calls; remembered, unless very many are."""
+        endpoint, outcome, code, provider, org = key
+        endpoint = endpoint if endpoint in ENDPOINTS else OTHER
+        outcome = outcome if outcome in OUTCOMES else OTHER
+        provider = self._provider(provider)
+        cell = Cell(
+            self._operations[endpoint, outcome, code if code in CODES else OTHER],
+            self._nano[self._org(org), provider],
+            self._tokens[provider],
+            self._duration[endpoint],
+            self._ttft[provider],
+        )
+        if len(self._cells) < MOST_KEYS:
+            self._cells[key] = cell
+        return cell
+
+    def _box(self, key: tuple[str, str, str]) -> list[int]:
+        """The same of a kind of attempts."""
+        provider, outcome, error = key
+        box = self._attempts[self._provider(provider), outcome if outcome in OUTCOMES else OTHER, failure_of(error)]
+        if len(self._boxes) < MOST_KEYS:
+            self._boxes[key] = box
+        return box
 
     def series(self) -> dict[str, int]:
         """All of it as lines of the page, without their values' units."""
-        said: dict[str, int] = {}
-        for (endpoint, outcome, code), count in self._operations.items():
-            said[f'flyball_operations_total{{endpoint="{endpoint}",outcome="{outcome}",code="{code}"}}'] = count
-            if code:
-                refused = f'flyball_refusals_total{{code="{code}"}}'
-                said[refused] = said.get(refused, 0) + count
-        for (org, provider), nano in self._nano.items():
-            said[f'flyball_spend_nanodollars_total{{org="{escaped(org)}",provider="{escaped(provider)}"}}'] = nano
-        for (provider, name), count in self._tokens.items():
-            said[f'flyball_tokens_total{{provider="{escaped(provider)}",class="{name}"}}'] = count
-        for (provider, outcome, failure), count in self._attempts.items():
+        said = self._of_calls()
+        for (provider, outcome, failure), (count,) in self._attempts.items():
             labels = f'provider="{escaped(provider)}",outcome="{outcome}",failure="{failure}"'
             said[f"flyball_upstream_attempts_total{{{labels}}}"] = count
         for endpoint, histogram in self._duration.items():
             said.update(histogram.series("flyball_duration_seconds", f'endpoint="{endpoint}"', DURATION_S))
         for provider, histogram in self._ttft.items():
-            said.update(histogram.series("flyball_ttft_seconds", f'provider="{escaped(provider)}"', TTFT_S))
+            if any(histogram.counts):
+                said.update(histogram.series("flyball_ttft_seconds", f'provider="{escaped(provider)}"', TTFT_S))
         said.update(self._overhead.series("flyball_overhead_seconds", "", OVERHEAD_S))
+        return said
+
+    def _of_calls(self) -> dict[str, int]:
+        said: dict[str, int] = {}
+        for (endpoint, outcome, code), (count,) in self._operations.items():
+            said[f'flyball_operations_total{{endpoint="{endpoint}",outcome="{outcome}",code="{code}"}}'] = count
+            if code:
+                refused = f'flyball_refusals_total{{code="{code}"}}'
+                said[refused] = said.get(refused, 0) + count
+        for (org, provider), (nano,) in self._nano.items():
+            said[f'flyball_spend_nanodollars_total{{org="{escaped(org)}",provider="{escaped(provider)}"}}'] = nano
+        for provider, counts in self._tokens.items():
+            told = zip(CLASSES, counts, strict=True)
+            labels = f'provider="{escaped(provider)}"'
+            said |= {f'flyball_tokens_total{{{labels},class="{name}"}}': count for name, count in told if count}
         return said
 
 
