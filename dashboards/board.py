@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 from grafana_foundation_sdk.builders import dashboard, stat, table, timeseries
 from grafana_foundation_sdk.models import dashboard as models
 
+from dashboards.annotations import every_annotation
 from dashboards.variables import every_variable
 
 AnyPanel: TypeAlias = stat.Panel | table.Panel | timeseries.Panel
@@ -38,6 +39,8 @@ def board(uid: str, title: str, sections: Sequence[Section], *, since: str = "no
     )
     for variable in every_variable():
         made.with_variable(variable)
+    for annotation in every_annotation():
+        made.annotation(annotation)
     for section in sections:
         made.with_row(dashboard.Row(section.title).id(section.number))
         for panel in section.panels:

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from proxy.telemetry.rows import AttemptRow, BudgetStateRow, DecisionRow, OperationRow, PipelineStateRow
+from proxy.telemetry.rows import AttemptRow, AuditRow, BudgetStateRow, DecisionRow, OperationRow, PipelineStateRow
 
 HOSTILE = (
     """it's "quoted" `ticked`""",
@@ -266,8 +266,29 @@ def _pipeline_state(host: int, at: datetime, turn: int) -> PipelineStateRow:
     )
 
 
+def audit() -> list[AuditRow]:
+    """A change every half hour for six days, each shipped by two hosts."""
+    actions = ("budget.put", "prices.take", "policy.promote", "key.rotate", "org.put", "limit.raise", "key.create")
+    return [
+        AuditRow(
+            number=number,
+            at=f"{stamp(NOON - timedelta(days=5) + timedelta(minutes=30 * number))}000000",
+            actor=("anna", "flyball", HOSTILE[number % 7])[number % 3],
+            role="owner",
+            action=actions[number % len(actions)],
+            subject=f"budget:{HOSTILE[number % 5]}",
+            org=("", "acme", "globex")[number % 3],
+            previous="",
+            hash=f"{number}",
+        )
+        for number in range(300)
+        for _ in range(2)
+    ]
+
+
 OPERATIONS = operations()
 ATTEMPTS = attempts(OPERATIONS)
 DECISIONS = decisions(OPERATIONS)
 BUDGET_STATES = budget_states()
 PIPELINE_STATES = pipeline_states()
+AUDIT = audit()

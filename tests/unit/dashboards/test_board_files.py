@@ -10,6 +10,7 @@ from grafana_foundation_sdk.cog import encoder, plugins
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards import build
+from dashboards.annotations import ANNOTATIONS
 from dashboards.clickhouse_target import SOURCE, register
 from dashboards.datasource import PLUGIN
 from dashboards.sql.names import DIMENSIONS, TAG, TIMEZONE
@@ -54,8 +55,21 @@ def test_a_changed_missing_or_orphaned_file_is_found(tmp_path: Path) -> None:
 def test_the_json_survives_the_sdks_own_types(board: Board) -> None:
     plugins.register_default_plugins()
     register()
+    for annotation in board["annotations"]["list"]:
+        del annotation["target"]  # the SDK knows Grafana's own only: looked at below
     back = models.Dashboard.from_json(board)
     assert json.loads(json.dumps(back, cls=encoder.JSONEncoder)) == board
+
+
+def test_every_board_tells_what_happened(board: Board) -> None:
+    told = {each["name"]: each for each in board["annotations"]["list"]}
+    assert set(told) == {
+        "Budget edits", "Price versions", "Policy promotions", "Key rotations", "Provider outages",
+    }  # fmt: skip
+    for name, sql in ANNOTATIONS.items():
+        target = told[name]["target"]
+        assert told[name]["enable"] and told[name]["datasource"] == target["datasource"] == SOURCE.to_json()
+        assert (target["rawSql"], target["queryType"], target["format"], target["refId"]) == (sql, "table", 1, "Anno")
 
 
 def test_ids_stay() -> None:

@@ -9,14 +9,16 @@ from typing import Any, Final
 import msgspec
 import pytest
 
+from dashboards.annotations import ANNOTATIONS
 from dashboards.build import FOLDER
 from dashboards.sql.names import DIMENSIONS, NAMELESS, TAG, TIMEZONE
 from dashboards.variables import VARIABLES
 from proxy.telemetry.rows import OperationRow
 from tests.unit.dashboards.engine import Engine
 from tests.unit.dashboards.expected import WANTED
+from tests.unit.dashboards.expected.annotations import WANTED as WANTED_ANNOTATIONS
 from tests.unit.dashboards.grafana import Asked, expand
-from tests.unit.dashboards.seed import ATTEMPTS, BUDGET_STATES, DECISIONS, HOSTILE, OPERATIONS, PIPELINE_STATES
+from tests.unit.dashboards.seed import ATTEMPTS, AUDIT, BUDGET_STATES, DECISIONS, HOSTILE, OPERATIONS, PIPELINE_STATES
 from tests.unit.dashboards.world import World, cost, is_same, shown
 
 SHORT: Final = (datetime(2026, 11, 19, 10, 0, tzinfo=UTC), datetime(2026, 11, 19, 13, 59, 59, tzinfo=UTC))
@@ -27,7 +29,9 @@ def world(
     span: tuple[datetime, datetime], labels: Mapping[str, Sequence[str]] | None = None, timezone: str = "UTC"
 ) -> World:
     """All seeded rows, and what is asked about them."""
-    return World(*span, labels or {}, timezone, 3600, OPERATIONS, ATTEMPTS, DECISIONS, BUDGET_STATES, PIPELINE_STATES)
+    return World(
+        *span, labels or {}, timezone, 3600, OPERATIONS, ATTEMPTS, DECISIONS, BUDGET_STATES, PIPELINE_STATES, AUDIT
+    )
 
 
 WORLDS: Final[Mapping[str, World]] = {
@@ -49,6 +53,7 @@ SEEDED: Final[Mapping[str, Sequence[msgspec.Struct]]] = {
     "decisions": DECISIONS,
     "budget_states": BUDGET_STATES,
     "pipeline_states": PIPELINE_STATES,
+    "audit": AUDIT,
 }
 PANELS: Final = [(board, number) for board, panels in WANTED.items() for number in panels]
 
@@ -117,6 +122,17 @@ def test_an_empty_store_says_zero_nothing_or_no_rows(
 ) -> None:
     rows = engine.query(expand(queries(board)[number], Asked(*span)), "empty")
     compare(rows, WANTED[board][number](World(*span)))
+
+
+@pytest.mark.parametrize("name", ANNOTATIONS)
+def test_each_annotation_says_what_happened(engine: Engine, name: str) -> None:
+    found = 0
+    for told in WORLDS.values():
+        wanted = WANTED_ANNOTATIONS[name](told)
+        compare(engine.query(expand(ANNOTATIONS[name], asked(engine, told))), wanted)
+        found += len(wanted)
+    assert found, "else equal answers would prove nothing"
+    assert engine.query(expand(ANNOTATIONS[name], Asked(*LONG)), "empty") == []
 
 
 def label(row: OperationRow, variable: str) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 from dashboards.sql.names import DIMENSIONS, NAMELESS
-from proxy.telemetry.rows import AttemptRow, BudgetStateRow, DecisionRow, OperationRow, PipelineStateRow
+from proxy.telemetry.rows import AttemptRow, AuditRow, BudgetStateRow, DecisionRow, OperationRow, PipelineStateRow
 from tests.unit.dashboards.seed import moment
 
 T = TypeVar("T")
@@ -51,6 +51,7 @@ class World:
     decisions: Sequence[DecisionRow] = ()
     budget_states: Sequence[BudgetStateRow] = ()
     pipeline_states: Sequence[PipelineStateRow] = ()
+    audit: Sequence[AuditRow] = ()
 
     @property
     def is_long(self) -> bool:
@@ -80,6 +81,11 @@ class World:
     def told(self) -> list[PipelineStateRow]:
         """What hosts told of their telemetry in the range."""
         return [row for row in self.pipeline_states if self._was(row.at)]
+
+    def changes(self) -> list[AuditRow]:
+        """Entries of the trail in the range that concern the chosen orgs or all, each once."""
+        found = {row.number: row for row in self.audit if self._was(row.at[:-6])}
+        return [row for row in found.values() if row.org in ("", *self.labels.get("org", [row.org]))]
 
     def _was(self, told_at: str) -> bool:
         return self.start <= moment(told_at) <= self.end
