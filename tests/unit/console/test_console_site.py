@@ -328,7 +328,7 @@ async def test_a_bound_person_asks_for_their_own_only(desk: Desk) -> None:
     assert {(asked.org, asked.team, asked.by) for asked in spends} == {("acme", "support", "model")}
     assert ("budgets", "acme", "support") in desk.told.asked
     assert ("op_1", "acme", "support") in desk.told.asked
-    assert RecentAsked(org="acme", team="support", limit=100) in desk.told.asked
+    assert RecentAsked(org="acme", team="support", limit=101) in desk.told.asked
     assert 'value="org"' not in page
 
 
