@@ -14,6 +14,7 @@ from typing import Final, cast
 
 from proxy.telemetry.backups import FOLDER as BACKUPS
 from proxy.telemetry.embedded.guard import Names, refusal
+from proxy.telemetry.embedded.held import HeldSessions
 from proxy.telemetry.embedded.reader_settings import SettingRefused, permitted
 from proxy.telemetry.embedded.session import Answer, Connection, EngineError, Session
 from proxy.telemetry.embedded.statement import Statement
@@ -59,6 +60,23 @@ class Lane:
 
     def _run(self, session: Session, statement: Statement) -> Answer:
         return session.run(statement)
+
+
+class FullLane(Lane):
+    """The lane of the user who may do everything, with sessions for clients that need them."""
+
+    def __init__(self, sessions: list[Session], held: HeldSessions) -> None:
+        super().__init__(sessions)
+        self._held = held
+
+    def close(self) -> None:
+        """As Lane.close, and end the clients' sessions."""
+        super().close()
+        self._held.close()
+
+    def _run(self, session: Session, statement: Statement) -> Answer:
+        with self._held.of(statement) as own:
+            return (own or session).run(statement)
 
 
 class ReadingLane(Lane):
@@ -122,7 +140,11 @@ class Engine:
         self._keeper = self._connect()
         _hide_file_system(self._keeper)
         self._keeper.query(f"CREATE DATABASE IF NOT EXISTS `{database.replace('`', '')}`", "TabSeparated")
-        self.full = Lane([Session(self._connect, self._limits(reading=False)) for _ in range(bounds.threads)])
+        limits = self._limits(reading=False)
+        self.full = FullLane(
+            [Session(self._connect, limits) for _ in range(bounds.threads)],
+            HeldSessions(lambda: Session(self._connect, limits, is_held=True)),
+        )
         self.reading = ReadingLane(
             [self._reader({}) for _ in range(max(2, bounds.threads // 2))],
             _names(self._keeper),

@@ -1,5 +1,6 @@
 """One connection to the engine and how a statement runs on it."""
 
+import json
 import os
 import re
 import sys
@@ -50,7 +51,11 @@ class Connection(Protocol):
 class Session:
     """One connection with its standing settings; used by one thread at a time."""
 
-    def __init__(self, connect: Callable[[], Connection], standing: Mapping[str, str]) -> None:
+    def __init__(
+        self, connect: Callable[[], Connection], standing: Mapping[str, str], *, is_held: bool = False
+    ) -> None:
+        """`is_held`: it is a client's own, and keeps what `SET` and temporary tables make of it."""
+        self._is_held = is_held
         self._connect = connect
         self.standing = standing
         self._open()
@@ -61,15 +66,21 @@ class Session:
         Raises:
             EngineError: as ClickHouse words it.
         """
-        if statement.only_for_sessions:
+        if statement.only_for_sessions and not self._is_held:
             return Answer()
         try:
             return self._run_under_settings(statement)
         except EngineError:
             # What an answer was when it failed stays in the connection, and would stand before the next answer.
+            self._forget_answer()
+            raise
+
+    def _forget_answer(self) -> None:
+        if self._is_held:
+            self._query("SELECT 1")
+        else:
             self._connection.close()
             self._open()
-            raise
 
     def _open(self) -> None:
         self._connection = self._connect()
@@ -81,11 +92,12 @@ class Session:
         self._use(statement.database)
         if not statement.settings:
             return self._run(statement)
+        before = self._present(statement.settings) if self._is_held else self.standing
         try:
             self._query(_set(statement.settings))
             return self._run(statement)
         finally:
-            self._restore(statement.settings)
+            self._restore(statement.settings, before)
 
     def canonical(self, statement: Statement) -> str:
         """The statement as the engine itself would write it: one statement, no comments, plain quotes."""
@@ -102,11 +114,18 @@ class Session:
             self._query(f"USE `{database.replace('`', '')}`")
             self._database = database
 
-    def _restore(self, settings: Iterable[str]) -> None:
+    def _present(self, names: Iterable[str]) -> dict[str, str]:
+        """What these settings are now, of those that were ever set."""
+        asked = "SELECT name, value FROM system.settings WHERE changed"
+        rows = (self._query(asked, "JSONCompactEachRow").bytes() or b"").splitlines()
+        changed: dict[str, str] = dict(json.loads(row) for row in rows)
+        return {name: changed[name] for name in names if name in changed}
+
+    def _restore(self, settings: Iterable[str], before: Mapping[str, str]) -> None:
         for name in settings:
             # A name the engine does not know was refused before; the others must go back in any case.
             with suppress(EngineError):
-                self._query(_set({name: self.standing.get(name)}))
+                self._query(_set({name: before.get(name)}))
 
     def _run(self, statement: Statement) -> Answer:
         if statement.insert_format is not None:

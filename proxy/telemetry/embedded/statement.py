@@ -29,6 +29,8 @@ _READS: Final = re.compile(
     r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*(?:SELECT|WITH|FROM|SHOW|DESC|DESCRIBE|EXISTS|EXPLAIN|CHECK|VALUES)\b",
     re.IGNORECASE | re.DOTALL,
 )
+_TEMPORARY: Final = re.compile(r"\s*CREATE\s+(?:OR\s+REPLACE\s+)?TEMPORARY\s", re.IGNORECASE)
+_LONGEST_SESSION_S: Final = 3600
 _SESSION: Final = re.compile(r"\s*(?:SET|USE)\s", re.IGNORECASE)
 # Formats that the engine's Python wrapper answers with Python objects instead of bytes.
 _NOT_BYTES: Final = frozenset({"dataframe", "datastore", "arrowtable"})
@@ -56,11 +58,19 @@ class Statement:
     settings: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
     read_only: bool = False
+    session: str = ""
+    session_timeout_s: int = 60
+    session_check: bool = False
 
     @property
     def only_for_sessions(self) -> bool:
-        """Whether it would change later requests of a session; there are none here, so it has no effect."""
+        """Whether it only changes later requests of a session; without one it has no effect."""
         return _SESSION.match(self.sql) is not None
+
+    @property
+    def makes_temporary(self) -> bool:
+        """Whether it makes a table that is its session's own."""
+        return _TEMPORARY.match(self.sql) is not None
 
     @property
     def reads(self) -> bool:
@@ -92,6 +102,9 @@ def read_statement(values: Mapping[str, str], body: bytes, *, database: str) -> 
         settings=_settings(values),
         parameters={key[6:]: value for key, value in values.items() if key.startswith("param_")},
         read_only=values.get("readonly", "0") != "0",
+        session=values.get("session_id", "")[:128],
+        session_timeout_s=_session_timeout(values.get("session_timeout", "60")),
+        session_check=values.get("session_check") == "1",
     )
 
 
@@ -108,6 +121,12 @@ def _output_format(sql: str, default: str | None) -> str:
     if not _NAME.fullmatch(chosen) or chosen.lower() in _NOT_BYTES:
         raise BadRequest(f"Unknown format {chosen[:40]}", 73)
     return chosen
+
+
+def _session_timeout(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or not 0 < int(text) <= _LONGEST_SESSION_S:
+        raise BadRequest(f"session_timeout must be seconds from 1 to {_LONGEST_SESSION_S}, not {text[:40]!r}", 374)
+    return int(text)
 
 
 def _settings(values: Mapping[str, str]) -> dict[str, str]:

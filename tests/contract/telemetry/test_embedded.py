@@ -122,6 +122,8 @@ def test_settings_of_one_request_do_not_reach_the_next(collector: CollectorProce
     assert changed == [(3, 7)]
     with pytest.raises(DatabaseError):
         client.command("SELECT 1", settings={"max_threads": "many"})
+    client.close()
+    client = collector.client(autogenerate_session_id=False)
     client.command("SET max_threads = 5")
     assert {tuple(client.query(ask).result_rows[0]) for _ in range(20)} == {tuple(before[0])}
     client.close()
