@@ -9,6 +9,7 @@ from proxy.core.chain import GENESIS
 from proxy.telemetry import OperationDetail, OperationRow, SegmentRow, TelemetryUnavailable, digest_of, hash_of_segment
 
 ANCHOR: Final = "segments.anchor"
+MOST_ANCHORS: Final = 100_000
 
 
 class ShippedRows(Protocol):
@@ -42,6 +43,16 @@ class OperationReport:
         return self
 
 
+@dataclass(kw_only=True, slots=True)
+class SegmentsReport:
+    """What was found of one spool's chain: whole up to `links`, named in the audit chain up to `anchored`; or `why`."""
+
+    spool: str
+    links: int = 0
+    anchored: int = 0
+    why: str = ""
+
+
 async def check_operation(operation: str, trail: StateAuditLog, shipped: ShippedRows) -> OperationReport:
     """Compare the rows of the operation's segment with the digest of what was shipped, and follow its chain."""
     report = OperationReport(operation=operation)
@@ -70,42 +81,61 @@ async def _check(report: OperationReport, trail: StateAuditLog, shipped: Shipped
             return report.fails(f"rows of its segment {each.segment} are not as they were shipped")
     link = links[0]
     report.facts.append(f"it is one of {link.rows} rows of segment {link.segment}, shipped {link.shipped_at} UTC")
-    if why := await _first_break(link, trail, shipped, report):
-        return report.fails(why)
+    chain = await _followed(link.spool, trail, shipped)
+    if chain.why:
+        return report.fails(chain.why)
+    by = (
+        f", anchored in the audit chain up to {chain.anchored}"
+        if chain.anchored >= link.number
+        else ", not anchored yet"
+    )
+    report.facts.append(f"link {link.number} of the segments' chain {link.spool}, whole up to {chain.links}{by}")
     report.facts += _said_by_the_trail(row, trail)
     report.proven = True
     return report
 
 
-async def _first_break(link: SegmentRow, trail: StateAuditLog, shipped: ShippedRows, report: OperationReport) -> str:
-    """What is wrong with the chain of the segment's spool; empty, and a sentence in the report, when all is right."""
-    anchors = _anchors(link.spool, trail)
-    before = SegmentRow(
-        spool=link.spool, number=0, shipped_at="", segment="", first_ns=0, rows=0, digest="", previous="", hash=GENESIS
-    )
-    while links := await shipped.segments(spool=link.spool, after=before.number):
+async def check_segments(trail: StateAuditLog, shipped: ShippedRows) -> list[SegmentsReport]:
+    """Follow the chain of each spool that the audit chain names.
+
+    Raises:
+        TelemetryUnavailable: ClickHouse cannot answer now.
+    """
+    named = trail.newest(before=None, org=None, team=None, filters={"action": ANCHOR}, limit=MOST_ANCHORS)
+    spools = dict.fromkeys(change.subject.removeprefix("spool:") for _, change in named)
+    return [await _followed(spool, trail, shipped) for spool in spools]
+
+
+async def _followed(spool: str, trail: StateAuditLog, shipped: ShippedRows) -> SegmentsReport:
+    """A spool's chain from end to end, held to what the audit chain names of it."""
+    anchors = _anchors(spool, trail)
+    report = SegmentsReport(spool=spool, anchored=max(anchors, default=0))
+    own = GENESIS
+    while links := await shipped.segments(spool=spool, after=report.links):
         for each in links:
-            if not before.number and each.number > 1:
-                before.number, before.hash = each.number - 1, each.previous  # retention dropped what was before
-            if each.number != before.number + 1:
-                return f"link {before.number + 1} of the segments' chain {link.spool} is missing or stands there twice"
-            if each.previous != before.hash or each.hash != hash_of_segment(each):
-                return f"link {each.number} of the segments' chain {link.spool} was changed"
-            if anchors.get(each.number, each.hash) != each.hash:
-                return f"link {each.number} of the segments' chain is not the one that the audit chain names"
-            before = each
-    anchored = max((number for number in anchors if number >= link.number), default=0)
-    if max(anchors, default=0) > before.number:
-        return f"the segments' chain ends at {before.number}; the audit chain names link {max(anchors)}"
-    by = f", anchored in the audit chain at link {anchored}" if anchored else ", not anchored in the audit chain yet"
-    report.facts.append(f"link {link.number} of the segments' chain {link.spool}, whole up to {before.number}{by}")
-    return ""
+            if not report.links and each.number > 1:
+                report.links, own = each.number - 1, each.previous  # retention dropped what was before
+            if each.number != report.links + 1:
+                report.why = f"link {report.links + 1} of the segments' chain {spool} is missing or stands there twice"
+            elif each.previous != own or each.hash != hash_of_segment(each):
+                report.why = f"link {each.number} of the segments' chain {spool} was changed"
+            elif anchors.get(each.number, each.hash) != each.hash:
+                report.why = f"link {each.number} of the segments' chain {spool} is not the one the audit chain names"
+            if report.why:
+                return report
+            report.links, own = each.number, each.hash
+    if report.anchored > report.links:
+        report.why = (
+            f"the segments' chain {spool} ends at {report.links}, the audit chain names link {report.anchored}: "
+            "it is still on its way, or was cut off"
+        )
+    return report
 
 
 def _anchors(spool: str, trail: StateAuditLog) -> dict[int, str]:
     """The heads of a spool's chain that the audit chain names."""
     filters = {"action": ANCHOR, "subject": f"spool:{spool}"}
-    found = trail.newest(before=None, org=None, team=None, filters=filters, limit=100_000)
+    found = trail.newest(before=None, org=None, team=None, filters=filters, limit=MOST_ANCHORS)
     said = [json.loads(change.after) for _, change in found if change.after is not None]
     return {int(each["number"]): each["hash"] for each in said}
 

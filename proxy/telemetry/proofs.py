@@ -55,10 +55,13 @@ def hash_of_segment(row: SegmentRow) -> str:
 
 
 def head_of_segments(spool: Path) -> tuple[str, int, str] | None:
-    """The name of a spool, and number and hash of the last segment it has shipped; None where it has shipped none."""
+    """The name of a spool, and number and hash of the last link that is on its way; None where there is none."""
     try:
         said = msgspec.json.decode((spool / CHAIN_FILE).read_bytes())
-        return said["spool"], said["number"], said["hash"]
+        number, own = said["number"], said["hash"]
+        if pending := said["pending"]:
+            number, own = pending[0]["number"] - 1, pending[0]["previous"]
+        return (said["spool"], number, own) if number else None
     except (OSError, msgspec.DecodeError, KeyError, TypeError):
         return None
 

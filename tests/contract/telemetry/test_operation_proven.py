@@ -7,7 +7,7 @@ from typing import Any
 from proxy.admin.audit import StateAuditLog
 from proxy.admin.tables import Tables
 from proxy.app.audit_post import Noticed
-from proxy.app.operation_check import OperationReport, check_operation
+from proxy.app.operation_check import OperationReport, check_operation, check_segments
 from proxy.core.clock import SystemClock, stamp
 from proxy.core.ids import new_id
 from proxy.state import StateFile
@@ -59,6 +59,8 @@ async def test_rows_are_as_they_were_shipped_or_it_is_told(
         good = await checked(rows[2].operation_id)
         assert good.proven, good.why
         assert "one of 3 rows" in good.facts[0] and "whole up to 3, anchored" in good.facts[1]
+    (chain,) = await check_segments(trail, reader)
+    assert (chain.links, chain.anchored, chain.why) == (3, 3, "")
     assert "no such operation" in (await checked(new_id("op"))).why
 
     # A person may be taken out of a row: no proof is lost.
@@ -81,6 +83,7 @@ async def test_rows_are_as_they_were_shipped_or_it_is_told(
         (link,) = await reader.segments(first_ns=many[0][0].segment)
         client.command("ALTER TABLE shipped_segments UPDATE rows = 4 WHERE number = 1 SETTINGS mutations_sync = 1")
         assert "link 1" in (await checked()).why
+        assert "link 1" in (await check_segments(trail, reader))[0].why, "also where no operation is named"
         client.command("ALTER TABLE shipped_segments UPDATE rows = 3 WHERE number = 1 SETTINGS mutations_sync = 1")
         assert (await checked()).proven and isinstance(link, SegmentRow)
         client.command("ALTER TABLE shipped_segments DELETE WHERE number = 3 SETTINGS mutations_sync = 1")
