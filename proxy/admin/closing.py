@@ -61,6 +61,7 @@ class Closing:
         Raises:
             Refusal: the month cannot be closed yet; the message says why.
             BillingError: it is not its turn, it is closed, or there is no such month or time zone.
+            IdentityError: there is no such org.
             Refused, LedgerUnavailable: the store or the ledger cannot be asked.
         """
         standing = await asyncio.to_thread(self._rooms.statements.standing, wanted.org)
@@ -72,6 +73,9 @@ class Closing:
         _require_priced(wanted, amounts)
         earlier = await asyncio.to_thread(self._rooms.statements.list, org=wanted.org)
         lines = await asyncio.to_thread(self._rooms.adjustments.list, org=wanted.org, period=str(wanted.period))
+        if not (amounts or lines or standing.closed):
+            # Nobody is to close the months of an org that there never was; one that was deleted has calls.
+            await asyncio.to_thread(self._rooms.key_store.org, wanted.org)
         return statements_of(
             Draft(
                 org=wanted.org,

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from proxy.cli.actions import add_action, with_client
 from proxy.cli.running import AdminClient
-from proxy.cli.table import print_json, print_table
+from proxy.cli.table import dollars, print_json, print_table
 
 PATH: Final = "/admin/v1/adjustments"
 
@@ -46,7 +46,7 @@ def _list(client: AdminClient, options: argparse.Namespace) -> int:
     rows = [
         (
             *(each["id"], each["period"], each["org"], each["team"] or "(the org)", each["kind"]),
-            *(f"${each['amount_usd']}", each["note"]),
+            *(dollars(each["amount_usd"]), each["note"]),
         )
         for each in found["data"]
     ]
@@ -60,7 +60,7 @@ def _add(client: AdminClient, options: argparse.Namespace) -> int:
     if options.json:
         print_json(made)
     else:
-        print(f"{made['id']}: ${made['amount_usd']} for {made['period']}")
+        print(f"{made['id']}: {dollars(made['amount_usd'])} for {made['period']}")
     return 0
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from proxy.billing import BillingError, Period
 from proxy.cli.actions import with_client
 from proxy.cli.running import AdminClient, ApiRefused
-from proxy.cli.table import print_json, print_table
+from proxy.cli.table import dollars, print_json, print_table
 
 WHAT: Final = "close a month: one statement for each team, that never changes"
 _AGAIN_S: Final = 2.0
@@ -93,8 +93,8 @@ def _show(closed: list[Any], *, dry_run: bool) -> None:
     rows = [
         (
             f"{each['org']}/{each['team'] or '(the org)'}",
-            *(str(each["number"]), f"${each['usage_usd']}", f"${each['adjustments_usd']}"),
-            *(f"${each['negotiated_usd']}", f"${each['total_usd']}"),
+            *(str(each["number"]), dollars(each["usage_usd"]), dollars(each["adjustments_usd"])),
+            *(dollars(each["negotiated_usd"]), dollars(each["total_usd"])),
             f"{each['unpriced_calls']:,}",
             each["hash"][:12],
         )
@@ -106,4 +106,5 @@ def _show(closed: list[Any], *, dry_run: bool) -> None:
         print_table(head, rows, right=(1, 2, 3, 4, 5, 6))
     for period in closed:
         done = "would be closed" if dry_run else "is closed"
-        print(f"{period['period']} of {period['org']} {done}: ${period['total_usd']} ({period['timezone'] or 'empty'})")
+        zone = period["timezone"] or "empty"
+        print(f"{period['period']} of {period['org']} {done}: {dollars(period['total_usd'])} ({zone})")

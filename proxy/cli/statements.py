@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from proxy.cli.actions import add_action, with_client
 from proxy.cli.running import AdminClient
-from proxy.cli.table import print_json, print_table
+from proxy.cli.table import dollars, print_json, print_table
 
 PATH: Final = "/admin/v1/statements"
 _PAGE: Final = 500
@@ -44,7 +44,7 @@ def _list(client: AdminClient, options: argparse.Namespace) -> int:
     rows = [
         (
             *(each["period"], each["org"], each["team"] or "(the org)", str(each["number"])),
-            *(f"${each['total_usd']}", each["closed_at"], each["closed_by"]),
+            *(dollars(each["total_usd"]), each["closed_at"], each["closed_by"]),
         )
         for each in found
     ]
@@ -65,16 +65,16 @@ def _show(client: AdminClient, options: argparse.Namespace) -> int:
     print(f"statement {found['number']} of {found['org']}: {found['team'] or 'the org as a whole'}, {found['period']}")
     print(f"{found['starts_at']} to {found['ends_at']} ({zone}); closed {found['closed_at']} by {by}")
     rows = [
-        ("usage", each["key"], each["provider"], each["model"], f"{each['calls']:,}", f"${each['cost_usd']}")
+        ("usage", each["key"], each["provider"], each["model"], f"{each['calls']:,}", dollars(each["cost_usd"]))
         for each in found["usage"]
     ]
     rows += [
         (f"{each['why']} {each['of_period']}", each["key"], each["provider"], each["model"], f"{each['calls']:,}",
-         f"${each['amount_usd']}")
+         dollars(each["amount_usd"]))
         for each in found["adjustments"]
     ]  # fmt: skip
-    rows += [(each["kind"], each["note"], "", "", "", f"${each['amount_usd']}") for each in found["negotiated"]]
-    rows.append(("total", "", "", "", "", f"${found['total_usd']}"))
+    rows += [(each["kind"], each["note"], "", "", "", dollars(each["amount_usd"])) for each in found["negotiated"]]
+    rows.append(("total", "", "", "", "", dollars(found["total_usd"])))
     print_table(("line", "key", "provider", "model", "calls", "amount"), rows, right=(4, 5))
     if found["unpriced_calls"]:
         print(f"{found['unpriced_calls']:,} calls had no price and are in no sum")

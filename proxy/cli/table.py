@@ -25,3 +25,8 @@ def print_json(told: Any) -> None:
 def plain(text: str) -> str:
     """A name that a client chose: what would move the cursor is written as an escape."""
     return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+
+
+def dollars(amount: str) -> str:
+    """An amount as the API tells it, with its sign before the dollar."""
+    return f"-${amount[1:]}" if amount.startswith("-") else f"${amount}"

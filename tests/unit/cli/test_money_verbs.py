@@ -50,10 +50,17 @@ def test_a_month_is_closed_shown_and_verified(port: Port, capsys: pytest.Capture
         "--note=sorry",
     ]
     assert main(added) == 0
-    line = capsys.readouterr().out.split(":")[0]
+    line, _, rest = capsys.readouterr().out.partition(":")
+    assert rest.strip() == "-$0.01 for 2026-10"
     assert main(["adjustments", "list"]) == 0
     assert line in capsys.readouterr().out
 
+    assert main(["close", "2026-10", "--org=nobody"]) == 0, "its calls are in the store, whoever deleted it"
+    assert "2026-10 of nobody" in capsys.readouterr().out
+    port.reader.rows = []
+    assert main(["close", "2026-10", "--org=typo"]) == 1
+    assert "typo" in capsys.readouterr().err
+    port.reader.rows = [row()]
     assert main(["close", "2026-10", "--dry-run"]) == 0
     assert "2026-10 of acme would be closed: $0.0025 (UTC)" in capsys.readouterr().out
     assert main(["close", "2026-10", "--json"]) == 0
@@ -72,7 +79,7 @@ def test_a_month_is_closed_shown_and_verified(port: Port, capsys: pytest.Capture
     assert main(["statements", "show", "acme", "1", "--csv"]) == 0
     assert capsys.readouterr().out.splitlines()[1].startswith("1,acme,support,2026-10,UTC,usage")
     assert main(["statements", "verify"]) == 0
-    assert "1 statements looked at, 0 faults" in capsys.readouterr().out
+    assert "2 statements looked at, 0 faults" in capsys.readouterr().out
     # Somebody with the file in hand, past the trigger.
     with port.rooms.state.change() as connection:
         connection.execute("DROP TRIGGER statements_never_change")
