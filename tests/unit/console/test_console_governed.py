@@ -23,6 +23,7 @@ from proxy.admin.console import (
     StoreReadings,
     build_console,
 )
+from proxy.admin.console.boards.shipped import boards
 from proxy.admin.inside import Inside, Person
 from proxy.billing import Adjustments, Statements
 from proxy.budget import BudgetEntry, BudgetSpec, BudgetStore, HoldRequest, RunTicket, SqliteLedger
@@ -344,3 +345,26 @@ async def _spend(desk: Desk, scopes: list[str], nano: int, run: RunTicket | None
     await ledger.hold(request)
     await ledger.settle(number, Nano(nano), now_ns)
     await ledger.close()
+
+
+async def test_a_board_says_of_each_panel_that_the_store_is_away(desk: Desk) -> None:
+    desk.reader.fails = TelemetryUnavailable("away")
+    page = await desk.page("boards/cost-overview")
+    panels = [panel for section in boards()["cost-overview"].sections for panel in section.panels]
+    assert page.count("The telemetry store cannot answer: away.") == len(panels)
+    assert (await desk.browser.get("/console/boards/nosuch")).status_code == 404
+
+
+async def test_an_empty_board_says_what_to_do_and_whose_rows_it_would_show(desk: Desk) -> None:
+    await desk.sign_in(Person("eve", "viewer", "acme", "support"))
+    page = text_of(await desk.page("boards/cost-overview?range=7d&model=gpt-5"))
+    assert "No calls yet" in page and "Nothing in this range." in page and "only what is of acme/support" in page
+    assert {(asked.org, asked.team) for asked in desk.reader.panels} == {("acme", "support")}
+    assert all(asked.chosen["model"] == ("gpt-5",) for asked in desk.reader.panels)
+
+
+async def test_boards_are_for_who_may_read_spend(desk: Desk) -> None:
+    await desk.sign_in(Person("pat", "policy_admin", None, None))
+    for path in ("boards", "boards/cost-overview"):
+        assert (await desk.browser.get(f"/console/{path}")).status_code == 403
+    assert desk.reader.panels == []

@@ -52,7 +52,7 @@ def board_page(place: Place, facts: BoardFacts, first_call: FirstCall) -> str:
         el("a", "All boards", href=place.url("boards")),
         f" · {asked.start:%d %b %Y %H:%M} – {asked.end:%d %b %Y %H:%M} UTC",
     )
-    parts: list[Child] = [heading(board.title, lead), _form(place, facts)]
+    parts: list[Child] = [heading(board.title, join(lead, _whose(place))), _form(place, facts)]
     if asked.problem:
         parts.append(el("p", asked.problem, class_="flash warn", role="status"))
     if facts.answers and not any(_says_something(answer) for answer in facts.answers.values()):
@@ -60,6 +60,14 @@ def board_page(place: Place, facts: BoardFacts, first_call: FirstCall) -> str:
         parts.append(first_call_card(first_call, words))
     parts += [_section(place, facts, number, section) for number, section in enumerate(board.sections)]
     return page(place, board.title, *parts)
+
+
+def _whose(place: Place) -> str:
+    """Whose rows are shown, to who is bound: what belongs to nobody, such as the store's own figures, is left out."""
+    who = None if place.session is None else place.session.identity
+    if who is None or who.org is None:
+        return ""
+    return f" · only what is of {who.org if who.team is None else f'{who.org}/{who.team}'}"
 
 
 def _says_something(answer: PanelRows | str) -> bool:
