@@ -38,8 +38,9 @@ _AMOUNT: Final = "SELECT amount, lines FROM holds WHERE number = ? AND operation
 _DISPATCH: Final = "UPDATE holds SET phase = 1, worker = ? WHERE number = ? AND operation = ?"
 _DISPATCH_WITH: Final = "UPDATE holds SET phase = 1, worker = ?, start_record = ? WHERE number = ? AND operation = ?"
 _EXTEND: Final = "UPDATE holds SET amount = ?, lines = ? WHERE number = ? AND operation = ?"
-_END: Final = "DELETE FROM holds WHERE number = ? AND operation = ? RETURNING amount, lines"
-_END_HELD: Final = "DELETE FROM holds WHERE number = ? AND operation = ? AND phase = 0 RETURNING amount, lines"
+_AMOUNT_HELD: Final = "SELECT amount, lines FROM holds WHERE number = ? AND operation = ? AND phase = 0"
+# Read first, then deleted: RETURNING puts its rows into a table of their own, which costs more than a statement.
+_END: Final = "DELETE FROM holds WHERE number = ?"
 _REMEMBER: Final = "INSERT OR IGNORE INTO settled (operation, at_s) VALUES (?, ?)"
 _REMEMBERED: Final = "SELECT 1 FROM settled WHERE operation = ?"
 _RENEW: Final = "INSERT OR REPLACE INTO leases (worker, until_ns) VALUES (?, ?)"
@@ -218,15 +219,16 @@ class Settle(Step[Settled]):
 
     def run(self, tables: Tables) -> Settled:
         """Book once; nothing when there is no hold."""
-        row = tables.cursor.execute(_END, (self.number, self.operation)).fetchone()
-        key = settled_key(self.operation)
+        cursor, key = tables.cursor, settled_key(self.operation)
+        row = cursor.execute(_AMOUNT, (self.number, self.operation)).fetchone()
         if row is None:
-            known = tables.cursor.execute(_REMEMBERED, (key,)).fetchone()
+            known = cursor.execute(_REMEMBERED, (key,)).fetchone()
             return Settled(True, ZERO, unknown=known is None)
+        cursor.execute(_END, (self.number,))
         amount, lines = row
         for entry in lines.split(" ") if lines else ():
             self._book(tables.counters, entry, amount)
-        tables.cursor.execute(_REMEMBER, (key, self.at_s))
+        cursor.execute(_REMEMBER, (key, self.at_s))
         return Settled(False, Nano(max(0, self.cost - amount)))
 
     def _book(self, counters: Counters, entry: str, amount: int) -> None:
@@ -252,10 +254,11 @@ class Release(Step[bool]):
 
     def run(self, tables: Tables) -> bool:
         """Whether there was one."""
-        query = _END_HELD if self.only_held else _END
+        query = _AMOUNT_HELD if self.only_held else _AMOUNT
         row = tables.cursor.execute(query, (self.number, self.operation)).fetchone()
         if row is None:
             return False
+        tables.cursor.execute(_END, (self.number,))
         amount, lines = row
         for entry in lines.split(" ") if lines else ():
             number, held, _ = _read_noted(entry, amount)

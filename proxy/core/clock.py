@@ -3,7 +3,9 @@
 import time
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Protocol
+from typing import Final, Protocol
+
+_MILLIS: Final = tuple(f".{millis:03d}" for millis in range(1000))
 
 
 class Clock(Protocol):
@@ -51,14 +53,19 @@ def utc(ns: int) -> datetime:
 
 
 @lru_cache(maxsize=64)
+def utc_second(seconds: int) -> datetime:
+    """Whole seconds since 1970 as an aware UTC datetime; the latest are remembered, since making one is dear."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+@lru_cache(maxsize=64)
 def _second_text(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return utc_second(seconds).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def stamp(ns: int) -> str:
     """Nanoseconds since 1970 as UTC text cut to milliseconds, `2026-11-20 10:00:00.123`, as ClickHouse reads it."""
-    seconds, rest = divmod(ns, 1_000_000_000)
-    return f"{_second_text(seconds)}.{rest // 1_000_000:03d}"
+    return _second_text(ns // 1_000_000_000) + _MILLIS[ns // 1_000_000 % 1000]
 
 
 _: type[Clock] = SystemClock

@@ -1,8 +1,9 @@
 """What a model call used, in disjoint buckets (DESIGN §5): no token is counted in two of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from proxy.core.money import Nano
 
@@ -61,16 +62,18 @@ INPUT_BUCKETS = (
 OUTPUT_BUCKETS = (Bucket.OUTPUT, Bucket.REASONING, Bucket.AUDIO_OUTPUT, Bucket.IMAGE_OUTPUT)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Usage:
+_NOTHING: Final[Mapping[Any, int]] = MappingProxyType({})
+
+
+class Usage(NamedTuple):
     """Tokens per bucket and provider-run tool calls of one attempt.
 
     A missing bucket was not told; a bucket of 0 was told to be zero. `service_tier` is the tier the
     provider says it served (it decides the price). `stated_cost` is what the provider says it charged.
     """
 
-    tokens: Mapping[Bucket, int] = field(default_factory=dict)
-    tool_calls: Mapping[ToolFee, int] = field(default_factory=dict)
+    tokens: Mapping[Bucket, int] = _NOTHING
+    tool_calls: Mapping[ToolFee, int] = _NOTHING
     source: UsageSource = UsageSource.NONE
     flaws: tuple[Flaw, ...] = ()
     service_tier: str | None = None

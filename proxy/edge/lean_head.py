@@ -22,7 +22,7 @@ def cycle_of(receive: object) -> RequestResponseCycle | None:
 
 def write_head(cycle: RequestResponseCycle, status: int, headers: Headers) -> bool:
     """Write the status line and headers; false, with nothing done, where the long way round must be taken."""
-    head = _begun(cycle, status, headers)
+    head = _begun(cycle, status, headers, next((value for name, value in headers if name == b"content-length"), None))
     if head is None:
         return False
     cycle.transport.write(head)
@@ -31,9 +31,10 @@ def write_head(cycle: RequestResponseCycle, status: int, headers: Headers) -> bo
 
 def write_whole(cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes) -> bool:
     """Write a whole answer in one piece; `headers` tell its length. False, with nothing done, as `write_head`."""
-    if (b"content-length", b"%d" % len(body)) not in headers:
+    length = b"%d" % len(body)
+    if (b"content-length", length) not in headers:
         return False
-    head = _begun(cycle, status, headers)
+    head = _begun(cycle, status, headers, length)
     if head is None:
         return False
     cycle.transport.write(head + body)
@@ -56,16 +57,15 @@ def write_part(cycle: RequestResponseCycle, part: bytes) -> bool:
     return True
 
 
-def _begun(cycle: RequestResponseCycle, status: int, headers: Headers) -> bytes | None:
+def _begun(cycle: RequestResponseCycle, status: int, headers: Headers, length: bytes | None) -> bytes | None:
     """The head's bytes, its answer noted as begun; None where uvicorn must write it."""
     if cycle.response_started or cycle.disconnected or cycle.flow.write_paused:
         return None
     if status in BODILESS or status not in STATUS_LINE or cycle.scope["method"] == "HEAD":
         return None
-    block = b"".join([b"%b: %b\r\n" % pair for pair in headers])
+    block = b"\r\n".join([*map(b": ".join, headers), b""])
     if not block.count(b"\r") == block.count(b"\n") == len(headers) or block.translate(None, CONTROLS) != block:
         return None
-    length = next((value for name, value in headers if name == b"content-length"), None)
     if length is None:
         cycle.chunked_encoding = True
         block += b"transfer-encoding: chunked\r\n"

@@ -1,7 +1,7 @@
 """bill: what an attempt used and cost, from the provider's own numbers where it gave them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from typing import Final
 
 import msgspec
 
@@ -11,6 +11,8 @@ from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt, Journey
 from proxy.metering import estimated, normalise
 from proxy.pricing import Price, price
+
+_UNTOLD: Final = UsageSource.NONE
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,11 +64,11 @@ async def _usage(journey: Journey, attempt: Attempt, evidence: Evidence, rooms: 
             service_tier=evidence.service_tier,
             tool_calls=evidence.tool_calls,
         )
-    if told.source is not UsageSource.NONE or not evidence.billable:
+    if told.source is not _UNTOLD or not evidence.billable:
         return told
     counted = await _estimated(journey, attempt, evidence, rooms)
     if evidence.tool_calls or told.flaws or evidence.service_tier:
-        return replace(counted, tool_calls=evidence.tool_calls, flaws=told.flaws, service_tier=evidence.service_tier)
+        return counted._replace(tool_calls=evidence.tool_calls, flaws=told.flaws, service_tier=evidence.service_tier)
     return counted
 
 

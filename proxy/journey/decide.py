@@ -12,6 +12,9 @@ from proxy.journey.state import Journey
 from proxy.policy import Decision, Denial, Point, PolicyUnavailable
 
 PROVIDER_TOOL: Final = "provider_tool"
+_REQUEST: Final = Point.REQUEST
+_ROUTE: Final = Point.ROUTE
+_TOOL_CALL: Final = Point.TOOL_CALL
 
 
 async def decide(journey: Journey, rooms: Rooms, point: Point) -> None:
@@ -25,11 +28,11 @@ async def decide(journey: Journey, rooms: Rooms, point: Point) -> None:
     """
     engine = journey.snapshot.policy
     if not engine.is_live(point):
-        if point is Point.REQUEST:
+        if point is _REQUEST:
             journey.decision = engine.grant
         if engine.has_shadow(point):
             ask_shadow_later(journey, rooms, point, await policy_facts(journey, rooms, point, reads_at(engine, point)))
-        if point is Point.REQUEST and journey.request.hosted_tools and engine.is_live(Point.TOOL_CALL):
+        if point is _REQUEST and journey.request.hosted_tools and engine.is_live(_TOOL_CALL):
             _refuse_hosted(journey, rooms)
         return
     facts = await policy_facts(journey, rooms, point, reads_at(engine, point))
@@ -50,11 +53,11 @@ async def _carry_out(journey: Journey, asked: Asked, rooms: Rooms, point: Point)
     if not decision.allow:
         refuse_unless_observed(journey, denied(decision, point, row.decision_id))
         return
-    if point is Point.ROUTE:
+    if point is _ROUTE:
         _drop_candidates(journey, asked)
     if decision.duties is not journey.snapshot.policy.grant.duties:
         await oblige(journey, decision.duties, rooms)
-        if point is Point.ROUTE:  # where the call was resolved anew they are all there again
+        if point is _ROUTE:  # where the call was resolved anew they are all there again
             _drop_candidates(journey, asked)
 
 
@@ -68,7 +71,7 @@ def _refuse_hosted(journey: Journey, rooms: Rooms) -> None:
     said = f"Tools that the provider runs must be listed by a rule: {kinds}."
     no = Decision(allow=False, revision=journey.snapshot.policy.revision, denials=(Denial(PROVIDER_TOOL, said),))
     journey.decision = no
-    refuse_unless_observed(journey, denied(no, Point.REQUEST, note_own(journey, rooms, Point.REQUEST, no)))
+    refuse_unless_observed(journey, denied(no, _REQUEST, note_own(journey, rooms, _REQUEST, no)))
 
 
 def denied(decision: Decision, point: Point, decision_id: str) -> Refused:
@@ -119,4 +122,4 @@ def _drop_candidates(journey: Journey, asked: Asked) -> None:
         deny_candidates=decision.deny_candidates,
     )
     tell_decision(row, no, observes=journey.snapshot.budgets.observes(journey.principal.org))
-    refuse_unless_observed(journey, denied(no, Point.ROUTE, row.decision_id))
+    refuse_unless_observed(journey, denied(no, _ROUTE, row.decision_id))

@@ -23,13 +23,14 @@ from proxy.wire.openai.tool_schemas import RequestTools
 APPROVAL: Final = Refusal.APPROVAL_REQUIRED.code
 GATED: Final = frozenset({Endpoint.CHAT, Endpoint.RESPONSES})
 _MOST_TOLD: Final = 8
+_TOOL_CALL: Final = Point.TOOL_CALL
 
 
 def is_gated(journey: Journey, rooms: Rooms) -> bool:
     """Whether a call's answer may hold tool calls that a rule or a kill switch looks at, or that are to be noted."""
     if journey.call.endpoint not in GATED:
         return False
-    if journey.snapshot.policy.is_live(Point.TOOL_CALL) or journey.snapshot.reads_results:
+    if journey.snapshot.policy.is_live(_TOOL_CALL) or journey.snapshot.reads_results:
         return True
     switches = rooms.snapshot().switches
     return bool(switches) and switches.gates(journey.principal.org)
@@ -38,7 +39,7 @@ def is_gated(journey: Journey, rooms: Rooms) -> bool:
 def is_watched(journey: Journey) -> bool:
     """Whether its tool calls are only looked at, by rules that are tried: then nothing is withheld."""
     policy = journey.snapshot.policy
-    if not policy.has_shadow(Point.TOOL_CALL) or policy.is_live(Point.TOOL_CALL):
+    if not policy.has_shadow(_TOOL_CALL) or policy.is_live(_TOOL_CALL):
         return False
     return journey.call.endpoint in GATED
 
@@ -87,13 +88,13 @@ class CallJudge:
         if off is not None:
             return self._denied(call, off)
         policy = self._journey.snapshot.policy
-        is_live = policy.is_live(Point.TOOL_CALL)
-        if not is_live and not policy.has_shadow(Point.TOOL_CALL):
+        is_live = policy.is_live(_TOOL_CALL)
+        if not is_live and not policy.has_shadow(_TOOL_CALL):
             return ALLOWED
         judged = tools.judge(call)
         if self._facts is None:
-            reads = reads_at(policy, Point.TOOL_CALL)
-            self._facts = await policy_facts(self._journey, self._rooms, Point.TOOL_CALL, reads)
+            reads = reads_at(policy, _TOOL_CALL)
+            self._facts = await policy_facts(self._journey, self._rooms, _TOOL_CALL, reads)
         told = {
             "name": call.name,
             "type": call.kind,
@@ -105,9 +106,9 @@ class CallJudge:
         }
         facts = {**self._facts, "tool": told}
         if not is_live:
-            ask_shadow_later(self._journey, self._rooms, Point.TOOL_CALL, facts)
+            ask_shadow_later(self._journey, self._rooms, _TOOL_CALL, facts)
             return ALLOWED
-        asked = await ask(self._journey, self._rooms, Point.TOOL_CALL, facts)
+        asked = await ask(self._journey, self._rooms, _TOOL_CALL, facts)
         self._journey.asked = asked.row
         try:
             return await self._carried_out(call, asked)
@@ -118,7 +119,7 @@ class CallJudge:
         """A kill switch's no: no rule is asked."""
         journey = self._journey
         journey.decision = no = Decision(allow=False, revision=journey.snapshot.policy.revision, denials=(off,))
-        noted = note_own(journey, self._rooms, Point.TOOL_CALL, no, call.name)
+        noted = note_own(journey, self._rooms, _TOOL_CALL, no, call.name)
         return Verdict(False, off.code, off.msg, noted)
 
     async def _carried_out(self, call: ToolCall, asked: Asked) -> Verdict:
@@ -158,7 +159,7 @@ def _turned_off(journey: Journey, rooms: Rooms) -> Denial | None:
 def note_own_denials(journey: Journey, denied: Sequence[Denied], rooms: Rooms) -> list[str]:
     """Write down the calls that the gate denied by itself, as decisions that no engine was asked for; their ids."""
     own = [each for each in denied if not each.decision]
-    return [note_own(journey, rooms, Point.TOOL_CALL, _own(journey, each.code), each.name) for each in own]
+    return [note_own(journey, rooms, _TOOL_CALL, _own(journey, each.code), each.name) for each in own]
 
 
 def tell_denied(journey: Journey, denied: Sequence[Denied]) -> None:

@@ -1,5 +1,7 @@
 """hold: set the worst case aside in every budget of the call, all or none."""
 
+from typing import Final
+
 from proxy.budget import Granted, HoldRequest, LedgerUnavailable, Reached, Short, Stopped, fitted
 from proxy.core.refusal import Refusal, Refused
 from proxy.journey.clamp import clamp
@@ -12,6 +14,8 @@ from proxy.journey.start_record import start_record
 from proxy.journey.state import Journey
 from proxy.policy import Point
 
+_ROUTE: Final = Point.ROUTE
+
 
 async def hold(journey: Journey, rooms: Rooms) -> None:
     """Hold the estimate; the hold is a lease that a dead worker cannot keep.
@@ -23,7 +27,7 @@ async def hold(journey: Journey, rooms: Rooms) -> None:
     """
     if rooms.killed:
         refuse_killed(journey, rooms)
-    at_once = not journey.snapshot.policy.is_live(Point.ROUTE)
+    at_once = not journey.snapshot.policy.is_live(_ROUTE)
     while True:
         verdict = await _asked(journey, rooms, at_once)
         if isinstance(verdict, Granted):

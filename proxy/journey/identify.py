@@ -1,9 +1,13 @@
 """identity: whose call is it?"""
 
-from proxy.core.clock import utc
+from typing import Final
+
+from proxy.core.clock import utc_second
 from proxy.journey.call import Call, Exchange
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
+
+NS_PER_S: Final = 1_000_000_000
 
 
 def identify(call: Call, exchange: Exchange, rooms: Rooms) -> Journey:
@@ -14,7 +18,8 @@ def identify(call: Call, exchange: Exchange, rooms: Rooms) -> Journey:
     """
     snapshot = rooms.snapshot()
     principal = snapshot.keyring.authenticate(call.secret, call.arrived_ns)
-    journey = Journey(call, exchange, snapshot, principal, marked_ns=call.received_ns, at=utc(call.arrived_ns))
+    at = utc_second(call.arrived_ns // NS_PER_S)
+    journey = Journey(call, exchange, snapshot, principal, marked_ns=call.received_ns, at=at)
     if rooms.tracing is not None:
         journey.trace = rooms.tracing.begin(call.headers.get(b"traceparent"))
     journey.mark("identity", rooms.clock.monotonic_ns())

@@ -17,24 +17,25 @@ from proxy.wire.openai.held_end import HeldEnd
 from proxy.wire.openai.response import refused_event
 
 TOO_LARGE: Final = "answer_too_large"
+_RESPONSE: Final = Point.RESPONSE
 
 
 def is_judged(journey: Journey) -> bool:
     """Whether a rule decides on the finished answer, which therefore waits for it."""
-    return journey.snapshot.policy.is_live(Point.RESPONSE)
+    return journey.snapshot.policy.is_live(_RESPONSE)
 
 
 async def judge_answer(journey: Journey, rooms: Rooms) -> Refused | None:
     """What the client gets in the place of the answer, once that was billed; None where it may have it."""
     engine = journey.snapshot.policy
-    is_live = engine.is_live(Point.RESPONSE)
-    if not is_live and not engine.has_shadow(Point.RESPONSE):
+    is_live = engine.is_live(_RESPONSE)
+    if not is_live and not engine.has_shadow(_RESPONSE):
         return None
-    facts = await policy_facts(journey, rooms, Point.RESPONSE, reads_at(engine, Point.RESPONSE))
+    facts = await policy_facts(journey, rooms, _RESPONSE, reads_at(engine, _RESPONSE))
     if not is_live:
-        ask_shadow_later(journey, rooms, Point.RESPONSE, facts)
+        ask_shadow_later(journey, rooms, _RESPONSE, facts)
         return None
-    asked = await ask(journey, rooms, Point.RESPONSE, facts)
+    asked = await ask(journey, rooms, _RESPONSE, facts)
     journey.asked = asked.row
     try:
         no = _carried_out(journey, asked, rooms)
@@ -81,13 +82,13 @@ class StreamEnd:
         said = "The end of the answer is too large to be kept back until it is decided on."
         no = Decision(allow=False, revision=journey.snapshot.policy.revision, denials=(Denial(TOO_LARGE, said),))
         journey.decision = no
-        return denied(no, Point.RESPONSE, note_own(journey, self._rooms, Point.RESPONSE, no))
+        return denied(no, _RESPONSE, note_own(journey, self._rooms, _RESPONSE, no))
 
 
 def stream_end(journey: Journey, rooms: Rooms) -> StreamEnd | None:
     """The end of a stream, where rules look at finished answers."""
     policy = journey.snapshot.policy
-    if policy.is_live(Point.RESPONSE) or policy.has_shadow(Point.RESPONSE):
+    if policy.is_live(_RESPONSE) or policy.has_shadow(_RESPONSE):
         return StreamEnd(journey, rooms)
     return None
 
@@ -100,7 +101,7 @@ def _carried_out(journey: Journey, asked: Asked, rooms: Rooms) -> Refused | None
         tell(journey, decision.duties, rooms)
         return None
     journey.decision = decision
-    no = denied(decision, Point.RESPONSE, row.decision_id)
+    no = denied(decision, _RESPONSE, row.decision_id)
     if observes(journey):
         note(journey, no.why, no.by)
         return None

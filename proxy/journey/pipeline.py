@@ -1,5 +1,7 @@
 """The order of a call's journey (DESIGN §2); only this file knows it."""
 
+from typing import Final
+
 from proxy.journey.account import accounted
 from proxy.journey.call import Call, Exchange
 from proxy.journey.decide import decide
@@ -15,6 +17,9 @@ from proxy.journey.released import look_back
 from proxy.journey.resolve import resolve, select
 from proxy.journey.rooms import Rooms
 from proxy.policy import Point
+
+_REQUEST: Final = Point.REQUEST
+_ROUTE: Final = Point.ROUTE
 
 
 async def travel(call: Call, exchange: Exchange, rooms: Rooms) -> None:
@@ -32,13 +37,13 @@ async def travel(call: Call, exchange: Exchange, rooms: Rooms) -> None:
             await estimate(journey, rooms)
             await find(journey, rooms)
             await look_back(journey, rooms)
-            await decide(journey, rooms, Point.REQUEST)
+            await decide(journey, rooms, _REQUEST)
             await recall(journey, rooms)
             await hold(journey, rooms)
         if journey.recalled is not None:
             await replay(journey, journey.recalled, rooms)
             return
-        await decide(journey, rooms, Point.ROUTE)
+        await decide(journey, rooms, _ROUTE)
         select(journey, rooms)
         response = await dispatch(journey, rooms)
         await pump(journey, response, rooms)

@@ -1,6 +1,6 @@
 """record: the facts of a journey as rows, written to the spool before the hold is settled."""
 
-from copy import copy
+from typing import Final
 
 import msgspec
 
@@ -15,15 +15,17 @@ from proxy.telemetry import AttemptRow, OperationRow, Table
 
 COLUMNS = {bucket: f"{bucket.value}_tokens" for bucket in Bucket}
 _encode = msgspec.json.Encoder().encode
+_ATTEMPTS: Final = Table.ATTEMPTS
+_OPERATIONS: Final = Table.OPERATIONS
 
 
 def write_rows(journey: Journey, rooms: Rooms) -> tuple[OperationRow, list[AttemptRow]]:
     """Append one row per attempt and the operation's one row to the spool; the rows."""
     attempts = [attempt_row(journey, attempt, number, rooms) for number, attempt in enumerate(journey.attempts, 1)]
     for attempt in attempts:
-        rooms.spool.append(Table.ATTEMPTS, attempt)
+        rooms.spool.append(_ATTEMPTS, attempt)
     row = operation_row(journey, rooms)
-    rooms.spool.append(Table.OPERATIONS, row)
+    rooms.spool.append(_OPERATIONS, row)
     return row, attempts
 
 
@@ -90,7 +92,7 @@ def _begun(journey: Journey, rooms: Rooms) -> OperationRow:
             config_generation=journey.snapshot.generation,
             worker=rooms.worker,
         )
-    return copy(beginning)
+    return msgspec.structs.replace(beginning)
 
 
 def _note_claims(row: OperationRow, claims: Claims) -> None:

@@ -26,6 +26,7 @@ READ_INLINE_BYTES: Final = 262_144
 _OF_THE_BYTES: Final = frozenset({b"content-encoding", b"content-length", b"content-md5", b"digest", b"etag"})
 """Headers that say something of the bytes that came, and nothing of others."""
 BODILESS: Final = frozenset({204, 304})
+_OK: Final = Outcome.OK
 
 
 class _Read(Struct):
@@ -149,7 +150,7 @@ def _facts(journey: Journey, response: UpstreamResponse, whole: bytes) -> tuple[
 def _outcome(journey: Journey, response: UpstreamResponse, facts: UnaryFacts) -> Outcome:
     if response.status >= 400 or facts.is_error:
         return Outcome.UPSTREAM_ERROR
-    return Outcome.CANCELLED if journey.exchange.gone() else Outcome.OK
+    return Outcome.CANCELLED if journey.exchange.gone() else _OK
 
 
 async def _cut(journey: Journey, attempt: Attempt, failure: UpstreamFailed, rooms: Rooms) -> None:

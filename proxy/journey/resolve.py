@@ -1,6 +1,7 @@
 """resolve and select: which targets could serve the call, and which one does."""
 
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from proxy.core.refusal import Refusal, Refused
 from proxy.core.tenant import Principal
@@ -10,6 +11,7 @@ from proxy.journey.state import Journey
 from proxy.journey.switched import drop_switched, look_again, refuse_switched
 
 
+@lru_cache(maxsize=1024)
 def may_use(patterns: tuple[str, ...], model: str) -> bool:
     """Whether a key's model patterns allow a model; no patterns allow all."""
     return not patterns or any(fnmatchcase(model, pattern) for pattern in patterns)

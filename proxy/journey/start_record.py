@@ -61,7 +61,7 @@ def start_record(journey: Journey, rooms: Rooms) -> bytes:
         claims.parent_run,
         claims.step,
         dict(claims.tags),
-        call.endpoint.value,
+        call.endpoint,
         facts.streamed,
         facts.model[:200],
         resolution.route if resolution else "",

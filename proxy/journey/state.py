@@ -138,7 +138,7 @@ class Journey(Struct):
     stages: dict[str, int] = field(default_factory=dict)
     marked_ns: int = 0
     at: datetime = EPOCH
-    """When the call arrived: the moment its prices and windows are of."""
+    """The second the call arrived in: the moment its prices are of."""
 
     def mark(self, stage: str, now_ns: int) -> None:
         """Book the time since the last mark under this stage, in nanoseconds."""

@@ -1,9 +1,12 @@
 """used: what a call took of budgets and limits that count something else than dollars, once it is over."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from proxy.budget import Unit, tokens_used
 from proxy.journey.state import Attempt, Journey
+
+_USD: Final = Unit.USD
 
 
 def used(journey: Journey) -> Mapping[Unit, int] | None:
@@ -13,7 +16,7 @@ def used(journey: Journey) -> Mapping[Unit, int] | None:
     a provider ran itself count as calls of tools too.
     """
     for line in journey.lines:
-        if line.unit is not Unit.USD:
+        if line.unit is not _USD:
             break
     else:
         return None

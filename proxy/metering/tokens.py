@@ -37,6 +37,8 @@ SLICE_CHARS: Final = 200_000
 
 Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
+_CHAT: Final = Endpoint.CHAT
+_RESPONSES: Final = Endpoint.RESPONSES
 
 
 class InputCount(Struct, frozen=True):
@@ -140,7 +142,7 @@ class TokenCounter:
 
     def _around(self, family: Family, endpoint: Endpoint, countable: Countable) -> int:
         tokens = countable.markers + countable.token_ids + PER_MESSAGE * countable.messages
-        if endpoint is Endpoint.CHAT or endpoint is Endpoint.RESPONSES:
+        if endpoint is _CHAT or endpoint is _RESPONSES:
             tokens += PER_PROMPT + family.preamble
         elif not family.native:
             tokens += PER_FOREIGN_TEXT * len(countable.texts)

@@ -32,6 +32,18 @@ _NANO_PER_TICK: Final = Decimal("0.1")
 _MOST_STATED: Final = Decimal(1_000_000)
 """A stated cost above a million dollars is not believed."""
 
+# Looking a member up at its class costs a hundred times what a name of this module does (ADR 005).
+_CACHE_READ: Final = Bucket.CACHE_READ
+_INPUT: Final = Bucket.INPUT
+_OUTPUT: Final = Bucket.OUTPUT
+_REASONING: Final = Bucket.REASONING
+_CACHED_EXCEEDS_INPUT: Final = Flaw.CACHED_EXCEEDS_INPUT
+_REASONING_EXCEEDS_OUTPUT: Final = Flaw.REASONING_EXCEEDS_OUTPUT
+_XAI: Final = Arithmetic.XAI
+_GEMINI_COMPAT: Final = Arithmetic.GEMINI_COMPAT
+_PROVIDER: Final = UsageSource.PROVIDER
+_EMBEDDINGS: Final = Endpoint.EMBEDDINGS
+
 
 class _Reading:
     """One usage object while its numbers are checked; `flaws` keep the order they were met in."""
@@ -95,7 +107,7 @@ def normalise(
     return Usage(
         tokens=tokens,
         tool_calls=tool_calls,
-        source=UsageSource.PROVIDER,
+        source=_PROVIDER,
         flaws=tuple(reading.flaws),
         service_tier=service_tier,
         stated_cost=_stated_cost(raw),
@@ -105,7 +117,7 @@ def normalise(
 def estimated(input_tokens: int, output_tokens: int) -> Usage:
     """Usage counted by us, because the provider told none."""
     return Usage(
-        tokens={Bucket.INPUT: max(0, input_tokens), Bucket.OUTPUT: max(0, output_tokens)},
+        tokens={_INPUT: max(0, input_tokens), _OUTPUT: max(0, output_tokens)},
         source=UsageSource.ESTIMATED,
     )
 
@@ -115,7 +127,7 @@ def _sides(raw: RawUsage, endpoint: Endpoint, reading: _Reading) -> tuple[int | 
     prompt = reading.count(raw.prompt_tokens if raw.prompt_tokens is not None else raw.input_tokens)
     if prompt is None and raw.prompt_cache_hit_tokens is not None and raw.prompt_cache_miss_tokens is not None:
         prompt = (reading.count(raw.prompt_cache_hit_tokens) or 0) + (reading.count(raw.prompt_cache_miss_tokens) or 0)
-    if endpoint is Endpoint.EMBEDDINGS:
+    if endpoint is _EMBEDDINGS:
         return (reading.count(raw.total_tokens) if prompt is None else prompt), None
     completion = reading.count(raw.completion_tokens if raw.completion_tokens is not None else raw.output_tokens)
     if (prompt is None) is not (completion is None) and raw.total_tokens is not None:
@@ -129,8 +141,8 @@ def _fill_input(tokens: dict[Bucket, int], raw: RawUsage, prompt: int, reading: 
     told_cached = _cached(raw, details)
     left = prompt
     if told_cached is not None:
-        cached = reading.at_most(told_cached, left, Flaw.CACHED_EXCEEDS_INPUT)
-        tokens[Bucket.CACHE_READ] = cached
+        cached = reading.at_most(told_cached, left, _CACHED_EXCEEDS_INPUT)
+        tokens[_CACHE_READ] = cached
         left -= cached
     if details.cache_write_tokens is not None or details.cache_write_tokens_details is not None:
         left -= _fill_written(tokens, details, left, reading)
@@ -138,7 +150,7 @@ def _fill_input(tokens: dict[Bucket, int], raw: RawUsage, prompt: int, reading: 
         number = reading.at_most(told, prompt, Flaw.DETAILS_EXCEED_INPUT) - (of_it_cached or 0)
         tokens[bucket] = taken = max(0, min(number, left))
         left -= taken
-    tokens[Bucket.INPUT] = left
+    tokens[_INPUT] = left
 
 
 def _cached(raw: RawUsage, details: InputDetails) -> int | None:
@@ -183,14 +195,14 @@ def _fill_output(
     details = raw.completion_tokens_details or raw.output_tokens_details or _NO_OUTPUT_DETAILS
     thought = reading.count(details.reasoning_tokens)
     output = completion
-    if arithmetic is Arithmetic.XAI and thought and raw.total_tokens != prompt + completion:
+    if arithmetic is _XAI and thought and raw.total_tokens != prompt + completion:
         output = completion + thought
-    elif arithmetic is Arithmetic.GEMINI_COMPAT and (raw.total_tokens or 0) > prompt + completion:
+    elif arithmetic is _GEMINI_COMPAT and (raw.total_tokens or 0) > prompt + completion:
         output = reading.count(raw.total_tokens - prompt if raw.total_tokens else None) or completion
         thought = max(thought or 0, output - completion)
     left = output
     if thought is not None:
-        tokens[Bucket.REASONING] = thought = reading.at_most(thought, left, Flaw.REASONING_EXCEEDS_OUTPUT)
+        tokens[_REASONING] = thought = reading.at_most(thought, left, _REASONING_EXCEEDS_OUTPUT)
         left -= thought
     if details.audio_tokens:
         tokens[Bucket.AUDIO_OUTPUT] = taken = reading.at_most(details.audio_tokens, left, Flaw.DETAILS_EXCEED_OUTPUT)
@@ -198,7 +210,7 @@ def _fill_output(
     if details.image_tokens:
         tokens[Bucket.IMAGE_OUTPUT] = taken = reading.at_most(details.image_tokens, left, Flaw.DETAILS_EXCEED_OUTPUT)
         left -= taken
-    tokens[Bucket.OUTPUT] = left
+    tokens[_OUTPUT] = left
     return output
 
 

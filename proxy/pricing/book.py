@@ -29,6 +29,11 @@ Dated = tuple[tuple[str, Price], ...]
 """Prices of one model, the newest first, each with the ISO date it holds from ("" = always)."""
 
 
+@lru_cache(maxsize=64)
+def _day(at: datetime) -> int:
+    return int(at.timestamp()) // _DAY_S
+
+
 class PriceBook:
     """An immutable set of prices. `version` is the short SHA-256 of all it was made from.
 
@@ -61,7 +66,7 @@ class PriceBook:
         are tried as they are, without the provider's prefix, and without a date at their end. When nobody knows any:
         the assumed ceiling if the operator set one (source "assumed"), else None.
         """
-        key = (provider, tuple(models), int(at.timestamp()) // _DAY_S)
+        key = (provider, tuple(models), _day(at))
         try:
             return self._found[key]
         except KeyError:

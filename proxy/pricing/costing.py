@@ -90,7 +90,7 @@ def _bill(usage: Usage, card: Card) -> tuple[int, list[PriceLine], tuple[str, ..
             units, text = card[bucket]
             amount = tokens * units
             total += amount
-            lines.append(PriceLine(bucket.value, tokens, text, _usd(amount)))
+            lines.append(PriceLine(bucket, tokens, text, _usd(amount)))
     for tool, calls in usage.tool_calls.items():
         if calls:
             rate = card.get(tool)

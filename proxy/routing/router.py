@@ -13,6 +13,7 @@ from proxy.routing.settings import RouteSettings
 GLOB_SIGNS = frozenset("*?[")
 NAME_CHARS = 200
 COMPARED = 64
+MOST_RESOLVED = 1024
 
 
 class Candidate(Struct, frozen=True):
@@ -40,6 +41,7 @@ class Router:
     def __init__(self, routes: Sequence[RouteSettings]) -> None:
         self._routes = tuple(routes)
         self._exact = {route.model: at for at, route in reversed([*enumerate(self._routes)])}
+        self._resolved: dict[str, Resolution] = {}
         self._globs = [(at, route) for at, route in enumerate(self._routes) if is_glob(route.model)]
 
     def resolve(self, model: str, usable: Callable[[], Iterable[str]] = tuple) -> Resolution:
@@ -48,13 +50,19 @@ class Router:
         Raises:
             Refused: MODEL_NOT_FOUND, naming the nearest of those names.
         """
+        known = self._resolved.get(model)
+        if known is not None:
+            return known
         route = self._match(model)
         if route is None:
             raise _not_found(model, usable())
-        return Resolution(
+        if len(self._resolved) >= MOST_RESOLVED:
+            self._resolved.clear()
+        found = self._resolved[model] = Resolution(
             route=route.model,
             candidates=tuple(Candidate(target.provider, target.model or model) for target in route.targets),
         )
+        return found
 
     def names(self, allowed: Callable[[str], bool], known: Callable[[str], Iterable[str]]) -> list[str]:
         """Model names a client may ask for: exact routes, and for globs the names their providers are known to have.

@@ -29,6 +29,7 @@ _RETRY_OPEN_NS: Final = 1_000_000_000
 
 DropReason = Literal["full", "disk"]
 SHED_FIRST: Final = frozenset({Table.ATTEMPTS, Table.DECISIONS})
+_OPERATIONS: Final = Table.OPERATIONS
 
 
 @dataclass(slots=True)
@@ -101,7 +102,7 @@ class Spool:
 
     def settled(self, operation: str) -> None:
         """The money of this operation is settled: nothing about it depends on its row any more."""
-        segment = self._open.get(Table.OPERATIONS)
+        segment = self._open.get(_OPERATIONS)
         if segment is not None:
             segment.unsettled.discard(operation)
         for waiting in [each for each in self._waiting if operation in each.unsettled]:

@@ -1,7 +1,6 @@
 """One attempt over an aiohttp connection: the request written, the answer read, one timer for all its patience."""
 
 import asyncio
-import re
 from contextlib import suppress
 from typing import Final, Protocol
 
@@ -22,8 +21,9 @@ ONE_WRITE: Final = 64 * 1024
 MAX_HEADER_BYTES: Final = 32 * 1024
 MAX_HEADERS: Final = 256
 
-_CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-_TOKENS: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z\n-]*\Z")
+# Looked for by leaving them out: a quarter of what an expression takes to go over the same bytes.
+_CONTROLS: Final = bytes(code for code in (*range(0x20), 0x7F) if code != 0x09)
+_IN_TOKENS: Final = b"!#$%&'*+.^_`|~-0123456789abcdefghijklmnopqrstuvwxyz"
 _BROKEN: Final = (ClientError, HttpProcessingError, OSError, EofStream)
 
 
@@ -168,9 +168,10 @@ class AiohttpAnswer:
             raise self._refused("it tells its length twice")
         if not 200 <= message.code <= 599 or message.version.major != 1:
             raise self._refused(f"its status is {message.code}, its version {message.version.major}")
-        if _CONTROL.search(b"".join([value for _, value in self.headers])):
+        values = b"".join([value for _, value in self.headers])
+        if len(values.translate(None, _CONTROLS)) != len(values):
             raise self._refused("a header holds control characters")
-        if not _TOKENS.match(b"\n".join([name for name, _ in self.headers])):
+        if b"".join([name for name, _ in self.headers]).translate(None, _IN_TOKENS):
             raise self._refused("a header's name is not a token")
         self.status = message.code
         self._until_close = lengths + codings == 0

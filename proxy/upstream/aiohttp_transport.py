@@ -114,7 +114,7 @@ class _Lane:
         if request.streamed:
             headers = [header for header in headers if header[0] != b"accept-encoding"]
             headers.append((b"accept-encoding", b"identity"))
-        lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+        lines = b"\r\n".join([*map(b": ".join, headers), b""])
         if not _RAW_TARGET.match(target) or not _one_line_each(lines, headers):
             raise UpstreamFailed("protocol", "the request cannot be written as HTTP", sent=False)
         return b"POST %b%b%bcontent-length: %d\r\n\r\n" % (target, self._fixed, lines, len(request.body))

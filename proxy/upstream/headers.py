@@ -53,6 +53,8 @@ _NOT_RELAYED: Final = _HOP_BY_HOP | {b"set-cookie", b"set-cookie2", b"alt-svc", 
 _OURS: Final = b"x-flyball-"
 _PLAIN_CONNECTION: Final = frozenset({b"keep-alive", b"close", b""})
 _NOTHING: Final[frozenset[bytes]] = frozenset()
+_CONNECTION: Final = b"connection"
+_ACCEPT_ENCODING: Final = b"accept-encoding"
 
 
 class HeaderRules(Protocol):
@@ -71,34 +73,34 @@ class HeaderRules(Protocol):
 
 def forwardable(headers: Iterable[RawHeader], provider: HeaderRules) -> list[RawHeader]:
     """Those of a client's headers that go to the provider, in order. Names must be lower-case, as ASGI has them."""
-    headers = list(headers)
-    extra, replaced, named = provider.forward_headers, provider.extra_headers, _named_by_connection(headers)
-    return [
-        # An answer in an encoding that cannot be read here would tell its usage to nobody.
-        (name, readable(value) if name == b"accept-encoding" else value)
-        for name, value in headers
-        if (name in _FORWARDED or name in extra or name.startswith(_FORWARDED_FAMILIES))
-        and name not in named
-        and not (replaced and name.decode("latin-1") in replaced)
-    ]
+    extra, replaced = provider.forward_headers, provider.extra_headers
+    passing, named = [], _NOTHING
+    for pair in headers:
+        name = pair[0]
+        if name in _FORWARDED or name.startswith(_FORWARDED_FAMILIES) or name in extra:
+            # An answer in an encoding that cannot be read here would tell its usage to nobody.
+            passing.append((name, readable(pair[1])) if name == _ACCEPT_ENCODING else pair)
+        elif name == _CONNECTION:
+            named |= _named(pair[1])
+    if named or replaced:
+        return [pair for pair in passing if pair[0] not in named and pair[0].decode("latin-1") not in replaced]
+    return passing
 
 
 def relayable(headers: Iterable[RawHeader]) -> list[RawHeader]:
     """Those of a provider's headers that go to the client, in their order. Names must be lower-case."""
-    headers = list(headers)
-    named = _named_by_connection(headers)
-    return [
-        (name, value)
-        for name, value in headers
-        if name not in _NOT_RELAYED and not name.startswith(_OURS) and name not in named
-    ]
+    passing, named = [], _NOTHING
+    for pair in headers:
+        name = pair[0]
+        if name == _CONNECTION:
+            named |= _named(pair[1])
+        elif name not in _NOT_RELAYED and not name.startswith(_OURS):
+            passing.append(pair)
+    return [pair for pair in passing if pair[0] not in named] if named else passing
 
 
-def _named_by_connection(headers: list[RawHeader]) -> frozenset[bytes]:
-    """Headers that `Connection` declares to be of this hop only."""
-    named: set[bytes] | None = None
-    for name, value in headers:
-        if name == b"connection" and value.lower() not in _PLAIN_CONNECTION:
-            named = named or set()
-            named.update(token.strip().lower() for token in value.split(b","))
-    return frozenset(named) if named else _NOTHING
+def _named(connection: bytes) -> frozenset[bytes]:
+    """Headers that a `Connection` declares to be of this hop only."""
+    if connection.lower() in _PLAIN_CONNECTION:
+        return _NOTHING
+    return frozenset([token.strip().lower() for token in connection.split(b",")])

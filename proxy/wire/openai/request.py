@@ -116,6 +116,10 @@ _LONE_SURROGATE: Final = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]"
 )
 
+_CHAT: Final = Endpoint.CHAT
+_RESPONSES: Final = Endpoint.RESPONSES
+_EMBEDDINGS: Final = Endpoint.EMBEDDINGS
+
 
 def read_request(endpoint: Endpoint, body: bytes) -> RequestFacts:
     """The facts of a request body; fields that are not read are not looked at.
@@ -250,9 +254,9 @@ def _output_limit(request: _Request) -> int | None:
 
 
 def _choices(endpoint: Endpoint, request: _Request, members: dict[str, Raw]) -> int:
-    if endpoint is Endpoint.RESPONSES or endpoint is Endpoint.EMBEDDINGS:
+    if endpoint is _RESPONSES or endpoint is _EMBEDDINGS:
         return 1
-    if endpoint is Endpoint.CHAT and request.n is None and request.best_of is None:
+    if endpoint is _CHAT and request.n is None and request.best_of is None:
         return 1
     most = 1
     for name, value in (("n", request.n), ("best_of", request.best_of)):

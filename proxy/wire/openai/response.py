@@ -21,6 +21,7 @@ from proxy.wire.openai.items import ContentPart, ItemTally
 from proxy.wire.openai.output import OutputText, pieces_of
 
 _MAX_ERROR_BYTES: Final = 64 * 1024
+_RESPONSES: Final = Endpoint.RESPONSES
 
 
 class UnaryFacts(Struct):
@@ -43,7 +44,7 @@ class UnaryFacts(Struct):
 
 def read_response(endpoint: Endpoint, body: bytes) -> UnaryFacts:
     """The facts of an inflated answer; a body that cannot be read has none."""
-    if endpoint is Endpoint.RESPONSES:
+    if endpoint is _RESPONSES:
         response = read_response_body(body)
         return UnaryFacts() if response is None else _of_response(response)
     chunk = read_chunk(body) or read_chunk(_first_of_array(body))
@@ -74,7 +75,7 @@ def refused_event(endpoint: Endpoint, operation: str, refused: Refused) -> bytes
     why, message = refused.why, refused.message
     facts = {"operation": operation, **refused.facts}
     error = {"message": message, "type": why.error_type, "param": None, "code": why.code, "flyball": facts}
-    if endpoint is Endpoint.RESPONSES:
+    if endpoint is _RESPONSES:
         # The reference writes the error flat; the SDKs raise on a nested one only.
         told = {
             "type": "error",

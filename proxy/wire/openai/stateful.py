@@ -19,6 +19,8 @@ _ID: Final = b'"id"'
 _ESCAPED_LETTER: Final = b"\\u00"
 _NOTHING: Final = frozenset({b"", b"null", b"false", b'""', b"[]", b"{}"})
 _ABSENT: Final = Raw(b"")
+_CHAT: Final = Endpoint.CHAT
+_RESPONSES: Final = Endpoint.RESPONSES
 
 
 class _Item(Struct, gc=False):
@@ -56,11 +58,11 @@ def state_fields(
     endpoint: Endpoint, body: bytes, members: dict[str, Raw], hosted_tools: tuple[str, ...]
 ) -> tuple[str, ...]:
     """The names of the fields of a request that lean on provider state, e.g. `previous_response_id`."""
-    if endpoint is Endpoint.CHAT:
+    if endpoint is _CHAT:
         if _FILE not in body and _ESCAPED_LETTER not in body:
             return ()
         return tuple(sorted(set(_in_items("messages", members.get("messages")))))
-    if endpoint is not Endpoint.RESPONSES:
+    if endpoint is not _RESPONSES:
         return ()
     found: list[str] = [name for name in _IN_RESPONSES if name in members and _is_told(members[name])]
     if _ID in body or _FILE in body or _ESCAPED_LETTER in body:
