@@ -1,5 +1,6 @@
 """record: the facts of a journey as rows, written to the spool before the hold is settled."""
 
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -205,8 +206,9 @@ def _total_usage(journey: Journey) -> Usage:
     )
 
 
+@lru_cache(maxsize=64)
 def _usd(amount: Nano | None) -> str | None:
-    """Dollars with all nine digits, as the column keeps them: half the time of writing them short."""
+    """Dollars with all nine digits, as the column keeps them; a call's two rows say most amounts four times."""
     return None if amount is None else f"{amount // NANO_PER_USD}.{amount % NANO_PER_USD:09d}"
 
 

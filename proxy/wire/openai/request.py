@@ -246,11 +246,13 @@ def _checked_model(model: str) -> str:
 
 def _output_limit(request: _Request) -> int | None:
     # Which of two limits a provider obeys is not known: the larger one bounds the call.
-    limits = (request.max_completion_tokens, request.max_tokens, request.max_output_tokens)
-    given = [limit for limit in limits if limit is not None]
-    if not given or min(given) <= 0:
-        return None
-    return min(max(given), MAX_OUTPUT_TOKENS)
+    most = 0
+    for limit in (request.max_completion_tokens, request.max_tokens, request.max_output_tokens):
+        if limit is not None:
+            if limit <= 0:
+                return None
+            most = max(most, limit)
+    return min(most, MAX_OUTPUT_TOKENS) or None
 
 
 def _choices(endpoint: Endpoint, request: _Request, members: dict[str, Raw]) -> int:

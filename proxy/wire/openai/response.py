@@ -18,7 +18,7 @@ from proxy.wire.openai.events import (
     read_response_body,
 )
 from proxy.wire.openai.items import ContentPart, ItemTally
-from proxy.wire.openai.output import OutputText, pieces_of
+from proxy.wire.openai.output import OutputText, is_plain, pieces_of
 
 _MAX_ERROR_BYTES: Final = 64 * 1024
 _RESPONSES: Final = Endpoint.RESPONSES
@@ -108,8 +108,11 @@ def _read_choice(facts: UnaryFacts, output: OutputText, choice: Choice) -> None:
         if choice.text:
             output.add(choice.text)
         return
-    for text in pieces_of(message):
-        output.add(text)
+    if type(message.content) is str and is_plain(message):
+        output.add(message.content)
+    else:
+        for text in pieces_of(message):
+            output.add(text)
     facts.tool_call_count += len(message.tool_calls or ()) + (message.function_call is not None)
 
 

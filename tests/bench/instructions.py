@@ -1,0 +1,123 @@
+"""Instructions in user space per unary call, by callgrind: a figure that a busy machine does not change.
+
+`python -m tests.bench.instructions` takes a minute or two and prints the worker's and the bare relay's. It needs
+Debian's valgrind and nginx. What the kernel does is not in it.
+"""
+
+import asyncio
+import os
+import re
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from tests.bench import nginx
+from tests.bench.candidates import CONFIG, PRICES, Candidate
+from tests.bench.processes import OTHER_CORE, NotReady, Running, free_port, start, wait_for_port
+
+CONNECTIONS: Final = 32
+WARM: Final = 20
+"""Calls on each connection before counting: the interpreter fits its instructions to what it has met."""
+COUNTED: Final = 20
+# A step takes fifty times as long under valgrind: by the clock, transactions would hold fewer steps than in life.
+UNHURRIED: Final = "holds: {batch_us: 10000000}\n"
+PATIENCE_S: Final = 300.0
+_LENGTH: Final = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.I)
+_SUMMARY: Final = re.compile(r"^(?:summary|totals): (\d+)", re.M)
+
+
+def main() -> None:
+    """Count both and print the two figures, and what lies between them."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        upstream = free_port()
+        provider = nginx.start_provider(folder, upstream, OTHER_CORE)
+        try:
+            relay = asyncio.run(_counted(folder, "relay-door", _relay(upstream)))
+            flyball = asyncio.run(_counted(folder, "flyball", _worker(folder, upstream)))
+        finally:
+            provider.stop()
+    print(f"instructions per unary call: flyball {flyball:,.0f}, relay-door {relay:,.0f}, ours {flyball - relay:,.0f}")
+
+
+def _relay(upstream: int) -> tuple[int, list[str]]:
+    port, url = free_port(), f"http://127.0.0.1:{upstream}"
+    return port, ["-m", "tests.bench.relay", str(port), url, url, "--client=door"]
+
+
+def _worker(folder: Path, upstream: int) -> tuple[int, list[str]]:
+    port = free_port()
+    settings = CONFIG.format(port=port, admin=free_port(), unary=upstream, stream=upstream)
+    (folder / "flyball.yaml").write_text(settings + UNHURRIED)
+    (folder / "prices.yaml").write_text(PRICES)
+    return port, ["-m", "tests.bench.counted_worker", str(folder), str(port)]
+
+
+async def _counted(folder: Path, name: str, at: tuple[int, list[str]]) -> float:
+    port, command = at
+    key = "fb-bench-" + secrets.token_hex(20)
+    out = folder / f"{name}.callgrind"
+    running = _start(folder, name, key, [f"--callgrind-out-file={out}", sys.executable, *command])
+    try:
+        wait_for_port(port, running, PATIENCE_S)
+        # `taskset` becomes the command it starts, and valgrind the program it looks into.
+        return await _count(Candidate(name, port, key), running.process.pid, out)
+    finally:
+        running.stop()
+
+
+def _start(folder: Path, name: str, key: str, command: Sequence[str]) -> Running:
+    given = {"BENCH_KEY": key, "BENCH_PROVIDER_KEY": "sk-bench-" + secrets.token_hex(20), "PYTHONHASHSEED": "0"}
+    valgrind = ["valgrind", "--tool=callgrind", "--instr-atstart=no", *command]
+    return start(valgrind, core=OTHER_CORE, log=folder / f"{name}.log", environment={**os.environ, **given})
+
+
+async def _count(candidate: Candidate, pid: int, out: Path) -> float:
+    streams = [await asyncio.open_connection("127.0.0.1", candidate.port) for _ in range(CONNECTIONS)]
+    request = candidate.request(streamed=False)
+
+    async def calls(count: int) -> None:
+        await asyncio.gather(*[_call(*stream, request, count) for stream in streams])
+
+    await calls(WARM)
+    _control(pid, "-i", "on")
+    await calls(1)
+    _control(pid, "-d", "begin")
+    await calls(COUNTED)
+    _control(pid, "-d", "measured")
+    found = _SUMMARY.search(_dump(out).read_text())
+    if found is None:
+        raise NotReady(f"callgrind has left no sum in {out}")
+    return int(found[1]) / (COUNTED * CONNECTIONS)
+
+
+def _dump(out: Path, patience_s: float = 30.0) -> Path:
+    """The second dump, once it is written."""
+    path = out.with_name(f"{out.name}.2")
+    until = time.monotonic() + patience_s
+    while not (path.exists() and _SUMMARY.search(path.read_text())) and time.monotonic() < until:
+        time.sleep(0.1)
+    return path
+
+
+async def _call(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes, count: int) -> None:
+    for _ in range(count):
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = _LENGTH.search(head)
+        if not head.startswith(b"HTTP/1.1 200") or length is None:
+            raise NotReady(f"the answer begins with {head[:300]!r}")
+        await reader.readexactly(int(length[1]))
+
+
+def _control(pid: int, *what: str) -> None:
+    subprocess.run(["callgrind_control", *what, str(pid)], check=True, capture_output=True, timeout=PATIENCE_S)
+
+
+if __name__ == "__main__":
+    main()
