@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # two turns may find none: pytest's exit status 5.
 tested = PATH="$$PATH:/usr/sbin" $(BIN)/python -m pytest $(1) $(PYTEST_ARGS) || [ "$(if $(PYTEST_ARGS),$$?)" = 5 ]
 
-.PHONY: setup up demo check test test-all bench lock help
+.PHONY: setup up demo check test test-all bench bench-store lock help
 
 setup: $(RUNTIME) ## prepare .venv with everything `flyball` needs, exactly as locked
 
@@ -50,6 +50,9 @@ bench: $(DEV) ## cost per call, chunk, hold and decision, beside plain nginx and
 	PATH="$$PATH:/usr/sbin" $(BIN)/python -m tests.bench.ledger
 	$(BIN)/python -m tests.bench.policy
 
+bench-store: $(DEV) ## what the telemetry store takes in, holds and answers: BENCH_ARGS="--operations 10000000" for less than 100 million
+	$(BIN)/python -m tests.bench.store $(BENCH_ARGS)
+
 lock: ## write requirements/*.txt anew from *.in, and the node lock (needs `uv` and `npm` on the path)
 	cd requirements && for part in runtime dev image frameworks-llama-index frameworks-crewai frameworks-smolagents frameworks-presidio; do \
 	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
@@ -57,7 +60,7 @@ lock: ## write requirements/*.txt anew from *.in, and the node lock (needs `uv` 
 	cd tests/frameworks/vercel && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

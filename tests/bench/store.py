@@ -75,7 +75,7 @@ def _collector(changes: dict[str, Any]) -> Iterator[CollectorProcess]:
 
 def _make(client: HttpClient, operations: int) -> None:
     for first in range(0, operations, _BATCH):
-        client.command(rows_sql("flyball", first, min(_BATCH, operations - first), operations))
+        client.command(rows_sql("operations", first, min(_BATCH, operations - first), operations))
         print(f"{min(first + _BATCH, operations):,} operations made", flush=True)
     _quiet(client)
 

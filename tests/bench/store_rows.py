@@ -14,12 +14,12 @@ _SPAN_MS: Final = DAYS * 86_400_000
 _RATES: Final = "(0.05, 0.25, 0.4, 1.25, 3, 15)"
 
 
-def rows_sql(database: str, first: int, count: int, total: int) -> str:
-    """An INSERT of the operations numbered from `first` on, of `total`."""
+def rows_sql(table: str, first: int, count: int, total: int) -> str:
+    """An INSERT into a table such as `operations` of those numbered from `first` on, of `total`."""
     names = ", ".join(_COLUMNS)
     values = ",\n    ".join(f"{value} AS {name}" for name, value in _COLUMNS.items())
     drawn = ",\n        ".join(f"{value} AS {name}" for name, value in _drawn(total).items())
-    return f"""INSERT INTO {database}.operations ({names})
+    return f"""INSERT INTO {table} ({names})
 SELECT
     {values}
 FROM
