@@ -64,7 +64,7 @@ def _headline() -> list[AnyPanel]:
     served = "sumIf(calls, outcome != 'refused')"
     own = f"if({served} = 0, NULL, sumIf(calls, outcome = 'cached') / {served}) AS share"
     memory = "sumIf(calls, outcome = 'cached') AS total"
-    priced = "sumIf(list_usd - cost_usd, unpriced = 0) AS saved"
+    below = "sum(list_usd - cost_usd) AS saved"
     other = number(
         "sumIf(calls, outcome != 'refused' AND requested_model != model) AS total",
         calls("outcome", "requested_model", "model", "calls"),
@@ -77,8 +77,8 @@ def _headline() -> list[AnyPanel]:
             about="Calls that Flyball answered without a provider."),
         stat_of(4, "Share answered from memory", number(own, calls("outcome", "calls")), SHARE, span=4,
             decimals=1),
-        stat_of(5, "Below list prices", number(priced, calls("unpriced", "list_usd", "cost_usd")), USD, span=4,
-            about="What negotiated prices save against the list, of calls that have both."),
+        stat_of(5, "Below list prices", number(below, calls("list_usd", "cost_usd")), USD, span=4,
+            about="What negotiated prices save against the list."),
         stat_of(6, "Served by another model", other, span=4),
     ]  # fmt: skip
 
@@ -126,12 +126,12 @@ ORDER BY time, step"""
 
 
 def _routing() -> AnyPanel:
-    served = calls("requested_model", "model", "outcome", "unpriced", "calls", "cost_usd", *TOKEN_COLUMNS)
+    served = calls("requested_model", "model", "outcome", "price_source", "calls", "cost_usd", *TOKEN_COLUMNS)
     query = rows_of(
         f"""WITH means AS (
 SELECT model AS asked_model, toFloat64(sum(cost_usd)) / {TOKENS} AS per_token
 {served}
-WHERE outcome != 'refused' AND unpriced = 0 AND cost_usd > 0
+WHERE outcome != 'refused' AND price_source != ''
 GROUP BY asked_model
 HAVING {TOKENS} > 0
 ), others AS (

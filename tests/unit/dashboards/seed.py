@@ -71,6 +71,7 @@ def _operation(number: int, at: datetime) -> OperationRow:
         reasoning_tokens=number % 5,
     )
     if not refused and number % 13:
+        row.price_source = "book"
         row.cost_usd, row.list_usd = f"0.0{number * 7919 % 1000:03}00{number % 10}1", f"0.1{number:03}"
     _measure(row, number)
     return row

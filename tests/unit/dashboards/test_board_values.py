@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ from tests.unit.dashboards.expected import WANTED
 from tests.unit.dashboards.expected.annotations import WANTED as WANTED_ANNOTATIONS
 from tests.unit.dashboards.grafana import Asked, expand
 from tests.unit.dashboards.seed import ATTEMPTS, AUDIT, BUDGET_STATES, DECISIONS, HOSTILE, OPERATIONS, PIPELINE_STATES
-from tests.unit.dashboards.world import World, cost, is_same, shown
+from tests.unit.dashboards.world import World, at, cost, is_same, shown, unpriced
 
 SHORT: Final = (datetime(2026, 11, 19, 10, 0, tzinfo=UTC), datetime(2026, 11, 19, 13, 59, 59, tzinfo=UTC))
 LONG: Final = (datetime(2026, 11, 15, 6, 38, tzinfo=UTC), datetime(2026, 11, 20, 17, 21, 5, tzinfo=UTC))
@@ -122,6 +123,25 @@ def test_an_empty_store_says_zero_nothing_or_no_rows(
 ) -> None:
     rows = engine.query(expand(queries(board)[number], Asked(*span)), "empty")
     compare(rows, WANTED[board][number](World(*span)))
+
+
+def test_a_call_that_is_given_a_price_later_is_priced(engine: Engine) -> None:
+    """Its correction counts minus one unpriced call, which is a very large number until sums wrap around."""
+    engine.migrate("corrected")
+    row = next(row for row in OPERATIONS if unpriced([row]) and SHORT[0] < at(row) < SHORT[1])
+    engine.insert("corrected.operations", [row])
+    engine.query(
+        "INSERT INTO corrections"
+        " (operation_id, charged_at, org, team, key_name, model, provider, outcome, delta_usd, unpriced)"
+        " SELECT operation_id, charged_at, org, team, key_name, model, provider, outcome, 0.5, -1 FROM operations",
+        "corrected",
+    )
+    wanted: dict[tuple[str, int], list[list[Any]]] = {
+        ("cost-overview", 1): [[Decimal("0.5")]], ("cost-overview", 2): [[1]], ("cost-overview", 4): [[0]],
+        ("cost-overview", 6): [[Decimal("0.5")]], ("pipeline", 5): [[0]], ("pipeline", 14): [],
+    }  # fmt: skip
+    for (board, number), rows in wanted.items():
+        compare(engine.query(expand(queries(board)[number], Asked(*SHORT)), "corrected"), rows)
 
 
 @pytest.mark.parametrize("name", ANNOTATIONS)

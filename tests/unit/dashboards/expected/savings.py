@@ -6,7 +6,7 @@ from typing import Final
 
 from tests.unit.dashboards.expected.models_prices import Line, lines
 from tests.unit.dashboards.seed import moment
-from tests.unit.dashboards.world import Rows, World, at, cost, grouped, inputs, ratio, shown, tokens, unpriced
+from tests.unit.dashboards.world import Rows, World, at, cost, grouped, inputs, ratio, shown, tokens
 
 Rates = dict[tuple[str, str], Decimal]
 
@@ -71,8 +71,8 @@ def _memory(world: World) -> Rows:
 
 
 def _below_list(world: World) -> Rows:
-    both = [row for row in world.calls() if not unpriced([row])]
-    return [[sum((Decimal(row.list_usd) for row in both if row.list_usd), Decimal(0)) - cost(both)]]
+    listed = sum((Decimal(row.list_usd) for row in world.calls() if row.list_usd), Decimal(0))
+    return [[listed - cost(world.calls())]]
 
 
 def _steps(world: World) -> Rows:
@@ -82,7 +82,7 @@ def _steps(world: World) -> Rows:
 
 def _routing(world: World) -> Rows:
     served = [row for row in world.calls() if row.outcome != "refused"]
-    priced = grouped([row for row in served if cost([row]) > 0], lambda row: row.model)
+    priced = grouped([row for row in served if row.price_source], lambda row: row.model)
     means = {model: cost(rows) / tokens(rows) for model, rows in priced.items() if tokens(rows)}
     other = [row for row in served if row.requested_model != row.model and row.requested_model in means]
     told = []
