@@ -31,7 +31,7 @@ _LOOK_AT: Final = 4096
 _BACKLOG: Final = 8
 _FEW: Final = 16
 _MOST_SEGMENTS: Final = 256
-_MOST_BYTES: Final = 8 * 1024 * 1024
+_MOST_BYTES: Final = 24 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -58,7 +58,7 @@ def test_lists_are_bounded(tmp_path: Path) -> None:
     for path in (tmp_path / "lists").iterdir():
         path.unlink()
     for number in range(600, 610):
-        seal(tmp_path, number, Table.ATTEMPTS, size=3_000_000)
+        seal(tmp_path, number, Table.ATTEMPTS, size=9_000_000)
     attempts = [each for each in Parcels(tmp_path).due(never) if each.table is Table.ATTEMPTS]
     assert [len(parcel.segments) for parcel in attempts] == [2, 2, 2, 2, 2]
 
