@@ -31,7 +31,7 @@ from proxy.admin.console.gate import (
     without_cookie,
 )
 from proxy.admin.console.governed import GovernedDesk, as_page_error
-from proxy.admin.console.governor import Governor
+from proxy.admin.console.governor import Governor, person_of
 from proxy.admin.console.login_page import login_page, opened_page, spent_link_page
 from proxy.admin.console.markup import el
 from proxy.admin.console.operation_page import operation_page
@@ -53,6 +53,7 @@ from proxy.admin.console.spend_page import SpendFacts, spend_page
 from proxy.admin.console.statements_desk import StatementsDesk
 from proxy.admin.console.switching import SwitchesDesk
 from proxy.admin.faults import Refusal
+from proxy.admin.roles import Permission
 from proxy.core.clock import Clock, utc
 from proxy.core.refusal import Refused
 
@@ -112,8 +113,8 @@ class _Desk:
         self._sessions = rooms.sessions
 
     async def index(self, request: Request) -> Response:
-        place = place_of(request, session_of(request, self._sessions))
-        return redirect(place.url("spend" if place.session else "login"))
+        session = session_of(request, self._sessions)
+        return redirect(place_of(request, session).url(self._first_page(session.identity) if session else "login"))
 
     async def open_link(self, request: Request) -> Response:
         place = place_of(request, None)
@@ -133,7 +134,8 @@ class _Desk:
         place = place_of(request, None)
         if identity is None:
             return html(login_page(place, "That token is unknown, expired or revoked."), 401)
-        return with_cookie(redirect(place.url("spend")), request, self._sessions.open(identity))
+        first = place.url(self._first_page(identity))
+        return with_cookie(redirect(first), request, self._sessions.open(identity))
 
     async def log_out(self, request: Request) -> Response:
         form = await form_of(request)
@@ -148,11 +150,19 @@ class _Desk:
         place = place_of(request, session, "spend")
         if session is None:
             return redirect(place.url("login"))
+        if not self._may_read_spend(session.identity):
+            raise HTTPException(403, "This page shows spend, which your role does not include.")
         live = request.query_params.get("live") == "1"
         response = html(spend_page(place, await self._spend_facts(request, session, live), self._rooms.first_call))
         if live:
             response.headers["refresh"] = str(LIVE_EVERY_S)
         return response
+
+    def _first_page(self, identity: ConsoleIdentity) -> str:
+        return "spend" if self._may_read_spend(identity) else "operations"
+
+    def _may_read_spend(self, identity: ConsoleIdentity) -> bool:
+        return self._rooms.api.may(person_of(identity), Permission.READ_SPEND)
 
     async def _spend_facts(self, request: Request, session: Session, live: bool) -> SpendFacts:
         who = session.identity

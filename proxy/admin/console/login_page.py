@@ -57,10 +57,10 @@ def opened_page(place: Place) -> str:
         el(
             "div",
             el("h1", "Signed in"),
-            el("p", el("a", "Go to the console", href=place.url("spend"))),
+            el("p", el("a", "Go to the console", href=place.url(""))),
             class_="card lone",
         ),
-        refresh_to=place.url("spend"),
+        refresh_to=place.url(""),
     )
 
 

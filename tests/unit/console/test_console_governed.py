@@ -363,8 +363,11 @@ async def test_an_empty_board_says_what_to_do_and_whose_rows_it_would_show(desk:
     assert all(asked.chosen["model"] == ("gpt-5",) for asked in desk.reader.panels)
 
 
-async def test_boards_are_for_who_may_read_spend(desk: Desk) -> None:
+async def test_boards_and_spend_are_for_who_may_read_spend(desk: Desk) -> None:
     await desk.sign_in(Person("pat", "policy_admin", None, None))
-    for path in ("boards", "boards/cost-overview"):
+    for path in ("boards", "boards/cost-overview", "spend"):
         assert (await desk.browser.get(f"/console/{path}")).status_code == 403
     assert desk.reader.panels == []
+    assert (await desk.browser.get("/console/")).headers["location"].endswith("/operations")
+    await desk.sign_in(Person("vic", "viewer", None, None))
+    assert (await desk.browser.get("/console/")).headers["location"].endswith("/spend")
