@@ -98,7 +98,7 @@ class SpendQueryBody(SpendFilters, frozen=True, kw_only=True):
     group_by: Annotated[tuple[Dimension, ...], Meta(max_length=6, description="Also written group_by[].")] = ()
     format: Format | None = None
     limit: Annotated[
-        int | None,
+        Annotated[int, Meta(ge=1)] | None,
         Meta(
             description=f"How many rows a page has at most: 1,000 if left out, {MOST_ROWS:,} at most. A file has no "
             f"pages: more rows than this (100,000 if left out, {MOST_FILE_ROWS:,} at most) are refused."

@@ -82,7 +82,7 @@ def test_a_query_string_is_typed_and_lists_repeat() -> None:
         (b"", ["start_time"]),
         (b"start_time=x&colour=red", ["colour", "start_time"]),
         (b"start_time=5&start_time=6", ["start_time"]),
-        (b"start_time=5&bucket_width=1w&limit=0", ["bucket_width", "limit"]),
+        (b"start_time=5&bucket_width=1y&limit=0", ["bucket_width", "limit"]),
         (b"start_time=5&group_by=cost;drop", ["group_by[0]"]),
         (b"start_time=-1", ["start_time"]),
     ],
