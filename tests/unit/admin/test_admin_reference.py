@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,12 @@ def answers(port: Port, owner: httpx.Client) -> list[tuple[Route, httpx.Response
     given: list[tuple[Route, httpx.Response]] = []
     assert port.rooms.approvals is not None
     call = AskedCall("delete_file", '{"path":"/etc/motd"}')
-    asked_for = [
-        asked(port.rooms.approvals, port.clock.now_ns(), calls=calls, said=str(number), key_name="writer")
-        for number, calls in enumerate(((call,), ()))
-    ]
+    asked_for = []
+    for number, calls in enumerate(((call,), ())):
+        asked_for.append(
+            asked(port.rooms.approvals, port.clock.now_ns(), calls=calls, said=str(number), key_name="writer")
+        )
+        time.sleep(0.002)  # ids sort by milliseconds, and lists by ids
     made: dict[str, str] = {example: each.id for example, each in zip(ASKED, asked_for, strict=True)}
     for route in ALL:
         path = {name: made.get(value, value) for name, value in route.example.path.items()}
