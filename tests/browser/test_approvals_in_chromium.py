@@ -1,31 +1,16 @@
 """Approvals in a real browser: read and decided with the keyboard alone, without JavaScript, in light and dark."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 
+from tests.browser.conftest import Browse
 from tests.browser.seeded_approvals import WAITING
-from tests.browser.seeded_console import PEOPLE, Site
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-def browse(site: Site, chromium: Browser) -> Callable[..., Page]:
-    def open_page(path: str, who: str = "owner-token", **options: Any) -> Page:
-        page = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options}).new_page()
-        page.goto(site.url + site.sessions.link_path(PEOPLE[who]))
-        page.wait_for_url("**/console/spend")
-        page.goto(f"{site.url}/console/{path}")
-        return page
-
-    return open_page
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_wider_than_a_telephone_and_nothing_runs(browse: Callable[..., Page], scheme: str) -> None:
+def test_nothing_is_wider_than_a_telephone_and_nothing_runs(browse: Browse, scheme: str) -> None:
     page = browse("approvals", viewport={"width": 360, "height": 800}, color_scheme=scheme)
     for link in [each.get_attribute("href") for each in page.locator("main th a").all()]:
         page.goto(page.url.split("/console/")[0] + str(link))
@@ -33,7 +18,7 @@ def test_nothing_is_wider_than_a_telephone_and_nothing_runs(browse: Callable[...
         assert not page.evaluate("window.pwned")
 
 
-def test_who_may_not_decide_is_told_so(browse: Callable[..., Page]) -> None:
+def test_who_may_not_decide_is_told_so(browse: Browse) -> None:
     page = browse("approvals", "auditor-token")
     page.get_by_role("link", name=f"calls {WAITING}").click()
     expect(page.get_by_role("region", name="Your decision")).to_contain_text("may not decide approvals")
@@ -41,7 +26,7 @@ def test_who_may_not_decide_is_told_so(browse: Callable[..., Page]) -> None:
     expect(page.locator("main")).not_to_contain_text("cus_4711")
 
 
-def test_decided_with_the_keyboard(browse: Callable[..., Page]) -> None:
+def test_decided_with_the_keyboard(browse: Browse) -> None:
     page = browse("approvals", java_script_enabled=False)
     expect(page.get_by_role("region", name="Waiting for a person")).to_contain_text("writes need a person")
     page.get_by_role("link", name=f"calls {WAITING}").focus()

@@ -1,41 +1,23 @@
 """The boards as pages in a real browser: every panel of every board shows its numbers, readable in light and dark."""
 
 import re
-from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 
 from proxy.admin.console.boards.shipped import boards
 from proxy.admin.console.figures import count, usd
 from proxy.core.money import Nano, exact_usd
-from tests.browser.seeded_console import HOSTILE, NOW, PEOPLE, Site
+from tests.browser.conftest import Browse
+from tests.browser.seeded_console import HOSTILE, NOW, Site
 from tests.browser.test_console_in_chromium import CONTRAST
 
 pytestmark = pytest.mark.browser
-Browse = Callable[..., Page]
 RANGE = "range=7d"
 NAMES = list(boards())
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-
-
-@pytest.fixture
-def browse(site: Site, chromium: Browser) -> Iterator[Browse]:
-    complaints: list[str] = []
-
-    def open_page(path: str, who: str = "owner-token", **options: Any) -> Page:
-        page = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options}).new_page()
-        page.on("console", lambda told: complaints.append(f"{told.type}: {told.text}"))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(site.url + site.sessions.link_path(PEOPLE[who]))
-        page.wait_for_url("**/console/spend")
-        page.goto(f"{site.url}/console/{path}")
-        return page
-
-    yield open_page
-    assert complaints == []
 
 
 def test_every_board_is_listed_and_opens(browse: Browse) -> None:

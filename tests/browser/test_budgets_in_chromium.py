@@ -1,35 +1,17 @@
 """Budgets and runs in a real browser: worked with the keyboard, told to screen readers, drawn where the numbers say."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 
 from proxy.admin.console.figures import share, usd
 from proxy.core.money import Nano
-from tests.browser.seeded_console import PEOPLE, Site
+from tests.browser.conftest import Browse
+from tests.browser.seeded_console import Site
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-def browse(site: Site, chromium: Browser) -> Callable[..., Page]:
-    contexts = []
-
-    def open_page(path: str, **options: Any) -> Page:
-        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
-        contexts.append(context)
-        page = context.new_page()
-        page.goto(site.url + site.sessions.link_path(PEOPLE["owner-token"]))
-        page.wait_for_url("**/console/spend")
-        page.goto(f"{site.url}/console/{path}")
-        return page
-
-    return open_page
-
-
-def test_every_bar_is_as_long_as_its_numbers(site: Site, browse: Callable[..., Page]) -> None:
+def test_every_bar_is_as_long_as_its_numbers(site: Site, browse: Browse) -> None:
     page = browse("budgets")
     shape = site.ask("/budgets/acme-cap")
     item = page.locator(".budget", has=page.get_by_role("link", name="acme-cap", exact=True))
@@ -46,7 +28,7 @@ def test_every_bar_is_as_long_as_its_numbers(site: Site, browse: Callable[..., P
     assert usd(Nano(shape.spent_nano)) in item.inner_text() and usd(Nano(shape.held_nano)) in item.inner_text()
 
 
-def test_the_course_ends_at_what_is_spent_and_the_cone_at_the_forecast(site: Site, browse: Callable[..., Page]) -> None:
+def test_the_course_ends_at_what_is_spent_and_the_cone_at_the_forecast(site: Site, browse: Browse) -> None:
     page = browse("budgets/acme-cap")
     course = site.ask("/budgets/acme-cap/course")
     assert course.past[-1].spent_nano == site.ask("/budgets/acme-cap").spent_nano
@@ -60,7 +42,7 @@ def test_the_course_ends_at_what_is_spent_and_the_cone_at_the_forecast(site: Sit
     assert usd(Nano(spent)) in "\n".join(rows)
 
 
-def test_a_raise_by_keyboard_alone(site: Site, browse: Callable[..., Page]) -> None:
+def test_a_raise_by_keyboard_alone(site: Site, browse: Browse) -> None:
     page = browse("budgets/support-cap")
     page.get_by_label("By how much, in US dollars").focus()
     page.keyboard.type("1.5")
@@ -78,7 +60,7 @@ def test_a_raise_by_keyboard_alone(site: Site, browse: Callable[..., Page]) -> N
     assert site.ask("/budgets/support-cap").raises == ()
 
 
-def test_the_browser_itself_refuses_what_is_no_amount(browse: Callable[..., Page]) -> None:
+def test_the_browser_itself_refuses_what_is_no_amount(browse: Browse) -> None:
     page = browse("budgets/support-cap")
     page.get_by_label("New limit, in US dollars").fill("12,5")
     page.get_by_role("button", name="Change").click()
@@ -86,7 +68,7 @@ def test_the_browser_itself_refuses_what_is_no_amount(browse: Callable[..., Page
     assert page.locator("#new-limit").evaluate("one => one.validity.patternMismatch")
 
 
-def test_screen_readers_are_told_the_same(site: Site, browse: Callable[..., Page]) -> None:
+def test_screen_readers_are_told_the_same(site: Site, browse: Browse) -> None:
     page = browse("budgets")
     expect(page.get_by_role("navigation", name="Console").get_by_role("link", name="Budgets")).to_have_attribute(
         "aria-current", "page"
@@ -106,7 +88,7 @@ def test_screen_readers_are_told_the_same(site: Site, browse: Callable[..., Page
         assert field.evaluate("one => one.labels.length") == 1
 
 
-def test_the_pages_work_without_scripts(site: Site, browse: Callable[..., Page]) -> None:
+def test_the_pages_work_without_scripts(site: Site, browse: Browse) -> None:
     page = browse("budgets", java_script_enabled=False)
     page.get_by_label("Name or scope").fill("users")
     page.get_by_role("button", name="Find").click()
@@ -119,7 +101,7 @@ def test_the_pages_work_without_scripts(site: Site, browse: Callable[..., Page])
     ]  # fmt: skip
 
 
-def test_a_run_is_found_and_killed(site: Site, browse: Callable[..., Page]) -> None:
+def test_a_run_is_found_and_killed(site: Site, browse: Browse) -> None:
     page = browse("runs")
     page.get_by_label("Name").fill("run_4")
     page.get_by_role("button", name="Find").click()

@@ -1,33 +1,12 @@
 """The pages about decisions in a real browser: found by their filters, readable, without a complaint."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
-
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 
-from tests.browser.seeded_console import PEOPLE, Site
+from tests.browser.conftest import Browse
 from tests.browser.test_console_in_chromium import CONTRAST
 
 pytestmark = pytest.mark.browser
-Browse = Callable[..., Page]
-
-
-@pytest.fixture
-def browse(site: Site, chromium: Browser) -> Iterator[Browse]:
-    complaints: list[str] = []
-
-    def open_page(path: str, who: str = "owner-token", **options: Any) -> Page:
-        page = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options}).new_page()
-        page.on("console", lambda told: complaints.append(f"{told.type}: {told.text}"))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(site.url + site.sessions.link_path(PEOPLE[who]))
-        page.wait_for_url("**/console/spend")
-        page.goto(f"{site.url}/console/{path}")
-        return page
-
-    yield open_page
-    assert complaints == []
 
 
 def test_a_decision_is_found_and_read(browse: Browse) -> None:

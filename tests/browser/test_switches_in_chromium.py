@@ -1,29 +1,14 @@
 """Kill switches in a real browser: turned off and lifted with the keyboard alone, told to screen readers."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 
-from tests.browser.seeded_console import PEOPLE, Site
+from tests.browser.conftest import Browse
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-def browse(site: Site, chromium: Browser) -> Callable[..., Page]:
-    def open_page(path: str, **options: Any) -> Page:
-        page = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options}).new_page()
-        page.goto(site.url + site.sessions.link_path(PEOPLE["owner-token"]))
-        page.wait_for_url("**/console/spend")
-        page.goto(f"{site.url}/console/{path}")
-        return page
-
-    return open_page
-
-
-def test_turned_off_and_lifted_with_the_keyboard(browse: Callable[..., Page]) -> None:
+def test_turned_off_and_lifted_with_the_keyboard(browse: Browse) -> None:
     page = browse("switches", java_script_enabled=False)
     page.get_by_label("What", exact=True).select_option("tool")
     page.get_by_label("Its name, as in the example").fill("delete_*")
@@ -43,7 +28,7 @@ def test_turned_off_and_lifted_with_the_keyboard(browse: Callable[..., Page]) ->
     expect(page.get_by_role("region", name="Kill switches that have ended")).to_contain_text("delete_*")
 
 
-def test_without_a_tick_the_browser_does_not_send_it(browse: Callable[..., Page]) -> None:
+def test_without_a_tick_the_browser_does_not_send_it(browse: Browse) -> None:
     page = browse("switches")
     page.get_by_label("Its name, as in the example").fill("acme")
     page.get_by_label("Why; those who are refused are told").fill("r")
@@ -53,6 +38,6 @@ def test_without_a_tick_the_browser_does_not_send_it(browse: Callable[..., Page]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_wider_than_a_telephone(browse: Callable[..., Page], scheme: str) -> None:
+def test_nothing_is_wider_than_a_telephone(browse: Browse, scheme: str) -> None:
     page = browse("switches", viewport={"width": 360, "height": 800}, color_scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
