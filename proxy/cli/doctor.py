@@ -14,6 +14,7 @@ from proxy.app.policy_status import read_status
 from proxy.cli.reading import read_config
 from proxy.config import Config
 from proxy.processes.folder import SECRETS, StateFolder
+from proxy.processes.metrics import summed
 
 LOW_DISK_BYTES: Final = 1024**3
 MANY_SEGMENTS: Final = 120
@@ -78,6 +79,7 @@ def _running(config: Config) -> Iterator[Finding]:
         if isinstance(address, str):
             yield _answers(address + path), f"{name} answers at {address}"
     yield from _policy(folder)
+    yield from _keys(folder)
 
 
 def _policy(folder: StateFolder) -> Iterator[Finding]:
@@ -89,6 +91,12 @@ def _policy(folder: StateFolder) -> Iterator[Finding]:
     else:
         named = f" ({status.named})" if status.named else ""
         yield True, f"policies of {status.source} decide: revision {status.revision[:12]}{named}"
+
+
+def _keys(folder: StateFolder) -> Iterator[Finding]:
+    """Of providers that have two keys, which is in use; that the next one is says that the first was refused."""
+    for (provider, key), workers in sorted(summed(folder.run).keys.items()):
+        yield True, f"provider {provider} is called with {key} (workers: {workers})"
 
 
 def _answers(url: str) -> bool:

@@ -55,6 +55,12 @@ METRICS: Final = (
         "Requests to providers by how they ended and what failed.",
         ("provider", "outcome", "failure"),
     ),
+    Metric(
+        "flyball_provider_key_workers",
+        "gauge",
+        "Workers that call a provider with this one of its two keys, once they have called it.",
+        ("provider", "key"),
+    ),
     Metric("flyball_live_streams", "gauge", "Streams that are open now."),
     Metric("flyball_open_holds", "gauge", "Calls of this host's workers that money is held for now."),
     Metric(
@@ -137,6 +143,7 @@ LABELS: Final = {
     "`refused`, `fetch_failed`",
     "code": "the codes of refusals (DESIGN §3), empty for none",
     "provider": "the names of providers in the configuration, the first 100; empty where none was asked",
+    "key": "`api_key`, `api_key_next`",
     "class": "the classes of tokens, as the columns `…_tokens` of `operations`",
     "org": "the names of orgs, the first 200 that spend",
     "failure": "how reaching a provider can fail (`idle_timeout`, `refused`, …), `http_4xx`, `http_429`, `http_5xx`, "

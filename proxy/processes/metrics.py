@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from proxy.app.outages import Answered
@@ -53,6 +54,8 @@ class Now(NamedTuple):
     unsettled: int = 0
     live_streams: int = 0
     open_holds: int = 0
+    keys: Mapping[str, str] = MappingProxyType({})
+    """Which of its two keys each provider that has two is called with."""
 
 
 class WorkerCounters:
@@ -107,7 +110,7 @@ class WorkerCounters:
         counts.update(self._tally.series())
         counts.update(more)
         said: dict[str, object] = {
-            **(now or Now())._asdict(),
+            **_plain(now or Now()),
             "counts": counts,
             "refused": self._refused_by.last_ns,
             "policy_alerts": self._policy_notes.all(),
@@ -125,6 +128,8 @@ class Summed:
     live_streams: int = 0
     open_holds: int = 0
     ledger_up: bool = True
+    keys: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How many workers call a provider with a key: of providers that have two."""
 
     def lines(self) -> list[str]:
         """As lines of the page."""
@@ -135,6 +140,10 @@ class Summed:
             f"flyball_ledger_unsettled {self.unsettled}",
             f"flyball_live_streams {self.live_streams}",
             f"flyball_open_holds {self.open_holds}",
+            *(
+                f'flyball_provider_key_workers{{provider="{escaped(provider)}",key="{key}"}} {count}'
+                for (provider, key), count in sorted(self.keys.items())
+            ),
         ]
 
 
@@ -156,6 +165,7 @@ def summed(folder: Path) -> Summed:
             found.live_streams += said.get("live_streams", 0)
             found.open_holds += said.get("open_holds", 0)
             found.ledger_up = found.ledger_up and said.get("ledger_up", True)
+            found.keys.update(said.get("keys", {}).items())
     dead = _read(folder / DEAD) or {"counts": {}, "folded": []}
     found.total.update(dead["counts"])
     for name, counts in files.items():
@@ -234,6 +244,10 @@ def with_help(lines: Sequence[str]) -> str:
             of_it = by_name[name] if metric.buckets else sorted(by_name[name])
             out += [f"# HELP {name} {metric.help}", f"# TYPE {name} {metric.kind}", *of_it]
     return "\n".join(out) + "\n"
+
+
+def _plain(now: Now) -> dict[str, object]:
+    return {**now._asdict(), "keys": dict(now.keys)}
 
 
 def _metric_of(line: str) -> str:

@@ -200,7 +200,8 @@ class Worker:
             for (table, reason), count in self._parts.spool.dropped.items()
         }
         rooms = self._parts.rooms
-        now = Now(not rooms.ledger_away, len(rooms.unsettled), len(rooms.streams), rooms.open_holds)
+        keys = self._parts.transport.keys_in_use()
+        now = Now(not rooms.ledger_away, len(rooms.unsettled), len(rooms.streams), rooms.open_holds, keys)
         self._counters.write(self._folder.run / f"metrics-{self._name}.json", dropped, now)
 
     def _reload(self) -> None:

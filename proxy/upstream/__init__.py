@@ -2,10 +2,10 @@
 
 from proxy.upstream.addresses import GuardedResolver as GuardedResolver
 from proxy.upstream.aiohttp_transport import AiohttpTransport as AiohttpTransport
+from proxy.upstream.bad_provider import BadProvider as BadProvider
 from proxy.upstream.failure import FailureKind as FailureKind
 from proxy.upstream.failure import UpstreamFailed
 from proxy.upstream.headers import forwardable, relayable
-from proxy.upstream.provider import BadProvider as BadProvider
 from proxy.upstream.provider import Provider
 from proxy.upstream.settings import ProviderSettings as ProviderSettings
 from proxy.upstream.settings import UpstreamSettings as UpstreamSettings

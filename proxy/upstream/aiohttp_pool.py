@@ -72,9 +72,12 @@ class Pool(TCPConnector):
 
 
 def _trust(provider: Provider, context: ssl.SSLContext | None) -> ssl.SSLContext | bool:
-    if provider.ca_file is not None:
+    client = provider.egress.client
+    if provider.ca_file is not None or client is not None:
         context = ssl.create_default_context(cafile=provider.ca_file)
         context.set_alpn_protocols(["http/1.1"])
+        if client is not None:
+            client.load_into(context)
     return context or True
 
 

@@ -12,18 +12,23 @@ from aiohttp import (
     ClientConnectorError,
     ClientConnectorSSLError,
     ClientError,
+    ClientHttpProxyError,
+    ClientProxyConnectionError,
     ClientRequest,
     ClientTimeout,
     InvalidURL,
+    encode_basic_auth,
 )
 from aiohttp.connector import Connection
 from yarl import URL
 
+from proxy.core.secret import Secret
 from proxy.upstream.addresses import ForbiddenAddress, LookUp
 from proxy.upstream.aiohttp_answer import AiohttpAnswer
 from proxy.upstream.aiohttp_pool import Pool, Wire
 from proxy.upstream.failure import UpstreamFailed
 from proxy.upstream.headers import RawHeader
+from proxy.upstream.live_keys import KeyName, LiveKeys
 from proxy.upstream.provider import Provider
 from proxy.upstream.settings import UpstreamSettings
 from proxy.upstream.transport import UpstreamRequest, UpstreamResponse
@@ -54,12 +59,20 @@ class AiohttpTransport:
         lane = self._lanes.get(request.provider.name)
         if lane is None or lane.provider is not request.provider:
             lane = self._lane(request.provider)
-        head = lane.head(request)
-        started = lane.loop.time()
-        connection, protocol = await lane.connect()
-        answer = AiohttpAnswer(connection, protocol, lane, started)
-        await answer.begin(head, request.body)
+        key = lane.keys.in_use
+        answer = await lane.send(request, key)
+        other = lane.keys.other(key, answer.status)
+        if other is None:
+            return answer
+        # A refused key is no use of the provider, so nothing is billed twice, and nothing of it is told to the client.
+        answer.abort()
+        answer = await lane.send(request, other)
+        lane.keys.settle(other, answer.status)
         return answer
+
+    def keys_in_use(self) -> dict[str, KeyName]:
+        """Which of its two keys each provider that has two is called with."""
+        return {name: lane.keys.in_use for name, lane in self._lanes.items() if lane.provider.api_key_next is not None}
 
     async def close(self) -> None:
         """Drop every connection."""
@@ -94,15 +107,28 @@ class _Lane:
         self.connector = Pool(provider, settings, look_up, context)
         url = URL(provider.base_url, encoded=True)
         # Only its destination is used: the connector asks a request where to connect.
-        self._destination = ClientRequest("GET", url, loop=self.loop)
+        self._destination = _destination(provider, url, self.loop)
+        self.keys = LiveKeys(provider.name, both=provider.api_key_next is not None)
         self._timeout = ClientTimeout(total=None, connect=min(provider.connect_s, provider.total_s))
         self._path = urlsplit(provider.base_url).path.encode("latin-1")
-        self._fixed = _fixed_head(provider, url)
+        self._fixed: dict[KeyName, bytes] = {
+            "api_key": _fixed_head(provider, url, provider.api_key),
+            "api_key_next": _fixed_head(provider, url, provider.api_key_next),
+        }
         self._under_way = 0
         self._is_retired = False
         self._closing: asyncio.Task[None] | None = None
 
-    def head(self, request: UpstreamRequest) -> bytes:
+    async def send(self, request: UpstreamRequest, key: KeyName) -> AiohttpAnswer:
+        """Send with one of the provider's keys, and wait for status and headers; raises UpstreamFailed."""
+        head = self.head(request, key)
+        started = self.loop.time()
+        connection, protocol = await self.connect()
+        answer = AiohttpAnswer(connection, protocol, self, started)
+        await answer.begin(head, request.body)
+        return answer
+
+    def head(self, request: UpstreamRequest, key: KeyName) -> bytes:
         """The request up to and including the empty line."""
         target = self._path + request.path.encode("latin-1")
         query = self.provider.query
@@ -117,7 +143,7 @@ class _Lane:
         lines = b"\r\n".join([*map(b": ".join, headers), b""])
         if not _RAW_TARGET.match(target) or not _one_line_each(lines, headers):
             raise UpstreamFailed("protocol", "the request cannot be written as HTTP", sent=False)
-        return b"POST %b%b%bcontent-length: %d\r\n\r\n" % (target, self._fixed, lines, len(request.body))
+        return b"POST %b%b%bcontent-length: %d\r\n\r\n" % (target, self._fixed[key], lines, len(request.body))
 
     async def connect(self) -> tuple[Connection, Wire]:
         """A connection on which nothing is pending; raises UpstreamFailed, never sent."""
@@ -162,17 +188,33 @@ class _Lane:
             raise UpstreamFailed("refused", f"TLS failed: {error}", sent=False) from error
         except InvalidURL as error:
             raise UpstreamFailed("forbidden_address", "the address is not written canonically", sent=False) from error
+        except ClientHttpProxyError as error:
+            raise UpstreamFailed("refused", f"the proxy answered {error.status} to CONNECT", sent=False) from error
+        except ClientProxyConnectionError as error:
+            raise UpstreamFailed("refused", f"no connection to the proxy: {error.strerror}", sent=False) from error
         except ClientConnectorError as error:
             raise UpstreamFailed("refused", f"no connection: {error.strerror}", sent=False) from error
         except (ClientError, OSError) as error:
             raise UpstreamFailed("refused", f"no connection: {type(error).__name__}", sent=False) from error
 
 
-def _fixed_head(provider: Provider, url: URL) -> bytes:
+def _destination(provider: Provider, url: URL, loop: asyncio.AbstractEventLoop) -> ClientRequest:
+    egress = provider.egress
+    if egress.proxy_url is None:
+        return ClientRequest("GET", url, loop=loop)
+    # aiohttp adds the host at the first use; a connection is found again by these headers, so it stands here before.
+    login = {"Host": url.host_port_subcomponent or ""}
+    if egress.proxy_credentials is not None:
+        user, _, password = egress.proxy_credentials.reveal().partition(":")
+        login["Proxy-Authorization"] = encode_basic_auth(user, password, encoding="utf-8")
+    return ClientRequest("GET", url, loop=loop, proxy=URL(egress.proxy_url), proxy_headers=login)
+
+
+def _fixed_head(provider: Provider, url: URL, key: Secret | None) -> bytes:
     lines = [f" HTTP/1.1\r\nhost: {url.host_port_subcomponent}\r\n"]
-    if provider.api_key is not None:
+    if key is not None:
         scheme = "authorization: Bearer " if provider.auth_header == "bearer" else "api-key: "
-        lines.append(f"{scheme}{provider.api_key.reveal()}\r\n")
+        lines.append(f"{scheme}{key.reveal()}\r\n")
     lines.extend(f"{name}: {value}\r\n" for name, value in provider.extra_headers.items())
     return "".join(lines).encode("latin-1")
 

@@ -8,6 +8,8 @@ from typing import Final, Literal, TypeAlias
 from urllib.parse import quote, urlsplit
 
 from proxy.core.secret import Secret
+from proxy.upstream.bad_provider import BadProvider
+from proxy.upstream.egress import DIRECT, Egress
 from proxy.upstream.headers import NEVER_FORWARDED
 from proxy.upstream.settings import ProviderSettings
 from proxy.wire.profile import GENERIC, PROFILES, Profile, profile_of
@@ -21,10 +23,6 @@ _VALUE: Final = re.compile(r"[\x20-\x7e\t]*\Z")
 _RAW_URL: Final = re.compile(r"[\x21-\x7e]+\Z")
 
 
-class BadProvider(ValueError):
-    """A provider that cannot be reached as it is described; the message says what to change."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Provider:
     """One place to send calls to. Times are in seconds; `query` is raw, without `?`, put before a client's own."""
@@ -33,12 +31,14 @@ class Provider:
     base_url: str
     profile: Profile = GENERIC
     api_key: Secret | None = None
+    api_key_next: Secret | None = None
     auth_header: AuthHeader = "bearer"
     extra_headers: Mapping[str, str] = field(default_factory=dict)
     forward_headers: frozenset[bytes] = frozenset()
     query: bytes = b""
     allow_private: bool = False
     ca_file: Path | None = None
+    egress: Egress = DIRECT
     connect_s: float = 10.0
     first_byte_s: float = 600.0
     idle_s: float = 300.0
@@ -60,12 +60,14 @@ class Provider:
             base_url=_base_url(name, settings.base_url),
             profile=profile,
             api_key=_sendable_key(name, settings.api_key),
+            api_key_next=_next_key(name, settings),
             auth_header=settings.auth_header or ("api-key" if profile.name == "azure" else "bearer"),
             extra_headers=_extra_headers(name, settings.extra_headers),
             forward_headers=_forward_headers(name, settings.forward_headers),
             query="&".join(f"{quote(key)}={quote(value)}" for key, value in settings.query.items()).encode(),
             allow_private=settings.allow_private,
             ca_file=settings.ca_file,
+            egress=Egress.of(name, settings),
             connect_s=settings.connect_timeout_s,
             first_byte_s=settings.first_byte_timeout_s,
             idle_s=settings.idle_timeout_s,
@@ -108,6 +110,12 @@ def _sendable_key(name: str, key: Secret | None) -> Secret | None:
     if key is not None and not _RAW_URL.match(key.reveal()):
         raise BadProvider(f"provider {name}: the api key must be printable ASCII without spaces")
     return key
+
+
+def _next_key(name: str, settings: ProviderSettings) -> Secret | None:
+    if settings.api_key_next is not None and settings.api_key is None:
+        raise BadProvider(f"provider {name}: api_key_next is of no use without api_key")
+    return _sendable_key(name, settings.api_key_next)
 
 
 def _extra_headers(name: str, headers: Mapping[str, str]) -> dict[str, str]:

@@ -21,6 +21,13 @@ class ProviderSettings:
     api_key: Secret | None = field(
         default=None, metadata={"doc": "The provider's key (by api_key_env or api_key_file only); none = send none."}
     )
+    api_key_next: Secret | None = field(
+        default=None,
+        metadata={
+            "doc": "A second key (by api_key_next_env or _file): if one is refused with 401 or 403 the other is tried "
+            "once, and stays."
+        },
+    )
     profile: str | None = field(
         default=None, metadata={"doc": "Whose habits the provider has, e.g. vllm; by default known from the host."}
     )
@@ -47,6 +54,25 @@ class ProviderSettings:
     ca_file: Path | None = field(
         default=None,
         metadata={"doc": "Certificates (PEM) to trust instead of the system's, for a provider of your own."},
+    )
+    client_cert_file: Path | None = field(
+        default=None,
+        metadata={"doc": "A certificate (PEM) to show to the provider (mutual TLS); taken anew with each reload."},
+    )
+    client_key_file: Path | None = field(
+        default=None,
+        metadata={"doc": "The certificate's key (PEM, no passphrase); by default in the file of the certificate."},
+    )
+    proxy_url: str | None = field(
+        default=None,
+        metadata={
+            "doc": "An HTTP proxy (http://host:port) to reach the provider through, by CONNECT; the provider's name is "
+            "then looked up by the proxy, and allow_private is about the proxy's own."
+        },
+    )
+    proxy_credentials: Secret | None = field(
+        default=None,
+        metadata={"doc": "user:password for the proxy (by proxy_credentials_env or proxy_credentials_file only)."},
     )
     connect_timeout_s: float = field(
         default=10.0, metadata={"doc": "Longest wait for a connection: a free place, DNS, TCP and TLS together."}

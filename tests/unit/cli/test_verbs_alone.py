@@ -169,8 +169,12 @@ def test_doctor_finds_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
     (home / "hash-key").chmod(0o644)
     (home / "run").mkdir()
     (home / "run" / "endpoints.json").write_text(json.dumps({"data": "http://127.0.0.1:9", "pid": os.getpid()}))
+    told = {"counts": {}, "keys": {"openai": "api_key_next"}}
+    (home / "run" / "metrics-wrk_1.json").write_text(json.dumps(told))
     assert main(["doctor"]) == 1
-    wrong = [line for line in capsys.readouterr().out.splitlines() if line.startswith("WRONG")]
+    lines = capsys.readouterr().out.splitlines()
+    assert "ok    provider openai is called with api_key_next (workers: 1)" in lines
+    wrong = [line for line in lines if line.startswith("WRONG")]
     assert len(wrong) == 3
     assert any("chmod 600" in line for line in wrong)
     assert any("1 segments were rejected" in line for line in wrong)

@@ -119,6 +119,16 @@ def test_the_workers_numbers_are_summed(tmp_path: Path, page_of: Callable[[], st
     assert samples(text)["flyball_spend_nanodollars_total", (("org", "acme"), ("provider", "openai"))] == 7500000005
 
 
+def test_which_of_two_keys_is_in_use_is_told_by_living_workers(tmp_path: Path, page_of: Callable[[], str]) -> None:
+    for name, key in (("wrk_1", "api_key"), ("wrk_2", "api_key_next"), ("wrk_3", "api_key_next")):
+        WorkerCounters().write(tmp_path / f"metrics-{name}.json", {}, Now(keys={"openai": key}))
+    lines = page_of().splitlines()
+    assert 'flyball_provider_key_workers{provider="openai",key="api_key"} 1' in lines
+    assert 'flyball_provider_key_workers{provider="openai",key="api_key_next"} 2' in lines
+    os.utime(tmp_path / "metrics-wrk_1.json", (0, 0))
+    assert 'key="api_key"}' not in page_of()
+
+
 def test_a_damaged_file_does_not_take_the_page_down(tmp_path: Path, page_of: Callable[[], str]) -> None:
     WorkerCounters().write(tmp_path / "metrics-wrk_1.json", {})
     (tmp_path / "metrics-wrk_2.json").write_text('{"counts": {')
