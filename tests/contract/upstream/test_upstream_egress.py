@@ -79,12 +79,12 @@ class Certificates:
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     folder = tmp_path_factory.mktemp("mtls")
     locked = folder / "locked.pem"
-    made = [_certificate(folder, name) for name in ("server", "client")]
+    server, client = _certificate(folder, "server"), _certificate(folder, "client")
     subprocess.run(
-        ["openssl", "ec", "-in", made[1], "-aes128", "-passout", "pass:x", "-out", locked],
+        ["openssl", "ec", "-in", client, "-aes128", "-passout", "pass:x", "-out", locked],
         check=True, capture_output=True,
     )  # fmt: skip
-    return Certificates(*made, locked)
+    return Certificates(server, client, locked)
 
 
 def _certificate(folder: Path, name: str) -> Path:
