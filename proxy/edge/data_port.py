@@ -14,16 +14,18 @@ from proxy.edge.credentials import secret_of
 from proxy.edge.exchange import AsgiExchange, Receive, Scope, Send
 from proxy.edge.heads import check_head
 from proxy.edge.health import HEALTH_PATHS, Readiness, answer_health
-from proxy.edge.openai import endpoint_of, under_base, unknown_path, wrong_method
+from proxy.edge.openai import under_base, unknown_path, wrong_method
 from proxy.edge.own import FindOperation, key_facts, model_object, own_approval, own_operation
 from proxy.edge.refuse import refuse
 from proxy.edge.strangers import Strangers
+from proxy.edge.surface import Surface
+from proxy.edge.surfaces import surface_of
 from proxy.journey.call import Call
 from proxy.journey.pipeline import travel
 from proxy.journey.resolve import usable_models
 from proxy.journey.rooms import Rooms
 from proxy.upstream import UpstreamFailed
-from proxy.wire.endpoint import Endpoint
+from proxy.wire.dialect import Dialect
 
 OWN_PATHS: Final = ("/models", "/flyball/")
 log = logging.getLogger("flyball.edge")
@@ -57,23 +59,25 @@ class DataPort:
         headers = dict(raw_headers)
         exchange = AsgiExchange(receive, send, headers, self._limits.max_body_bytes)
         operation = new_id("op")
+        surface = surface_of(scope["raw_path"])
         try:
-            await self._serve(scope, raw_headers, headers, exchange, operation)
+            await self._serve(surface, scope, raw_headers, headers, exchange, operation)
         except Refused as refused:
             if refused.why is Refusal.INVALID_API_KEY:
                 self._strangers.note(secret_of(headers), operation)
-            await self._refuse(exchange, refused, operation)
+            await self._refuse(exchange, refused, operation, surface.dialect)
         except UpstreamFailed:
             # The answer was under way: leaving it unfinished makes the server cut the connection, which is the truth.
             return
         except Exception as fault:  # crash boundary: a client must never see a traceback or a hang
             log.exception("a call failed by a fault of ours", extra={"operation": operation})
-            await self._refuse(exchange, _our_fault(fault), operation)
+            await self._refuse(exchange, _our_fault(fault), operation, surface.dialect)
         finally:
             exchange.close()
 
     async def _serve(
         self,
+        surface: Surface,
         scope: Scope,
         raw_headers: list[tuple[bytes, bytes]],
         headers: dict[bytes, bytes],
@@ -85,17 +89,19 @@ class DataPort:
             await answer_health(exchange, raw_path, self._readiness)
             return
         check_head(scope["http_version"], raw_headers, headers, self._limits.allowed_hosts)
-        path = under_base(raw_path)
-        endpoint = endpoint_of(path)
-        if endpoint is None or scope["method"] != "POST":
+        matched = surface.match(raw_path)
+        if matched is None or scope["method"] != "POST":
             principal = self._principal(headers)
-            await self._serve_own(scope["method"], path, endpoint, principal, exchange)
+            if matched is not None:
+                raise wrong_method(scope["method"], "POST")
+            await self._serve_own(scope["method"], under_base(raw_path), principal, exchange)
             return
         clock = self._rooms.clock
         call = Call(
             operation=operation,
-            endpoint=endpoint,
-            path=path,
+            dialect=surface.dialect,
+            endpoint=matched.endpoint,
+            path=matched.path,
             query=scope["query_string"],
             raw_headers=raw_headers,
             headers=headers,
@@ -105,11 +111,7 @@ class DataPort:
         )
         await travel(call, exchange, self._rooms)
 
-    async def _serve_own(
-        self, method: str, path: str, endpoint: Endpoint | None, principal: Principal, exchange: AsgiExchange
-    ) -> None:
-        if endpoint is not None:
-            raise wrong_method(method, "POST")
+    async def _serve_own(self, method: str, path: str, principal: Principal, exchange: AsgiExchange) -> None:
         if not path.startswith(OWN_PATHS):
             raise unknown_path(path)
         if method != "GET":
@@ -140,9 +142,9 @@ class DataPort:
         rooms = self._rooms
         return rooms.snapshot().keyring.authenticate(secret_of(headers), rooms.clock.now_ns())
 
-    async def _refuse(self, exchange: AsgiExchange, refused: Refused, operation: str) -> None:
+    async def _refuse(self, exchange: AsgiExchange, refused: Refused, operation: str, dialect: Dialect) -> None:
         if not exchange.started:
-            await refuse(exchange, refused, operation)
+            await refuse(exchange, refused, operation, dialect)
 
 
 def _our_fault(fault: Exception) -> Refused:

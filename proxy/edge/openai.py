@@ -4,7 +4,9 @@ from typing import Final
 from urllib.parse import unquote
 
 from proxy.core.refusal import Refusal, Refused
-from proxy.wire.endpoint import PATHS, Endpoint
+from proxy.edge.surface import Matched, Surface
+from proxy.wire.endpoint import PATHS
+from proxy.wire.openai.dialect import OPENAI
 
 PREFIXES: Final = ("/openai/v1", "/v1", "")
 NOT_YET: Final = {
@@ -38,9 +40,14 @@ def under_base(raw_path: bytes) -> str:
     return path
 
 
-def endpoint_of(path: str) -> Endpoint | None:
-    """The governed endpoint at a path under the base URL, None when there is none."""
-    return PATHS.get(path)
+def match(raw_path: bytes) -> Matched | None:
+    """The governed endpoint at a path, None when there is none."""
+    path = under_base(raw_path)
+    endpoint = PATHS.get(path)
+    return None if endpoint is None else Matched(endpoint, path)
+
+
+OPENAI_SURFACE: Final = Surface(dialect=OPENAI, owns=lambda raw_path: True, match=match)
 
 
 def unknown_path(path: str) -> Refused:

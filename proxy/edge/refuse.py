@@ -1,20 +1,20 @@
-"""The answer to a call that is refused, in the shape of the OpenAI dialect."""
+"""The answer to a call that is refused, in the shape of its dialect."""
 
 from typing import Final
 
 from proxy.core.refusal import Refusal, Refused
 from proxy.edge.exchange import AsgiExchange
-from proxy.wire.openai.errors import error_body, error_headers
+from proxy.wire.dialect import Dialect
 
 CHALLENGE: Final = (b"www-authenticate", b'Bearer realm="flyball"')
 
 
-async def refuse(exchange: AsgiExchange, refused: Refused, operation: str) -> None:
+async def refuse(exchange: AsgiExchange, refused: Refused, operation: str, dialect: Dialect) -> None:
     """Send the refusal; our own answers carry the operation id as their request id."""
-    body = error_body(refused, operation)
+    body = dialect.error_body(refused, operation)
     name = operation.encode()
     headers = [
-        *error_headers(refused),
+        *dialect.error_headers(refused),
         *refused.headers,
         (b"content-length", str(len(body)).encode()),
         (b"x-request-id", name),

@@ -10,7 +10,6 @@ from proxy.journey.observe import note, observes
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.policy import Approval, ApprovalRequest, ApprovalsUnavailable, Point, RequireApproval, TooMany
-from proxy.wire.openai.call_ids import without_call_ids
 
 DENIED: Final = "approval_denied"
 BY: Final = "policy/require_approval"
@@ -89,7 +88,7 @@ def request_of(journey: Journey, point: Point, needed: RequireApproval, rooms: R
 
 def digest_of(journey: Journey, rooms: Rooms) -> bytes:
     """What the call is known by when it comes again: key, run, endpoint and body, but for the ids of tool calls."""
-    call, body = journey.call, without_call_ids(journey.call.endpoint, journey.original)
+    call, body = journey.call, journey.call.dialect.without_call_ids(journey.call.endpoint, journey.original)
     key, run = journey.principal.key_id.encode(), journey.claims.run.encode("utf-8", "surrogatepass")
     return rooms.approvals.digest(key, run, call.endpoint.value.encode(), call.query, body)
 

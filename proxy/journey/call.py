@@ -5,6 +5,7 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
+from proxy.wire.dialect import Dialect
 from proxy.wire.endpoint import Endpoint
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
@@ -13,11 +14,12 @@ Headers: TypeAlias = list[tuple[bytes, bytes]]
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """A client's request before its body is read.
 
-    `path` is what follows the base URL (`/chat/completions`), `query` the raw query string, `secret` the key as the
-    client sent it. `received_ns` is monotonic, `arrived_ns` wall-clock.
+    `path` is what follows a provider's base URL (`/chat/completions`), `query` the raw query string, `secret` the key
+    as the client sent it. `received_ns` is monotonic, `arrived_ns` wall-clock.
     """
 
     operation: str
+    dialect: Dialect
     endpoint: Endpoint
     path: str
     query: bytes

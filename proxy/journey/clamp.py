@@ -11,7 +11,6 @@ from proxy.journey.refusals import fitting_output
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.wire.endpoint import Endpoint
-from proxy.wire.openai.edit import asks_for_form, with_output_limit
 
 LEAST_TOKENS: Final = 256
 LEAST_PART: Final = 4
@@ -40,7 +39,8 @@ async def clamp(journey: Journey, rooms: Rooms) -> bool:
         return False
     facts, made = journey.request, journey.estimate
     measures.unclamped, measures.clamped_to = (journey.body, facts, made, journey.reason), limit
-    journey.body = with_output_limit(journey.call.endpoint, journey.body, limit, new_name=limit_name(journey))
+    call = journey.call
+    journey.body = call.dialect.with_output_limit(call.endpoint, journey.body, limit, new_name=limit_name(journey))
     journey.facts = replace(facts, max_output_tokens=limit)
     journey.estimate = worst(journey, made.input_tokens, rooms)
     journey.say(f"clamped to {limit} output tokens: budget {name}")
@@ -63,7 +63,7 @@ def _may_end_early(journey: Journey) -> bool:
     known = all(price is not None for price in journey.prices.values())
     if journey.request.max_output_tokens is None and not known:
         return False
-    return not asks_for_form(journey.body)
+    return not journey.call.dialect.asks_for_form(journey.body)
 
 
 async def _fitting(journey: Journey, rooms: Rooms) -> tuple[int, str]:

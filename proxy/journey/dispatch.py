@@ -10,7 +10,6 @@ from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt, Journey
 from proxy.journey.tracing import new_span, passed_on
 from proxy.upstream import Provider, UpstreamFailed, UpstreamRequest, UpstreamResponse, forwardable
-from proxy.wire.openai.edit import with_model, with_usage_flag
 
 TIMEOUTS = frozenset({"connect_timeout", "first_byte_timeout", "idle_timeout", "total_timeout"})
 REQUEST_ID_HEADERS = (b"x-request-id", b"request-id", b"apim-request-id", b"x-generation-id", b"mistral-correlation-id")
@@ -101,17 +100,17 @@ def _begin(journey: Journey, rooms: Rooms) -> Attempt:
 
 
 def _request(journey: Journey, attempt: Attempt) -> UpstreamRequest:
-    call, body = journey.call, journey.body
+    call, path, body = journey.call, journey.call.path, journey.body
     if attempt.sent_model != journey.request.model:
-        body = with_model(body, attempt.sent_model)
+        path, body = call.dialect.retarget(path, body, attempt.sent_model)
     if sends_usage_flag(journey, attempt.provider):
-        body = with_usage_flag(body)
+        body = call.dialect.with_usage_flag(body)
     headers = forwardable(call.raw_headers, attempt.provider)
     if journey.trace is not None:
         headers = passed_on(headers, journey.trace, attempt.span_id)
     return UpstreamRequest(
         provider=attempt.provider,
-        path=call.path,
+        path=path,
         query=call.query,
         headers=headers,
         body=body,

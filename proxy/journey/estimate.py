@@ -11,7 +11,7 @@ from proxy.journey.rooms import JourneySettings, Rooms
 from proxy.journey.state import Estimate, Journey
 from proxy.pricing import Price, worst_case
 from proxy.routing import Candidate
-from proxy.wire.endpoint import Endpoint
+from proxy.wire.endpoint import ONE_WINDOW
 
 ROUGH_BYTES_PER_TOKEN = 3
 MOST = 10**18
@@ -20,9 +20,6 @@ BOUND_BY_TOOLS = frozenset({Unit.USD, Unit.TOKENS, Unit.INPUT_TOKENS, Unit.OUTPU
 """What a call counts on that nobody has bounded, where a provider runs tools for it."""
 MEDIA_MARKS = (b"image", b"audio", b"video", b"file")
 """A request with none of these in its body can hold nothing dearer than text."""
-
-ONE_WINDOW = frozenset({Endpoint.CHAT, Endpoint.RESPONSES})
-"""Where all input goes into one window of the model; elsewhere each of many inputs has one of its own."""
 
 
 async def estimate(journey: Journey, rooms: Rooms) -> None:

@@ -21,9 +21,9 @@ from proxy.journey.observe import WHY, named
 from proxy.journey.refusals import noun, standing
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt, Journey
-from proxy.wire.openai.cut import Cut, Kept, cut_ending
-from proxy.wire.openai.output import FIFTHS
-from proxy.wire.openai.stream import StreamFacts, StreamTap
+from proxy.wire.dialect import Tap
+from proxy.wire.facts import Cut, StreamFacts
+from proxy.wire.output_text import FIFTHS
 
 COUNTING_OUTPUT: Final = frozenset({Unit.USD, Unit.TOKENS, Unit.OUTPUT_TOKENS})
 NEVER: Final = sys.maxsize
@@ -81,7 +81,7 @@ class Cover:
         self._units = _watched_units(journey)
         self._step = max(LEAST_STEP, rooms.holding.first_hold_output_tokens) * journey.request.choices
         self._halt: Halt | None = None
-        self._tap: StreamTap | None = None
+        self._tap: Tap | None = None
         self.short: Short | None = None
         self.away = False
         self.mark = self.mouthful = NEVER
@@ -121,21 +121,20 @@ class Cover:
         self.mouthful = 0
         return self._held - self._made > self._near()
 
-    def kill(self, tap: StreamTap, halt: Halt) -> None:
+    def kill(self, tap: Tap, halt: Halt) -> None:
         """People ended the stream: it reaches no further than to the end of the event that is under way."""
         self._tap, self._halt = tap, halt
         self.mark = 0
 
-    def cut(self, kept: Kept) -> bytes:
-        """The end of the cut stream, as its client is told it; after it was billed."""
+    def cut(self) -> Cut:
+        """What the client is told at the end of the cut stream; after it was billed."""
         call, usage = self._journey.call, self._attempt.usage
-        cut = Cut(
+        return Cut(
             flyball={"operation": call.operation, "code": self._code(), **self._standing()},
             input_tokens=usage.prompt_tokens,
             output_tokens=usage.completion_tokens,
             asked_for_usage=self._journey.request.asked_for_usage,
         )
-        return cut_ending(call.endpoint, kept, self._facts.delivered, cut)
 
     def note(self) -> None:
         """Say in the rows that we ended the stream, and why."""

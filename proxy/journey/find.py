@@ -7,8 +7,9 @@ from proxy.core.refusal import Refusal, Refused
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.policy import Finder, Found, PolicyUnavailable, Said
+from proxy.wire.dialects import dialect_of
 from proxy.wire.endpoint import Endpoint
-from proxy.wire.openai.texts import said, texts_in
+from proxy.wire.texts import said
 
 INLINE_BYTES: Final = 4096
 """A body up to this size is looked through on the loop, in a fifth of a millisecond; longer ones are in a thread."""
@@ -55,5 +56,5 @@ def undetected(error: PolicyUnavailable) -> Refused:
 
 
 def _look(finder: Finder, endpoint: Endpoint, body: bytes) -> Found:
-    texts = texts_in(endpoint, body)
+    texts = dialect_of(endpoint).texts_in(endpoint, body)
     return finder.look((Said(text.role, text.number, said(body, text)) for text in texts.parts), texts.unread)

@@ -10,8 +10,8 @@ from proxy.journey.park import parking_of
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.upstream import UpstreamResponse
-from proxy.wire.openai.gate import AnswerGate
-from proxy.wire.openai.gate_parts import UNREADABLE, Denied
+from proxy.wire.gate import AnswerGate
+from proxy.wire.tool_calls import UNREADABLE, Denied
 
 INLINE_BYTES: Final = 262_144
 
@@ -71,7 +71,7 @@ async def _gated(journey: Journey, body: bytes, judge: CallJudge, rooms: Rooms) 
 
 
 async def _read(journey: Journey, body: bytes) -> AnswerGate:
-    endpoint = journey.call.endpoint
+    endpoint, read = journey.call.endpoint, journey.call.dialect.answer_gate
     if len(body) > INLINE_BYTES:
-        return await asyncio.to_thread(AnswerGate, endpoint, body)
-    return AnswerGate(endpoint, body)
+        return await asyncio.to_thread(read, endpoint, body)
+    return read(endpoint, body)

@@ -16,19 +16,17 @@ from proxy.journey.running import is_killed, run_halt
 from proxy.journey.state import Journey
 from proxy.journey.switched import KILL_SWITCH, halt_of, tool_denial
 from proxy.policy import AskedCall, Decision, Denial, Point, RequireApproval
-from proxy.wire.endpoint import Endpoint
-from proxy.wire.openai.gate_parts import ALLOWED, UNREADABLE, Denied, ToolCall, Verdict, own_verdict
-from proxy.wire.openai.tool_schemas import RequestTools
+from proxy.wire.tool_calls import ALLOWED, UNREADABLE, Denied, ToolCall, Verdict, own_verdict
+from proxy.wire.tool_schemas import RequestTools
 
 APPROVAL: Final = Refusal.APPROVAL_REQUIRED.code
-GATED: Final = frozenset({Endpoint.CHAT, Endpoint.RESPONSES})
 _MOST_TOLD: Final = 8
 _TOOL_CALL: Final = Point.TOOL_CALL
 
 
 def is_gated(journey: Journey, rooms: Rooms) -> bool:
     """Whether a call's answer may hold tool calls that a rule or a kill switch looks at, or that are to be noted."""
-    if journey.call.endpoint not in GATED:
+    if journey.call.endpoint not in journey.call.dialect.gated:
         return False
     if journey.snapshot.policy.is_live(_TOOL_CALL) or journey.snapshot.reads_results:
         return True
@@ -41,7 +39,7 @@ def is_watched(journey: Journey) -> bool:
     policy = journey.snapshot.policy
     if not policy.has_shadow(_TOOL_CALL) or policy.is_live(_TOOL_CALL):
         return False
-    return journey.call.endpoint in GATED
+    return journey.call.endpoint in journey.call.dialect.gated
 
 
 class CallJudge:
@@ -76,7 +74,7 @@ class CallJudge:
         return verdicts
 
     async def _judge(self, call: ToolCall) -> Verdict:
-        tools = self._tools = self._tools or RequestTools(self._journey.body)
+        tools = self._tools = self._tools or self._journey.call.dialect.request_tools(self._journey.body)
         if call.is_repeated and not tools.knows(call.kind, call.name):
             return ALLOWED
         try:

@@ -10,7 +10,6 @@ from proxy.journey.park import Parking, parking_of
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.upstream import UpstreamResponse
-from proxy.wire.openai.gate import ToolGate
 
 LEAVING_S: Final = 5.0
 
@@ -28,7 +27,7 @@ class StreamGate:
         self._rooms = rooms
         self._parking = parking
         self._judge = judge or CallJudge(journey, rooms, withholds=self.withholds, parking=parking)
-        self._gate = ToolGate(journey.call.endpoint, observes=observes(journey))
+        self._gate = journey.call.dialect.tool_gate(journey.call.endpoint, observes=observes(journey))
 
     async def passed(self, chunk: bytes) -> bytes:
         """What of the stream may go on now."""

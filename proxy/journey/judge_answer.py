@@ -13,8 +13,6 @@ from proxy.journey.policy_facts import policy_facts
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.policy import Decision, Denial, Point
-from proxy.wire.openai.held_end import HeldEnd
-from proxy.wire.openai.response import refused_event
 
 TOO_LARGE: Final = "answer_too_large"
 _RESPONSE: Final = Point.RESPONSE
@@ -52,7 +50,8 @@ class StreamEnd:
     def __init__(self, journey: Journey, rooms: Rooms) -> None:
         self._journey = journey
         self._rooms = rooms
-        self._held = HeldEnd(journey.call.endpoint) if is_judged(journey) and not observes(journey) else None
+        waits = is_judged(journey) and not observes(journey)
+        self._held = journey.call.dialect.held_end(journey.call.endpoint) if waits else None
 
     def passed(self, chunk: bytes) -> bytes:
         """What of the stream may go on now."""
@@ -74,7 +73,7 @@ class StreamEnd:
         self._journey.code = no.why.code
         self._journey.measured.refused_by = no.by
         call = self._journey.call
-        return out + refused_event(call.endpoint, call.operation, no)
+        return out + call.dialect.refused_event(call.endpoint, call.operation, no)
 
     async def _too_large(self) -> Refused:
         journey = self._journey

@@ -13,9 +13,6 @@ from proxy.journey.resolve import resolve
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.policy import Duties
-from proxy.wire.openai.edit import with_output_limit
-from proxy.wire.openai.request import read_request
-from proxy.wire.openai.tools import without_tools
 
 log = logging.getLogger("flyball.policy")
 
@@ -51,11 +48,11 @@ def _strip(journey: Journey, duties: Duties) -> bool:
     """Take tools out of the request; whether any was there."""
     if not duties.strip_tools or not journey.request.has_tools:
         return False
-    body = without_tools(journey.body, duties.strip_tools)
+    body = journey.call.dialect.without_tools(journey.body, duties.strip_tools)
     if body == journey.body:
         return False
     journey.body = body
-    journey.facts = read_request(journey.call.endpoint, body)
+    journey.facts = journey.call.dialect.read_request(journey.call.endpoint, journey.call.path, body)
     journey.say(f"tools taken out by policy: {', '.join(sorted(duties.strip_tools))}")
     return True
 
@@ -65,7 +62,8 @@ def _cap(journey: Journey, duties: Duties) -> bool:
     cap, asked = duties.cap_tokens, journey.request.max_output_tokens
     if cap is None or not journey.call.endpoint.has_output or (asked is not None and asked <= cap):
         return False
-    journey.body = with_output_limit(journey.call.endpoint, journey.body, cap, new_name=limit_name(journey))
+    call = journey.call
+    journey.body = call.dialect.with_output_limit(call.endpoint, journey.body, cap, new_name=limit_name(journey))
     journey.facts = replace(journey.request, max_output_tokens=cap)
     journey.say(f"capped to {cap} output tokens by policy")
     return True

@@ -15,7 +15,7 @@ from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.policy import Approval, ApprovalsUnavailable, AskedCall, ParkedAnswer, Point, RequireApproval, TooMany
 from proxy.upstream import UpstreamResponse
-from proxy.wire.openai.gate_parts import ALLOWED, ToolCall, Verdict
+from proxy.wire.tool_calls import ALLOWED, ToolCall, Verdict
 
 NEEDED: Final = Refusal.APPROVAL_REQUIRED.code
 AWAY: Final = "approvals_unavailable"

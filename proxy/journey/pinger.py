@@ -3,9 +3,7 @@
 import asyncio
 
 from proxy.journey.call import Exchange
-from proxy.wire.openai.stream import StreamTap
-
-PING = b": ping\n\n"
+from proxy.wire.dialect import Tap
 
 
 class Pinger:
@@ -14,10 +12,11 @@ class Pinger:
     One timer that looks at the time of the last chunk when it fires, so that a chunk costs no timer.
     """
 
-    def __init__(self, exchange: Exchange, tap: StreamTap, after_s: float) -> None:
+    def __init__(self, exchange: Exchange, tap: Tap, after_s: float, ping: bytes) -> None:
         self._exchange = exchange
         self._tap = tap
         self._after_s = after_s
+        self._what = ping
         self._loop = asyncio.get_running_loop()
         self._last = self._loop.time()
         self._sending: asyncio.Task[None] | None = None
@@ -43,10 +42,10 @@ class Pinger:
 
     def _ping(self) -> None:
         idle = self._sending is None or self._sending.done()
-        if idle and self._tap.between_events and not self._exchange.gone():
+        if idle and self._what and self._tap.between_events and not self._exchange.gone():
             self._sending = self._loop.create_task(self._send())
 
     async def _send(self) -> None:
         # Looked at again: the relay may have begun an event in the turn between.
         if self._tap.between_events:
-            await self._exchange.send(PING)
+            await self._exchange.send(self._what)

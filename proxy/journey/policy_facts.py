@@ -18,7 +18,7 @@ from proxy.core.usage import Bucket
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.policy import EVERYTHING, Found, Point, Reads
-from proxy.wire.openai.policy_view import PolicyView, read_view
+from proxy.wire.policy_view import PolicyView
 
 Json: TypeAlias = Any
 VERSION: Final = 1
@@ -150,9 +150,10 @@ def response_facts(journey: Journey) -> dict[str, Json]:
 
 
 async def _view(journey: Journey) -> PolicyView:
+    view = journey.call.dialect.read_view
     if len(journey.body) <= INLINE_BYTES:
-        return read_view(journey.call.endpoint, journey.body)
-    return await asyncio.to_thread(read_view, journey.call.endpoint, journey.body)
+        return view(journey.call.endpoint, journey.body)
+    return await asyncio.to_thread(view, journey.call.endpoint, journey.body)
 
 
 def _asks_for_text(reads: Reads) -> bool:

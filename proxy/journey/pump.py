@@ -27,8 +27,10 @@ def _is_event_stream(journey: Journey, response: UpstreamResponse) -> bool:
     inflater = inflater_of(response)
     if response.status != 200 or (inflater is not None and not inflater.known):
         return False
+    media = b""
     for name, value in response.headers:
         if name == b"content-type":
             media = value.partition(b";")[0].strip().lower()
-            return media == b"text/event-stream" or (journey.request.streamed and not media.endswith(b"json"))
-    return journey.request.streamed
+            break
+    call = journey.call
+    return call.dialect.is_stream(call.endpoint, journey.request.streamed, media)

@@ -6,7 +6,6 @@ from proxy.core.refusal import Refusal, Refused
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.runs import DERIVED, derived_run, read_claims
-from proxy.wire.openai.request import read_request
 
 
 async def read(journey: Journey, rooms: Rooms) -> None:
@@ -16,7 +15,7 @@ async def read(journey: Journey, rooms: Rooms) -> None:
         Refused: REQUEST_TOO_LARGE, INVALID_REQUEST, or CAPABILITY_MISSING for fields that lean on provider state.
     """
     journey.body = journey.original = await journey.exchange.body()
-    journey.facts = facts = read_request(journey.call.endpoint, journey.body)
+    journey.facts = facts = journey.call.dialect.read_request(journey.call.endpoint, journey.call.path, journey.body)
     journey.model = facts.model
     if facts.stateful:
         raise Refused(

@@ -14,7 +14,7 @@ from proxy.journey.ask import note_own
 from proxy.journey.call import Headers
 from proxy.journey.dispatch import mark_dispatched
 from proxy.journey.gate_answer import released_answer
-from proxy.journey.gate_calls import APPROVAL, GATED, CallJudge
+from proxy.journey.gate_calls import APPROVAL, CallJudge
 from proxy.journey.gate_stream import StreamGate
 from proxy.journey.judge_answer import judge_answer
 from proxy.journey.observe import observes
@@ -46,7 +46,12 @@ async def recall(journey: Journey, rooms: Rooms) -> None:
     Raises:
         Refused: APPROVAL_REQUIRED while nobody has decided, POLICY_DENIED after a no, DEPENDENCY_UNAVAILABLE.
     """
-    if journey.call.endpoint not in GATED or not journey.snapshot.policy.is_live(Point.TOOL_CALL) or observes(journey):
+    call = journey.call
+    if (
+        call.endpoint not in call.dialect.gated
+        or not journey.snapshot.policy.is_live(Point.TOOL_CALL)
+        or observes(journey)
+    ):
         return
     if journey.recalled is None:
         try:

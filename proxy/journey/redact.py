@@ -12,8 +12,9 @@ from proxy.journey.observe import refuse_unless_observed
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.policy import Decision, Denial, Duties, Finder, PolicyUnavailable, Unredactable
+from proxy.wire.dialects import dialect_of
 from proxy.wire.endpoint import Endpoint
-from proxy.wire.openai.texts import said, texts_in, with_texts
+from proxy.wire.texts import said, with_texts
 
 UNREDACTABLE: Final = "unredactable"
 
@@ -64,7 +65,7 @@ def redacted(finder: Finder, endpoint: Endpoint, body: bytes, names: Collection[
         Unredactable: something always is, or there is more text than is looked at.
         PolicyUnavailable: a detector failed.
     """
-    texts = texts_in(endpoint, body)
+    texts = dialect_of(endpoint).texts_in(endpoint, body)
     redactor = finder.redactor(names)
     changes = []
     for text in texts.parts:

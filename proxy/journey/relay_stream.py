@@ -19,8 +19,6 @@ from proxy.journey.running import enter, leave, run_halt
 from proxy.journey.state import Attempt, Journey
 from proxy.journey.switched import halt_of
 from proxy.upstream import UpstreamFailed, UpstreamResponse
-from proxy.wire.openai.response import truncated_event
-from proxy.wire.openai.stream import StreamTap
 
 EVENT_S = 0.5
 """How long a stream that people have ended may take to end the event that is under way."""
@@ -34,7 +32,8 @@ class Relay:
         self.response = response
         self.rooms = rooms
         self.attempt = journey.attempts[-1]
-        self.tap = StreamTap(journey.call.endpoint, strip_usage=sends_usage_flag(journey, self.attempt.provider))
+        call = journey.call
+        self.tap = call.dialect.stream_tap(call.endpoint, strip_usage=sends_usage_flag(journey, self.attempt.provider))
         self.cover = Cover(journey, self.attempt, self.tap.facts, rooms)
         self.gate = stream_gate(journey, response, rooms)
         self.end = stream_end(journey, rooms)
@@ -56,7 +55,7 @@ class Relay:
         """Forward until the upstream ends; never raises for what the upstream or the client does."""
         exchange = self.journey.exchange
         exchange.watch(self._when_client_leaves)
-        pinger = Pinger(exchange, self.tap, self.rooms.settings.ping_after_s)
+        pinger = Pinger(exchange, self.tap, self.rooms.settings.ping_after_s, self.journey.call.dialect.ping)
         try:
             # In a task of its own: each chunk wakes four coroutines instead of all that this call is wrapped in.
             await asyncio.get_running_loop().create_task(self._forward(pinger))
@@ -225,12 +224,12 @@ async def _end(relay: Relay) -> None:
     if relay.broken:
         raise relay.failure or UpstreamFailed("reset", "the stream ended within an event", sent=True)
     if relay.is_cut:
-        await exchange.finish(await relay.ending(relay.cover.cut(relay.tap.kept)))
+        await exchange.finish(await relay.ending(relay.tap.ending(relay.cover.cut())))
         return
     who = "Flyball" if relay.stopped else f"The provider {relay.attempt.provider.name!r}"
     message = f"{who} stopped before the answer was complete ({_why(relay)})."
     call = relay.journey.call
-    await exchange.send(await relay.ending(truncated_event(call.endpoint, call.operation, message)))
+    await exchange.send(await relay.ending(call.dialect.truncated_event(call.endpoint, call.operation, message)))
     await exchange.finish()
 
 

@@ -19,7 +19,7 @@ from proxy.journey.patience import Unread
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt, Journey
 from proxy.upstream import UpstreamFailed, UpstreamResponse
-from proxy.wire.openai.response import UnaryFacts, read_response
+from proxy.wire.facts import UnaryFacts
 
 READ_INLINE_BYTES: Final = 262_144
 """Inflating and reading more than this would hold the streams of others up."""
@@ -144,7 +144,7 @@ async def _settle(
 def _facts(journey: Journey, response: UpstreamResponse, whole: bytes) -> tuple[bool, UnaryFacts]:
     """Whether the answer could be read, and what it tells."""
     body = inflated(response, whole)
-    return bool(body), read_response(journey.call.endpoint, body)
+    return bool(body), journey.call.dialect.read_response(journey.call.endpoint, body, response.headers)
 
 
 def _outcome(journey: Journey, response: UpstreamResponse, facts: UnaryFacts) -> Outcome:

@@ -12,8 +12,8 @@ from proxy.core.refusal import Refusal, Refused
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.policy import MOST_OF_A_KEY, MOST_OF_A_RUN, ReleasedUnavailable, call_mark, run_mark
-from proxy.wire.openai.gate_parts import ToolCall
-from proxy.wire.openai.tool_results import LEGACY, ToolResult, tool_results
+from proxy.wire.tool_calls import ToolCall
+from proxy.wire.tool_results import LEGACY, ToolResult
 
 INLINE_BYTES: Final = 32 * 1024
 log = logging.getLogger("flyball.journey")
@@ -27,11 +27,11 @@ async def look_back(journey: Journey, rooms: Rooms) -> None:
     """
     if not journey.snapshot.reads_results or journey.unreleased is not None:
         return
-    endpoint, body = journey.call.endpoint, journey.body
+    endpoint, body, read = journey.call.endpoint, journey.body, journey.call.dialect.tool_results
     if len(body) <= INLINE_BYTES:
-        results = tool_results(endpoint, body)
+        results = read(endpoint, body)
     else:
-        results = await asyncio.to_thread(tool_results, endpoint, body)
+        results = await asyncio.to_thread(read, endpoint, body)
     journey.unreleased = await _never_given(journey, results, rooms) if results else ()
     journey.mark("policy", rooms.clock.monotonic_ns())
 

@@ -3,6 +3,8 @@
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
+from msgspec import structs
+
 from proxy.core.refusal import Refusal, Refused
 from proxy.core.tenant import Principal
 from proxy.journey.observe import refuse_unless_observed
@@ -50,8 +52,28 @@ def resolve(journey: Journey, rooms: Rooms) -> None:
     journey.resolution = journey.snapshot.router.resolve(
         model, lambda: usable_models(journey.snapshot, journey.principal)
     )
+    _drop_strangers(journey)
     if switches:
         drop_switched(journey, switches, rooms)
+
+
+def _drop_strangers(journey: Journey) -> None:
+    """Leave the candidates out whose provider does not speak the client's dialect."""
+    resolution, name = journey.resolution, journey.call.dialect.name
+    providers = journey.snapshot.providers
+    if resolution is None or all(providers[each.provider].dialect == name for each in resolution.candidates):
+        return
+    speaking = tuple(each for each in resolution.candidates if providers[each.provider].dialect == name)
+    if not speaking:
+        others = sorted({providers[each.provider].dialect for each in resolution.candidates})
+        raise Refused(
+            Refusal.CAPABILITY_MISSING,
+            f"The model {journey.model[:200]!r} is served in the dialect {', '.join(others)} and called in {name}: "
+            "ask for it at that dialect's path, or for another model.",
+            param="model",
+            facts={"model": journey.model[:200], "dialects": list(others)},
+        )
+    journey.resolution = structs.replace(resolution, candidates=speaking)
 
 
 def select(journey: Journey, rooms: Rooms) -> None:

@@ -20,8 +20,8 @@ from proxy.routing import Candidate, Resolution
 from proxy.runs import Claims
 from proxy.telemetry import DecisionRow
 from proxy.upstream import Provider
-from proxy.wire.openai.request import RequestFacts
-from proxy.wire.openai.tool_results import ToolResult
+from proxy.wire.facts import RequestFacts
+from proxy.wire.tool_results import ToolResult
 
 
 class Estimate(Struct, frozen=True):

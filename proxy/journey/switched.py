@@ -16,7 +16,6 @@ from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.policy import Decision, Denial, Point, Switch, Switches, SwitchKind
 from proxy.routing import Candidate
-from proxy.wire.openai.tool_schemas import RequestTools
 
 KILL_SWITCH: Final = "kill_switch"
 _LONGEST_NAME: Final = 64
@@ -81,7 +80,7 @@ def halt_of(journey: Journey, rooms: Rooms, *, is_gated: bool) -> Halt | None:
     if found is None and journey.candidate is not None:
         found = _of_candidate(journey, switches, journey.candidate)
     if found is None and not is_gated and journey.request.has_tools and switches.gates(journey.principal.org):
-        found = _of_tools(journey, switches, tuple(RequestTools(journey.body).names))
+        found = _of_tools(journey, switches, tuple(journey.call.dialect.request_tools(journey.body).names))
     return None if found is None else halt_by(journey, found)
 
 

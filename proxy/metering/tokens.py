@@ -17,8 +17,9 @@ from proxy.metering.families import Family, family_of
 from proxy.metering.memo import Key, Memo, key_of
 from proxy.metering.settings import MeteringSettings
 from proxy.metering.vocabulary import VOCAB_FOLDER, EncodingName, load, verify
+from proxy.wire.countable import Countable
+from proxy.wire.dialects import dialect_of
 from proxy.wire.endpoint import Endpoint
-from proxy.wire.openai.request import Countable, read_countable
 
 PER_MESSAGE: Final = 4
 PER_PROMPT: Final = 3
@@ -80,10 +81,11 @@ class TokenCounter:
         For other families than OpenAI's it is a count by o200k_base with the margin of the settings.
         """
         family = family_of(model)
+        read = dialect_of(endpoint).read_countable
         if len(body) <= self._settings.inline_bytes:
-            countable = read_countable(endpoint, body)
+            countable = read(endpoint, body)
         else:
-            countable = await self._on_thread(read_countable, endpoint, body)
+            countable = await self._on_thread(read, endpoint, body)
         texts = await self._count(family.encoding, countable.texts)
         tokens = texts + self._around(family, endpoint, countable)
         if family.native:

@@ -110,7 +110,9 @@ class _Lane:
         self._destination = _destination(provider, url, self.loop)
         self.keys = LiveKeys(provider.name, both=provider.api_key_next is not None)
         self._timeout = ClientTimeout(total=None, connect=min(provider.connect_s, provider.total_s))
-        self._path = urlsplit(provider.base_url).path.encode("latin-1")
+        parts = urlsplit(provider.base_url)
+        self._path = parts.path.encode("latin-1")
+        self._origin = f"{parts.scheme}://{url.host_port_subcomponent}"
         self._fixed: dict[KeyName, bytes] = {
             "api_key": _fixed_head(provider, url, provider.api_key),
             "api_key_next": _fixed_head(provider, url, provider.api_key_next),
@@ -121,29 +123,41 @@ class _Lane:
 
     async def send(self, request: UpstreamRequest, key: KeyName) -> AiohttpAnswer:
         """Send with one of the provider's keys, and wait for status and headers; raises UpstreamFailed."""
-        head = self.head(request, key)
         started = self.loop.time()
+        made = [] if self.provider.signer is None else await self._signed(request)
+        head = self.head(request, key, made)
         connection, protocol = await self.connect()
         answer = AiohttpAnswer(connection, protocol, self, started)
         await answer.begin(head, request.body)
         return answer
 
-    def head(self, request: UpstreamRequest, key: KeyName) -> bytes:
+    def head(self, request: UpstreamRequest, key: KeyName, signed: list[RawHeader]) -> bytes:
         """The request up to and including the empty line."""
-        target = self._path + request.path.encode("latin-1")
-        query = self.provider.query
-        if request.query:
-            query = query + b"&" + request.query if query else request.query
-        if query:
-            target += b"?" + query
-        headers = request.headers
+        target = self._target(request)
+        headers = [*request.headers, *signed] if signed else request.headers
         if request.streamed:
             headers = [header for header in headers if header[0] != b"accept-encoding"]
             headers.append((b"accept-encoding", b"identity"))
         lines = b"\r\n".join([*map(b": ".join, headers), b""])
         if not _RAW_TARGET.match(target) or not _one_line_each(lines, headers):
             raise UpstreamFailed("protocol", "the request cannot be written as HTTP", sent=False)
-        return b"POST %b%b%bcontent-length: %d\r\n\r\n" % (target, self._fixed[key], lines, len(request.body))
+        method = request.method.encode("latin-1")
+        return b"%b %b%b%bcontent-length: %d\r\n\r\n" % (method, target, self._fixed[key], lines, len(request.body))
+
+    async def _signed(self, request: UpstreamRequest) -> list[RawHeader]:
+        """What identifies us in a request that is otherwise as it will be sent; raises UpstreamFailed."""
+        signer = self.provider.signer
+        if signer is None:
+            return []
+        url = self._origin + self._target(request).decode("latin-1")
+        return await signer.sign(request.method, url, request.headers, request.body)
+
+    def _target(self, request: UpstreamRequest) -> bytes:
+        target = self._path + request.path.encode("latin-1")
+        query = self.provider.query
+        if request.query:
+            query = query + b"&" + request.query if query else request.query
+        return target + b"?" + query if query else target
 
     async def connect(self) -> tuple[Connection, Wire]:
         """A connection on which nothing is pending; raises UpstreamFailed, never sent."""
@@ -213,7 +227,7 @@ def _destination(provider: Provider, url: URL, loop: asyncio.AbstractEventLoop) 
 def _fixed_head(provider: Provider, url: URL, key: Secret | None) -> bytes:
     lines = [f" HTTP/1.1\r\nhost: {url.host_port_subcomponent}\r\n"]
     if key is not None:
-        scheme = "authorization: Bearer " if provider.auth_header == "bearer" else "api-key: "
+        scheme = "authorization: Bearer " if provider.auth_header == "bearer" else f"{provider.auth_header}: "
         lines.append(f"{scheme}{key.reveal()}\r\n")
     lines.extend(f"{name}: {value}\r\n" for name, value in provider.extra_headers.items())
     return "".join(lines).encode("latin-1")

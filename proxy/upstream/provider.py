@@ -4,17 +4,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal
 from urllib.parse import quote, urlsplit
 
 from proxy.core.secret import Secret
 from proxy.upstream.bad_provider import BadProvider
+from proxy.upstream.credentials import Signer
 from proxy.upstream.egress import DIRECT, Egress
 from proxy.upstream.headers import NEVER_FORWARDED
-from proxy.upstream.settings import ProviderSettings
+from proxy.upstream.settings import AuthHeader, ProviderSettings
 from proxy.wire.profile import GENERIC, PROFILES, Profile, profile_of
-
-AuthHeader: TypeAlias = Literal["bearer", "api-key"]
 
 MAX_SECONDS: Final = 7 * 24 * 3600.0
 
@@ -29,10 +28,13 @@ class Provider:
 
     name: str
     base_url: str
+    dialect: str = "openai"
     profile: Profile = GENERIC
     api_key: Secret | None = None
     api_key_next: Secret | None = None
     auth_header: AuthHeader = "bearer"
+    signer: Signer | None = None
+    """What makes each attempt's credentials, where a key that is the same for all does not do."""
     extra_headers: Mapping[str, str] = field(default_factory=dict)
     forward_headers: frozenset[bytes] = frozenset()
     query: bytes = b""
@@ -57,6 +59,7 @@ class Provider:
         profile = _profile(name, settings)
         return cls(
             name=name,
+            dialect=settings.dialect,
             base_url=_base_url(name, settings.base_url),
             profile=profile,
             api_key=_sendable_key(name, settings.api_key),

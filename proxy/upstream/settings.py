@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from proxy.core.secret import Secret
+
+AuthHeader: TypeAlias = Literal["bearer", "api-key", "x-api-key", "x-goog-api-key"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +37,11 @@ class ProviderSettings:
         default=None,
         metadata={"doc": "Ask streams for their usage (stream_options.include_usage); by default the profile's."},
     )
-    auth_header: Literal["bearer", "api-key"] | None = field(
+    auth_header: AuthHeader | None = field(
         default=None,
-        metadata={"doc": "How the key is sent: `Authorization: Bearer` or `api-key`; by default as the host wants it."},
+        metadata={
+            "doc": "How the key is sent: as `Authorization: Bearer` or as this header; by default as the host wants it."
+        },
     )
     query: Mapping[str, str] = field(
         default_factory=dict, metadata={"doc": "Parameters put before the client's own, e.g. api-version."}

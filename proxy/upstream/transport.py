@@ -13,7 +13,7 @@ class UpstreamRequest(Struct):
 
     `path` begins with `/` and continues the provider's base_url; `query` is the client's, raw, without `?`. `headers`
     are the client's own that may pass (see `forwardable`): host, framing, credentials and the provider's extra headers
-    are added by the transport. A streamed request asks for an unencoded answer.
+    are added by the transport. A streamed request asks for an unencoded answer. `method` is an HTTP method.
     """
 
     provider: Provider
@@ -22,6 +22,7 @@ class UpstreamRequest(Struct):
     streamed: bool = False
     query: bytes = b""
     headers: list[RawHeader] = field(default_factory=list)
+    method: str = "POST"
 
 
 class UpstreamResponse(Protocol):

@@ -1,4 +1,4 @@
-"""The endpoints of the OpenAI dialect that are read: each has a request, a stream and an answer of its own shape."""
+"""The endpoints that are read: each has a request, a stream and an answer of its own shape."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -15,15 +15,26 @@ class Endpoint(StrEnum):
     EMBEDDINGS = "embeddings"
 
     @property
+    def dialect(self) -> str:
+        """The name of the dialect it belongs to."""
+        return _DIALECTS.get(self, "openai")
+
+    @property
     def has_output(self) -> bool:
         """Whether its answers are made of output tokens."""
-        return self is not Endpoint.EMBEDDINGS
+        return self not in _WITHOUT_OUTPUT
 
     @property
     def takes_stream_options(self) -> bool:
         """Whether `stream_options.include_usage` belongs in its requests."""
         return self in (Endpoint.CHAT, Endpoint.COMPLETIONS)
 
+
+_DIALECTS: Final[Mapping[Endpoint, str]] = MappingProxyType({})
+"""Those of other dialects than OpenAI's."""
+_WITHOUT_OUTPUT: Final = frozenset({Endpoint.EMBEDDINGS})
+ONE_WINDOW: Final = frozenset({Endpoint.CHAT, Endpoint.RESPONSES})
+"""Where all input goes into one window of the model; elsewhere each of many inputs has one of its own."""
 
 PATHS: Final[Mapping[str, Endpoint]] = MappingProxyType(
     {
@@ -33,4 +44,4 @@ PATHS: Final[Mapping[str, Endpoint]] = MappingProxyType(
         "/embeddings": Endpoint.EMBEDDINGS,
     }
 )
-"""Path under a base URL (`…/v1`) → endpoint."""
+"""Path of the OpenAI dialect under a base URL (`…/v1`) → endpoint."""

@@ -21,7 +21,7 @@ from proxy.journey.gate_calls import CallJudge
 from proxy.journey.policy_facts import policy_facts
 from proxy.journey.state import Journey
 from proxy.policy import EmbeddedRego, Point
-from proxy.wire.openai.gate_parts import ToolCall
+from proxy.wire.tool_calls import ToolCall
 from tests.bench import report
 from tests.bench.policy_calls import NAMES, SETTINGS, TOOLS, at_request, ruled_worker, with_estimate, with_ticket
 from tests.bench.processes import CANDIDATE_CORE, memory_kb

@@ -16,6 +16,7 @@ from proxy.journey.resolve import resolve
 from proxy.journey.state import Estimate, Journey
 from proxy.runs import Claims
 from proxy.wire.endpoint import Endpoint
+from proxy.wire.openai.dialect import OPENAI
 from tests.harness.one_worker import KEY, OneWorker, chat, config, one_worker
 
 NAMES: Final = ("read_file", "search_mail", "send_mail")
@@ -65,6 +66,7 @@ async def at_request(worker: OneWorker) -> Journey:
     headers = {b"user-agent": b"OpenAI/Python 3.0.0", b"x-flyball-tags": b"ticket=7"}
     call = Call(
         operation="op_bench",
+        dialect=OPENAI,
         endpoint=Endpoint.CHAT,
         path="/chat/completions",
         query=b"",

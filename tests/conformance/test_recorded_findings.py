@@ -5,7 +5,8 @@ from collections import Counter
 import msgspec
 
 from proxy.policy import Finder, FindingsSettings, Said
-from proxy.wire.openai.texts import said, texts_in
+from proxy.wire.openai.texts import texts_in
+from proxy.wire.texts import said
 from tests.harness.recordings import recordings, told_when_absent
 
 FINDER = Finder(FindingsSettings())

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from proxy.wire.endpoint import PATHS, Endpoint
-from proxy.wire.openai.stream import StreamFacts, StreamTap
+from proxy.wire.facts import StreamFacts
+from proxy.wire.openai.stream import StreamTap
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RECORDINGS = Path(os.environ.get("FLYBALL_RECORDINGS", REPOSITORY.parent / "shared" / "recordings"))

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable
 
 from proxy.wire.endpoint import Endpoint
-from proxy.wire.openai.gate import ToolGate
-from proxy.wire.openai.gate_parts import ToolCall, Verdict
+from proxy.wire.gate import ToolGate
+from proxy.wire.openai.gate import tool_gate
+from proxy.wire.tool_calls import ToolCall, Verdict
 
 YES = Verdict(True)
 NO = Verdict(False, "no_tools", "No tools here.")
@@ -17,7 +18,7 @@ def judged(
     gate: ToolGate | None = None,
 ) -> tuple[bytes, list[ToolCall]]:
     """What goes on, and what was asked."""
-    gate = gate or ToolGate(endpoint)
+    gate = gate or tool_gate(endpoint)
     asked: list[ToolCall] = []
     out = b""
     for piece in pieces:

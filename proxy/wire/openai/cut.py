@@ -11,8 +11,8 @@ from typing import Final, TypeVar
 import msgspec
 from msgspec import Raw
 
-from proxy.core.refusal import JsonValue
 from proxy.wire.endpoint import Endpoint
+from proxy.wire.facts import Cut
 from proxy.wire.openai.events import ABSENT
 
 MAX_CHOICES: Final = 1024
@@ -69,16 +69,6 @@ class Kept:
         self.items_bytes += len(data)
         if self.items_bytes <= MAX_KEPT_BYTES:
             self.items.append(data)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Cut:
-    """What is said about a cut: our object, and the tokens as we counted them. A chat is told its usage if it asked."""
-
-    flyball: Mapping[str, JsonValue]
-    input_tokens: int
-    output_tokens: int
-    asked_for_usage: bool
 
 
 class _Event(msgspec.Struct):

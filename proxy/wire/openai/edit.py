@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Raw
 
 from proxy.wire.endpoint import Endpoint
-from proxy.wire.openai.members import begins, open_end, raw_members, walk
+from proxy.wire.members import begins, open_end, raw_members, walk
 
 _FLAG: Final = b'"include_usage":true'
 _OPTIONS: Final = b'"stream_options":{"include_usage":true}'

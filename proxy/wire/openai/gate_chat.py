@@ -1,26 +1,12 @@
 """The tool calls of chat chunks and chat answers: found part by part, and taken out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from proxy.wire.openai.gate_parts import (
-    AMBIGUOUS,
-    Json,
-    Slot,
-    State,
-    ToolCall,
-    Unreadable,
-    exactly,
-    is_json,
-    object_or_none,
-    objects,
-    own_verdict,
-    parsed,
-    refusal_text,
-    text_of,
-    written,
-)
+from proxy.wire.openai.gate_marks import DONE, may_carry
+from proxy.wire.strict import Json, Unreadable, exactly, is_json, object_or_none, objects, parsed, text_of, written
+from proxy.wire.tool_calls import AMBIGUOUS, Slot, State, ToolCall, own_verdict, refusal_text
 
 _OF_CALLS: Final = frozenset({"tool_calls", "function_call"})
 _LEGACY: Final = "function_call"
@@ -123,6 +109,12 @@ class ChatCalls:
         self._denied: set[int] = set()
         self.blocked: str = ""
 
+    may_carry = staticmethod(may_carry)
+
+    def is_last(self, data: bytes) -> bool:
+        """Whether an event is `[DONE]`."""
+        return data.strip() == DONE
+
     def see(self, value: dict[str, Json], name: bytes | None = None) -> ChatSeen:
         """Read one event; calls that it begins or goes on with are `open` until their choice ends.
 
@@ -164,7 +156,7 @@ class ChatCalls:
                     slot.deny(own_verdict(AMBIGUOUS))
         return slots
 
-    def decided(self, slots: list[_ChatSlot]) -> None:
+    def decided(self, slots: Sequence[_ChatSlot]) -> None:
         """Number the calls that are left anew, as clients put them in a list by their index."""
         self._denied |= {slot.place for slot in slots if slot.state is State.DENIED}
         for slot in slots:
@@ -177,7 +169,7 @@ class ChatCalls:
         """Events as they are sent on: those that nothing was taken out of, byte for byte."""
         return b"".join(raw if seen is None else self._rewritten(raw, seen) for raw, seen in events)
 
-    def change(self, seen: ChatSeen) -> bool:
+    def change_event(self, seen: ChatSeen) -> bool:
         """Take denied calls out of an event's value; whether any was in it."""
         changed = False
         for mark in seen.marks:
@@ -187,6 +179,21 @@ class ChatCalls:
                 choice["finish_reason"] = "stop"
                 changed = True
         return changed
+
+    def see_answer(self, value: dict[str, Json]) -> ChatSeen:
+        """Read a whole answer: it is written as one event of a stream is."""
+        return self.see(value)
+
+    def change(self, value: dict[str, Json], seen: ChatSeen) -> bool:
+        """Take the denied calls out of a whole answer; whether there were any."""
+        return self.change_event(seen)
+
+    def soiled(self, held: Sequence[tuple[bytes, ChatSeen | None]]) -> None:
+        """Nothing: chunks are not numbered."""
+
+    def ends_unread(self, *, is_endless: bool) -> bytes | None:
+        """An event without end hides what is behind it; behind any other the stream goes on."""
+        return b"data: [DONE]\n\n" if is_endless else None
 
     def refusal(self, last: bytes, code: str) -> bytes:
         """The chunk that stands for an event that could not be read."""
@@ -291,7 +298,7 @@ class ChatCalls:
         return is_of_calls and place in self._denied and not self._survivors.get(place)
 
     def _rewritten(self, raw: bytes, seen: ChatSeen) -> bytes:
-        if not self.change(seen):
+        if not self.change_event(seen):
             return raw
         if not seen.value.get("usage") and all(_is_silent(choice) for choice in objects(seen.value.get("choices"))):
             return b""

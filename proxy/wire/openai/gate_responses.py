@@ -1,24 +1,13 @@
 """The tool calls of the responses endpoint: items of its streams and of its answers, found and taken out."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from proxy.wire.openai.gate_parts import (
-    AMBIGUOUS,
-    Json,
-    Slot,
-    State,
-    ToolCall,
-    Unreadable,
-    exactly,
-    object_or_none,
-    objects,
-    own_verdict,
-    refusal_text,
-    text_of,
-    written,
-)
+from proxy.wire.openai.gate_marks import DONE, may_carry
+from proxy.wire.strict import Json, Unreadable, exactly, object_or_none, objects, text_of, written
+from proxy.wire.tool_calls import AMBIGUOUS, Slot, State, ToolCall, own_verdict, refusal_text
 
 _RUN_BY_PROVIDERS: Final = (
     "web_search_call",
@@ -85,6 +74,12 @@ class ItemCalls:
         self._listed: dict[tuple[str, str, str], _ItemSlot] = {}
         self._number: int | None = None
 
+    may_carry = staticmethod(may_carry)
+
+    def is_last(self, data: bytes) -> bool:
+        """Whether an event is `[DONE]`, which some servers send here too."""
+        return data.strip() == DONE
+
     def see(self, value: dict[str, Json], name: bytes | None = None) -> ItemsSeen:
         """Read one event; a call that it begins or goes on with is open until its item is told whole.
 
@@ -143,7 +138,7 @@ class ItemCalls:
                 slot.deny(own_verdict(self.blocked))
         return slots
 
-    def decided(self, slots: list[_ItemSlot]) -> None:
+    def decided(self, slots: Sequence[_ItemSlot]) -> None:
         """Remember by what they say which calls were decided: the whole output tells them once more."""
         for slot in slots:
             for reading in slot.readings:
@@ -155,13 +150,13 @@ class ItemCalls:
         """Events as they are sent on, numbered anew; in the place of a denied call stands a message."""
         return b"".join(raw if seen is None else self._rewritten(seen) for raw, seen in events)
 
-    def begin_numbers(self, events: list[tuple[bytes, ItemsSeen | None]]) -> None:
+    def soiled(self, held: Sequence[tuple[bytes, ItemsSeen | None]]) -> None:
         """From these events on others are sent than came: remember where their numbers begin."""
         if self._number is None:
-            numbers = [seen.value.get("sequence_number") for _, seen in events if seen is not None]
+            numbers = [seen.value.get("sequence_number") for _, seen in held if seen is not None]
             self._number = next((number for number in numbers if isinstance(number, int)), None)
 
-    def change(self, response: dict[str, Json], listed: list[tuple[int, _ItemSlot]]) -> bool:
+    def change_output(self, response: dict[str, Json], listed: list[tuple[int, _ItemSlot]]) -> bool:
         """Put messages in the place of the denied calls in a response's output; whether any was in it."""
         denied = {place: slot for place, slot in listed if slot.state is State.DENIED}
         if not denied:
@@ -173,6 +168,20 @@ class ItemCalls:
             for place, item in enumerate(response["output"])
         ]
         return True
+
+    def see_answer(self, value: dict[str, Json]) -> ItemsSeen:
+        """Read a whole response."""
+        seen = ItemsSeen(value)
+        self.see_output(seen, value)
+        return seen
+
+    def change(self, value: dict[str, Json], seen: ItemsSeen) -> bool:
+        """Take the denied calls out of a whole response; whether there were any."""
+        return self.change_output(value, seen.listed)
+
+    def ends_unread(self, *, is_endless: bool) -> bytes | None:
+        """Nothing follows: a response is told whole at its end."""
+        return b""
 
     def refusal(self, last: bytes, code: str) -> bytes:
         """The event that stands for one that could not be read: an error, behind which nothing comes."""
@@ -277,7 +286,7 @@ class ItemCalls:
             return self._told_no(slot)
         response = seen.value.get("response")
         if isinstance(response, dict):
-            self.change(response, seen.listed)
+            self.change_output(response, seen.listed)
         return self._event(seen.value)
 
     def _told_no(self, slot: _ItemSlot) -> bytes:

@@ -6,6 +6,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from proxy.wire.endpoint import Endpoint
+from proxy.wire.policy_view import Message, PolicyView
 
 Json: TypeAlias = Any
 MAX_ROLES: Final = 1024
@@ -13,29 +14,6 @@ MAX_TEXT_CHARS: Final = 1_048_576
 MAX_PARAM_BYTES: Final = 4096
 _NO_PARAMS: Final = frozenset({"messages", "input", "prompt", "instructions", "tools", "functions"})
 _FUNCTIONS: Final = frozenset({"function", "custom", ""})
-
-
-class Message(msgspec.Struct, frozen=True):
-    """One message: who said it, and all its text."""
-
-    role: str
-    text: str
-
-
-class PolicyView(msgspec.Struct, frozen=True, kw_only=True):
-    """A body as policies see it.
-
-    `tools` are the functions the caller runs, `provider_tools` the types of those that the provider runs. `params` are
-    all other members of the body, those over 4 KB as null. `messages` are bounded to a million characters of text;
-    `is_whole` tells whether that was all.
-    """
-
-    messages: tuple[Message, ...]
-    count: int
-    is_whole: bool
-    tools: tuple[tuple[str, str], ...]
-    provider_tools: tuple[str, ...]
-    params: Mapping[str, Json]
 
 
 def read_view(endpoint: Endpoint, body: bytes) -> PolicyView:

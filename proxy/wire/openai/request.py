@@ -9,9 +9,11 @@ import msgspec
 from msgspec import Raw, Struct
 
 from proxy.core.refusal import Refusal, Refused
+from proxy.wire.countable import Countable
 from proxy.wire.endpoint import Endpoint
-from proxy.wire.openai.countable import Countable, read_countable
-from proxy.wire.openai.members import begins, is_plain_layout, raw_members, walk
+from proxy.wire.facts import RequestFacts
+from proxy.wire.members import begins, is_plain_layout, raw_members, walk
+from proxy.wire.openai.countable import read_countable
 from proxy.wire.openai.stateful import state_fields
 
 __all__ = ["Countable", "RequestFacts", "read_countable", "read_request"]
@@ -29,28 +31,6 @@ CLIENT_RUN_TOOLS: Final = frozenset(
 
 _OPTIONS_OF_HOSTED_SEARCH: Final = ("web_search_options", "search_parameters", "plugins")
 """Members by which a provider-run tool is asked for without `tools` (OpenAI; xAI; OpenRouter)."""
-
-
-class RequestFacts(Struct, frozen=True):
-    """What one request asks for.
-
-    `max_output_tokens` is the largest output limit it gives, None when it gives none (or one of nothing or less, which
-    some servers take as "no limit"). `choices` is how many completions are made and billed: `n` or `best_of`, times the
-    prompts of a legacy completion. `hosted_tools` are types of provider-run tools. `session` is
-    `metadata.session_id`. `stateful` names what leans on state kept at the provider.
-    """
-
-    model: str
-    streamed: bool = False
-    asked_for_usage: bool = False
-    max_output_tokens: int | None = None
-    choices: int = 1
-    has_tools: bool = False
-    hosted_tools: tuple[str, ...] = ()
-    user: str | None = None
-    session: str | None = None
-    stateful: tuple[str, ...] = ()
-    service_tier: str | None = None
 
 
 class _StreamOptions(Struct, gc=False):

@@ -1,14 +1,13 @@
 """Reads a whole answer, and writes the event we may have to add to a stream: that it ends in an error, and why."""
 
-from collections.abc import Mapping
 from typing import Final
 
 import msgspec
-from msgspec import Raw, Struct, field
+from msgspec import Raw
 
 from proxy.core.refusal import Refusal, Refused
-from proxy.core.usage import ToolFee
 from proxy.wire.endpoint import Endpoint
+from proxy.wire.facts import UnaryFacts
 from proxy.wire.openai.events import (
     Choice,
     Chunk,
@@ -18,28 +17,11 @@ from proxy.wire.openai.events import (
     read_response_body,
 )
 from proxy.wire.openai.items import ContentPart, ItemTally
-from proxy.wire.openai.output import OutputText, is_plain, pieces_of
+from proxy.wire.openai.output import is_plain, pieces_of
+from proxy.wire.output_text import OutputText
 
 _MAX_ERROR_BYTES: Final = 64 * 1024
 _RESPONSES: Final = Endpoint.RESPONSES
-
-
-class UnaryFacts(Struct):
-    """What a whole answer has told; the fields mean what they mean in `StreamFacts`.
-
-    `error` is the error object of an answer that is one, whatever its status. `is_error` says that there is one.
-    """
-
-    model: str | None = None
-    raw_usage: bytes | None = None
-    service_tier: str | None = None
-    finish_reason: str | None = None
-    tool_calls: Mapping[ToolFee, int] = field(default_factory=dict)
-    output_chars: int = 0
-    delivered: list[str] = field(default_factory=list)
-    tool_call_count: int = 0
-    is_error: bool = False
-    error: bytes | None = None
 
 
 def read_response(endpoint: Endpoint, body: bytes) -> UnaryFacts:

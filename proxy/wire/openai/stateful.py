@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from proxy.wire.endpoint import Endpoint
-from proxy.wire.openai.members import begins
+from proxy.wire.members import begins
 
 _IN_RESPONSES: Final = ("previous_response_id", "conversation", "background", "prompt")
 _FILE: Final = b'"file_id"'

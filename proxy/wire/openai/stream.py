@@ -1,14 +1,12 @@
 """Reads a stream on its way through: the tap on which usage, model, outcome and output are learned."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 from msgspec import Raw
 
-from proxy.core.usage import ToolFee
 from proxy.wire.endpoint import Endpoint
-from proxy.wire.openai.cut import Kept
+from proxy.wire.facts import Cut, StreamFacts
+from proxy.wire.openai.cut import Kept, cut_ending
 from proxy.wire.openai.events import (
     Choice,
     Chunk,
@@ -19,8 +17,9 @@ from proxy.wire.openai.events import (
     read_event,
 )
 from proxy.wire.openai.items import ItemTally, OutputItem
-from proxy.wire.openai.output import OutputText, is_plain, pieces_of
+from proxy.wire.openai.output import is_plain, pieces_of
 from proxy.wire.openai.strip import stripped
+from proxy.wire.output_text import OutputText
 from proxy.wire.sse import EventTooLarge, SseSplitter, data_of, name_of
 
 _DONE: Final = b"[DONE]"
@@ -29,33 +28,6 @@ _MAX_CALLS: Final = 4096
 _LONGEST_NOTHING: Final = len(b"null")
 _MAX_KEPT_BYTES: Final = 128 * 1024
 _LAST_EVENTS: Final = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
-
-
-@dataclass(slots=True)
-class StreamFacts:
-    """What a stream has told so far.
-
-    `raw_usage` is the latest usage object, its bytes as sent; running usage is cumulative, so it is never summed.
-    `terminal`: the stream has said that it is over (`[DONE]`, a last event, an in-band error). `saw_output`: the
-    first token has come. `delivered` keeps at most 256 Ki characters of `output_chars`. `events` counts events that
-    carry data. `output_fifths` is a quick bound of the output's tokens, in fifths of one (`OutputText`). `overflow`: an
-    event outgrew its bound; from there on nothing was read.
-    """
-
-    model: str | None = None
-    raw_usage: bytes | None = None
-    service_tier: str | None = None
-    finish_reason: str | None = None
-    terminal: bool = False
-    error: bytes | None = None
-    saw_output: bool = False
-    events: int = 0
-    tool_calls: Mapping[ToolFee, int] = field(default_factory=dict)
-    output_chars: int = 0
-    output_fifths: int = 0
-    delivered: list[str] = field(default_factory=list)
-    tool_call_count: int = 0
-    overflow: bool = False
 
 
 class StreamTap:
@@ -69,6 +41,7 @@ class StreamTap:
         "_blind",
         "_calls",
         "_ended",
+        "_endpoint",
         "_given",
         "_is_responses",
         "_items",
@@ -83,6 +56,7 @@ class StreamTap:
         self.facts = StreamFacts()
         self.kept = Kept()
         self._strip = strip_usage
+        self._endpoint = endpoint
         self._is_responses = endpoint is Endpoint.RESPONSES
         self._splitter = SseSplitter()
         self._output = OutputText()
@@ -126,6 +100,10 @@ class StreamTap:
         kept = self._read(rest)
         given, self._given = self._given, 0
         return kept if self._strip else rest[given:]
+
+    def ending(self, cut: Cut) -> bytes:
+        """The events that end a stream which we cut; to be sent only where `between_events`."""
+        return cut_ending(self._endpoint, self.kept, self.facts.delivered, cut)
 
     def _read_usual(self, chunk: bytes) -> bytes | None:
         """Read what a stream consists of, one whole chunk of content: a third of the way round. None: not that."""

@@ -5,8 +5,8 @@ from typing import Final
 
 import msgspec
 
+from proxy.wire.members import NotWellFormed, raw_members, walk
 from proxy.wire.openai.events import Chunk
-from proxy.wire.openai.members import NotWellFormed, raw_members, walk
 
 _NULL: Final = msgspec.Raw(b"null")
 _USUAL: Final = b',"usage":null'

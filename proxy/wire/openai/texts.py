@@ -5,14 +5,12 @@ member that is written twice both are read, since which of them a provider takes
 """
 
 import re
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
-
-import msgspec
+from typing import Final
 
 from proxy.wire.endpoint import Endpoint
-from proxy.wire.openai.members import raw_members, walk
+from proxy.wire.members import raw_members, walk
+from proxy.wire.texts import Text, Texts, said
 
 _SAYING: Final = {
     Endpoint.CHAT: ("messages", "prediction"),
@@ -37,28 +35,8 @@ _MEDIA_PARTS: Final = frozenset(
 """Types of parts that say something in another way than in text."""
 _SYSTEM: Final = frozenset({"system", "developer"})
 _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]]|[^\s"{}\[\],:]+', re.DOTALL)
-_ESCAPE: Final = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|[^\\]+", re.DOTALL
-)
-"""A character that is written as an escape, or a row of others."""
 _QUOTE: Final = 0x22
 _DATA_URL: Final = b'"data:'
-
-
-class Text(NamedTuple):
-    """A text of message `number`: its bytes from `start` to `end` are a JSON string."""
-
-    role: str
-    number: int
-    start: int
-    end: int
-
-
-class Texts(NamedTuple):
-    """All texts of a body in their order; `unread` counts the parts that are none: images, files, token ids."""
-
-    parts: tuple[Text, ...]
-    unread: int
 
 
 def texts_in(endpoint: Endpoint, body: bytes) -> Texts:
@@ -74,43 +52,6 @@ def texts_in(endpoint: Endpoint, body: bytes) -> Texts:
         for start, end in given.get(member, ()):
             reader.read(member, start, end)
     return Texts(tuple(reader.parts), reader.unread)
-
-
-def said(body: bytes, text: Text) -> str:
-    """What a text says."""
-    return msgspec.json.decode(memoryview(body)[text.start : text.end], type=str)
-
-
-def with_texts(body: bytes, changes: Iterable[tuple[Text, Sequence[tuple[int, int, str]]]]) -> bytes:
-    """The body with other words in place of parts of its texts, told by their characters; every other byte stays.
-
-    The words must need no escape in JSON.
-    """
-    pieces: list[bytes] = []
-    at = 0
-    for text, edits in sorted(changes, key=lambda change: change[0].start):
-        first = text.start + 1
-        wanted = [place for start, end, _ in edits for place in (start, end)]
-        places = _bytes_of(body[first : text.end - 1], wanted)
-        for (_, _, words), start, end in zip(edits, places[::2], places[1::2], strict=True):
-            pieces += (body[at : first + start], words.encode())
-            at = first + end
-    return b"".join([*pieces, body[at:]])
-
-
-def _bytes_of(raw: bytes, wanted: Sequence[int]) -> list[int]:
-    """Where so many characters of a JSON string end in its bytes; `wanted` is in order."""
-    if raw.isascii() and b"\\" not in raw:
-        return list(wanted)
-    places: list[int] = []
-    chars = 0
-    for found in _ESCAPE.finditer(raw):
-        piece = found[0]
-        text = "\\" if piece[:1] == b"\\" else piece.decode()
-        while len(places) < len(wanted) and wanted[len(places)] < chars + len(text):
-            places.append(found.start() + len(text[: wanted[len(places)] - chars].encode()))
-        chars += len(text)
-    return places + [len(raw)] * (len(wanted) - len(places))
 
 
 @dataclass(slots=True)

@@ -6,20 +6,10 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from proxy.wire.endpoint import Endpoint
+from proxy.wire.tool_results import LEGACY, ToolResult
 
 Json: TypeAlias = Any
-LEGACY: Final = "function_call "
-"""Before the name of a legacy function: its calls and results have no id."""
 _RESULTS: Final = ("_output", "_approval_response")
-
-
-class ToolResult(msgspec.Struct, frozen=True):
-    """One result: the id of the call it answers, as it says; its tool's name, where it or the call in the history
-    tells; and its place among the messages or items."""
-
-    id: str
-    name: str | None
-    index: int
 
 
 def tool_results(endpoint: Endpoint, body: bytes) -> list[ToolResult]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw
 
-from proxy.wire.openai.members import raw_members, walk
+from proxy.wire.members import raw_members, walk
 
 _LISTS: Final = ("tools", "functions")
 _ABOUT_TOOLS: Final = {"tools": ("tool_choice", "parallel_tool_calls"), "functions": ("function_call",)}

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from proxy.wire.endpoint import Endpoint
-from proxy.wire.openai.cut import MAX_CHOICES, MAX_KEPT_BYTES, Cut, Kept, cut_ending
-from proxy.wire.openai.output import OutputText
+from proxy.wire.facts import Cut
+from proxy.wire.openai.cut import MAX_CHOICES, MAX_KEPT_BYTES, Kept, cut_ending
 from proxy.wire.openai.stream import StreamTap
+from proxy.wire.output_text import OutputText
 from proxy.wire.sse import SseSplitter, data_of, name_of
 
 FLYBALL = {"operation": "op_1", "code": "budget_exceeded", "budget": "b"}

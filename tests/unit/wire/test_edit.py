@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.wire.endpoint import Endpoint
+from proxy.wire.members import raw_members, walk
 from proxy.wire.openai.edit import asks_for_form, with_model, with_output_limit, with_usage_flag
-from proxy.wire.openai.members import raw_members, walk
 
 KEYS = (
     st.sampled_from(["model", "x", "stream_options", "include_usage", 'a"b', "é", "a\\", "\U0001f600", ""]) | st.text()

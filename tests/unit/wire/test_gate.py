@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from proxy.wire.endpoint import Endpoint
-from proxy.wire.openai.gate import AnswerGate, ToolGate
-from proxy.wire.openai.gate_parts import ToolCall, Verdict
-from proxy.wire.openai.tool_schemas import RequestTools
+from proxy.wire.openai.gate import answer_gate, tool_gate
+from proxy.wire.openai.tool_schemas import request_tools
+from proxy.wire.tool_calls import ToolCall, Verdict
 from tests.harness.emitted import DONE, Response, call, calls, chunk, ends, function_item, part
 from tests.harness.judged import NO, YES, judged
 from tests.harness.read_by_sdk import read_by_sdk
@@ -22,7 +22,7 @@ def only(*names: str) -> Any:
 
 
 def test_what_comes_before_a_call_is_not_withheld_and_the_rest_waits() -> None:
-    gate = ToolGate(CHAT)
+    gate = tool_gate(CHAT)
     text = chunk({"role": "assistant", "content": "Well"})
     assert gate.feed(text, 0) == text
     withheld = [calls(part(0, "read", "", "a")), calls(part(0, None, '{"a":1}')), b": ping\n\n", ends()]
@@ -80,7 +80,7 @@ def test_parallel_calls_without_an_index_are_each_decided() -> None:
 
 @pytest.mark.parametrize("stream", [b"".join(calls(part(0, "a" if at == 0 else None, "x" * 4000)) for at in range(80))])
 def test_more_than_the_bound_is_denied_and_nothing_is_kept(stream: bytes) -> None:
-    gate = ToolGate(CHAT)
+    gate = tool_gate(CHAT)
     out = b"".join(gate.feed(event + b"\n\n", 0) for event in stream.split(b"\n\n")[:-1])
     assert not gate.is_holding and gate.asks == ()
     assert b"tool_call_too_large" in out and b"xxxx" not in out
@@ -94,7 +94,7 @@ def test_a_little_less_than_the_bound_is_decided() -> None:
 
 
 def test_a_call_that_takes_longer_than_the_bound_is_denied() -> None:
-    gate = ToolGate(CHAT)
+    gate = tool_gate(CHAT)
     assert gate.feed(calls(part(0, "a", "{", "1")), 5 * SECOND_NS) == b""
     assert gate.feed(calls(part(0, None, " ")), 35 * SECOND_NS) == b""
     out = gate.feed(calls(part(0, None, "}")), 35 * SECOND_NS + 1)
@@ -103,13 +103,13 @@ def test_a_call_that_takes_longer_than_the_bound_is_denied() -> None:
 
 
 def test_an_event_without_end_is_denied() -> None:
-    gate = ToolGate(CHAT)
+    gate = tool_gate(CHAT)
     out = b"".join(gate.feed(b'data: {"tool_calls' + b"x" * 65_536, 0) for _ in range(130))
     assert b"tool_call_too_large" in out and out.endswith(DONE) and gate.feed(DONE, 0) == b""
 
 
 def test_where_it_only_observes_all_passes_and_is_written_down() -> None:
-    gate = ToolGate(CHAT, observes=True)
+    gate = tool_gate(CHAT, observes=True)
     stream = call("a") + ends() + b'data: {"tool_calls\n\n' + DONE
     out, _ = judged(CHAT, [stream], lambda _: NO, gate)
     assert out == stream and [each.code for each in gate.denied] == ["no_tools", "unreadable_tool_call"]
@@ -140,10 +140,10 @@ def test_an_answer_in_one_piece_keeps_its_bytes_or_loses_its_call() -> None:
         "tool_calls": [part(None, "a", "{}", "1"), part(None, "b", "{}", "2")],
     }
     body = json.dumps({"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}).encode()
-    gate = AnswerGate(CHAT, body)
+    gate = answer_gate(CHAT, body)
     assert gate.answer([YES, YES]) == body
     for denied, finish in (("a", "tool_calls"), ("ab", "stop")):
-        gate = AnswerGate(CHAT, body)
+        gate = answer_gate(CHAT, body)
         (choice,) = json.loads(gate.answer([NO if asked.name in denied else YES for asked in gate.asks]))["choices"]
         assert choice["finish_reason"] == finish
         assert [each["function"]["name"] for each in choice["message"].get("tool_calls", [])] == [*"ab"[len(denied) :]]
@@ -185,7 +185,7 @@ TOOLS = {
     ],
 )
 def test_what_is_known_of_a_call(kind: str, name: str, arguments: str, known: bool, valid: bool) -> None:
-    judged_call = RequestTools(json.dumps(TOOLS).encode()).judge(ToolCall("i", name, arguments, 0, kind))
+    judged_call = request_tools(json.dumps(TOOLS).encode()).judge(ToolCall("i", name, arguments, 0, kind))
     assert (judged_call.known, judged_call.valid) == (known, valid)
 
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 import pytest
 
 from proxy.wire.endpoint import Endpoint
-from proxy.wire.openai.gate import AnswerGate
-from proxy.wire.openai.gate_parts import ToolCall, Verdict
+from proxy.wire.openai.gate import answer_gate
+from proxy.wire.tool_calls import ToolCall, Verdict
 from tests.harness.emitted import DONE, Response, call, calls, chunk, ends, function_item, part, raw_chunk
 from tests.harness.judged import judged
 from tests.harness.read_by_sdk import read_by_sdk
@@ -263,7 +263,7 @@ ANSWERS: Final[Mapping[str, tuple[Endpoint, str]]] = {
 @pytest.mark.parametrize("name", ANSWERS)
 def test_no_answer_slips_by(name: str) -> None:
     endpoint, body = ANSWERS[name]
-    gate = AnswerGate(endpoint, body.encode())
+    gate = answer_gate(endpoint, body.encode())
     if gate.is_readable:
         out = gate.answer([judge(asked) for asked in gate.asks])
         assert b"EVIL" not in out and b'"name":"delete"' not in out

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from proxy.core.refusal import Refusal, Refused
 from proxy.wire.endpoint import Endpoint
-from proxy.wire.openai.request import MAX_OUTPUT_TOKENS, RequestFacts, read_request
+from proxy.wire.facts import RequestFacts
+from proxy.wire.openai.request import MAX_OUTPUT_TOKENS, read_request
 
 
 def read(**fields: object) -> RequestFacts:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.wire.endpoint import Endpoint
-from proxy.wire.openai.texts import Text, said, texts_in, with_texts
+from proxy.wire.openai.texts import texts_in
+from proxy.wire.texts import Text, said, with_texts
 
 CHAT, RESPONSES = Endpoint.CHAT, Endpoint.RESPONSES
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from proxy.core.refusal import NEVER_RETRIED, Refusal, Refused
 from proxy.core.usage import ToolFee
 from proxy.wire.endpoint import Endpoint
+from proxy.wire.facts import UnaryFacts
 from proxy.wire.openai.errors import error_body, error_headers
-from proxy.wire.openai.response import UnaryFacts, read_response, truncated_event
+from proxy.wire.openai.response import read_response, truncated_event
 from proxy.wire.openai.stream import StreamTap
 from proxy.wire.sse import data_of, name_of
 

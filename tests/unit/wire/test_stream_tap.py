@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from proxy.core.usage import ToolFee
 from proxy.wire.endpoint import Endpoint
-from proxy.wire.openai.stream import StreamFacts, StreamTap
+from proxy.wire.facts import StreamFacts
+from proxy.wire.openai.stream import StreamTap
 
 USAGE = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.wire.endpoint import Endpoint
-from proxy.wire.openai.tool_results import ToolResult, tool_results
+from proxy.wire.openai.tool_results import tool_results
+from proxy.wire.tool_results import ToolResult
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=6),

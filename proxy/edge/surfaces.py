@@ -1,0 +1,14 @@
+"""All dialects that the data port serves; a path belongs to the first that owns it."""
+
+from typing import Final
+
+from proxy.edge.openai import OPENAI_SURFACE
+from proxy.edge.surface import Surface
+
+SURFACES: Final[tuple[Surface, ...]] = (OPENAI_SURFACE,)
+"""The last one owns every path."""
+
+
+def surface_of(raw_path: bytes) -> Surface:
+    """Whose path it is."""
+    return next(surface for surface in SURFACES if surface.owns(raw_path))
