@@ -15,7 +15,9 @@ from proxy.config.known_providers import EXAMPLES
 from proxy.identity import IdentityError
 from proxy.processes import AlreadyRunning, CannotListen, NotReady, Supervisor
 from proxy.processes.folder import StateFolder
+from proxy.processes.fork_server import ForkServer
 from proxy.processes.logs import start_logging
+from proxy.processes.running import executed
 from proxy.routing import RouteSettings, is_glob
 
 OWNER_ONLY = 0o077
@@ -50,11 +52,16 @@ def run(options: argparse.Namespace) -> int:
     start_logging("supervisor")
     roles = frozenset(options.role or ROLES)
     model = example_model(config.settings.routes)
+    forks = ForkServer.begin()  # first of all: what it forks inherits what is open here
+    launch = executed if forks is None else forks.launch
     try:
-        return asyncio.run(Supervisor(config, roles, lambda summary: announce(summary, model)).run())
+        return asyncio.run(Supervisor(config, roles, lambda summary: announce(summary, model), launch).run())
     except (AlreadyRunning, CannotListen, NotReady, IdentityError, BudgetConflict) as error:
         print(f"flyball: {error}", file=sys.stderr)
         return 1
+    finally:
+        if forks is not None:
+            forks.close()
 
 
 def example_model(routes: Sequence[RouteSettings]) -> str:

@@ -3,5 +3,6 @@
 from proxy.metering.settings import MeteringSettings
 from proxy.metering.tokens import InputCount, TokenCounter
 from proxy.metering.usage import estimated, normalise
+from proxy.metering.vocabulary import preload as preload_vocabulary
 
-__all__ = ["InputCount", "MeteringSettings", "TokenCounter", "estimated", "normalise"]
+__all__ = ["InputCount", "MeteringSettings", "TokenCounter", "estimated", "normalise", "preload_vocabulary"]

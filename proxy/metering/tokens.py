@@ -16,7 +16,7 @@ from msgspec import Struct
 from proxy.metering.families import Family, family_of
 from proxy.metering.memo import Key, Memo, key_of
 from proxy.metering.settings import MeteringSettings
-from proxy.metering.vocabulary import VOCAB_FOLDER, EncodingName, load, verify
+from proxy.metering.vocabulary import VOCAB_FOLDER, EncodingName, load, preloaded, verify
 from proxy.wire.countable import Countable
 from proxy.wire.dialects import dialect_of
 from proxy.wire.endpoint import Endpoint
@@ -139,7 +139,7 @@ class TokenCounter:
     def _encoding(self, name: EncodingName) -> tiktoken.Encoding:
         # On the one thread only, so that nothing is loaded twice.
         if name not in self._encodings:
-            self._encodings[name] = load(name, self._folder)
+            self._encodings[name] = preloaded(name, self._folder) or load(name, self._folder)
         return self._encodings[name]
 
     def _around(self, family: Family, endpoint: Endpoint, countable: Countable) -> int:

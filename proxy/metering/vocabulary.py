@@ -4,6 +4,7 @@ Files and split patterns: OpenAI's tiktoken (MIT licence, see NOTICE). Nothing h
 """
 
 import binascii
+import contextlib
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,7 @@ VOCABULARIES: Final = {
         ),
     )
 }
+_PRELOADED: Final[dict[EncodingName, tiktoken.Encoding]] = {}
 
 
 def load(name: EncodingName, folder: Path = VOCAB_FOLDER) -> tiktoken.Encoding:
@@ -83,6 +85,20 @@ def load(name: EncodingName, folder: Path = VOCAB_FOLDER) -> tiktoken.Encoding:
     # The table has been compiled; the Python copy of it serves pickling only, and is a third of 100 MB.
     encoding._mergeable_ranks = {}
     return encoding
+
+
+def preload(name: EncodingName = "o200k_base") -> None:
+    """Load a shipped vocabulary for this process and for all that it forks, which share its memory.
+
+    A file that is not as shipped is left to those who count by it.
+    """
+    with contextlib.suppress(BadVocabulary):
+        _PRELOADED[name] = load(name)
+
+
+def preloaded(name: EncodingName, folder: Path) -> tiktoken.Encoding | None:
+    """What was loaded before this process was forked, if it is of this folder."""
+    return _PRELOADED.get(name) if folder == VOCAB_FOLDER else None
 
 
 def verify(folder: Path = VOCAB_FOLDER) -> None:

@@ -6,10 +6,11 @@ import json
 import logging
 import os
 import signal
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+from proxy.processes.running import Launch, Running, executed
 
 READY_DEADLINE_S: Final = 60.0
 BACKOFF_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
@@ -36,12 +37,13 @@ class Child:
     arguments: Callable[[str], Sequence[str]]
     new_name: Callable[[], str]
     inherited: Sequence[int] = ()
+    launch: Launch = executed
     on_ready: OnReady = field(default=lambda said: None)
     on_death: OnDeath = field(default=_nothing)
     name: str = ""
     restarts: int = 0
     ready: asyncio.Event = field(default_factory=asyncio.Event)
-    _process: asyncio.subprocess.Process | None = None
+    _process: Running | None = None
     _ending: asyncio.Event = field(default_factory=asyncio.Event)
     _serves: bool = False
     _is_stale: bool = False
@@ -103,17 +105,10 @@ class Child:
         alive_read, alive_write = os.pipe()
         ready_read, ready_write = os.pipe()
         descriptors = [*self.inherited, alive_read, ready_write]
-        command = [
-            sys.executable,
-            "-m",
-            "proxy.processes.start",
-            *self.arguments(self.name),
-            f"--alive-fd={alive_read}",
-            f"--ready-fd={ready_write}",
-        ]
+        arguments = [*self.arguments(self.name), f"--alive-fd={alive_read}", f"--ready-fd={ready_write}"]
         self._serves = self._is_stale = False
         try:
-            self._process = await asyncio.create_subprocess_exec(*command, pass_fds=descriptors, start_new_session=True)
+            self._process = await self.launch(arguments, descriptors)
         except OSError as error:
             log.error("a process cannot be started", extra={"role": self.role, "error": str(error)})
             for descriptor in (alive_write, ready_read):
@@ -123,7 +118,8 @@ class Child:
             os.close(alive_read)
             os.close(ready_write)
         if self._ending.is_set():
-            self._process.terminate()
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGTERM)
         reader = asyncio.get_running_loop().create_task(self._hear(ready_read))
         try:
             return await self._process.wait()

@@ -1,15 +1,16 @@
-"""`python -m proxy.processes.start ROLE`: one process of `serve`, started by the supervisor and by nobody else."""
+"""`python -m proxy.processes.start ROLE`, or forked: one process of `serve`, started by its supervisor only."""
 
 import argparse
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, NoReturn, TypeAlias
 
 from proxy.app.configuration import environment
 from proxy.config import Config, load_config
+from proxy.metering import preload_vocabulary
 from proxy.processes.folder import StateFolder
 from proxy.processes.logs import start_logging
 from proxy.processes.parent import Parent
@@ -18,9 +19,9 @@ ROLES: Final = ("worker", "collector", "admin", "sim")
 Run: TypeAlias = Callable[[Config, argparse.Namespace, Parent], None]
 
 
-def main() -> None:
-    """Run one role until SIGTERM."""
-    options = parser().parse_args()
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one role until SIGTERM, then end the process."""
+    options = parser().parse_args(arguments)
     start_logging(options.role)
     # Not the file as it stands: it may have been broken since, and a process that died must come back.
     folder = StateFolder(options.home)
@@ -31,6 +32,14 @@ def main() -> None:
     run: Run = importlib.import_module(f"proxy.processes.{options.role}").run
     run(config, options, Parent(options.alive_fd, options.ready_fd))
     sys.exit(0)
+
+
+def preload(role: str) -> None:
+    """Load a role's code before processes of it are forked, and what they would each load for themselves."""
+    if role in ROLES:
+        importlib.import_module(f"proxy.processes.{role}")
+    if role == "worker":
+        preload_vocabulary()
 
 
 def parser() -> argparse.ArgumentParser:

@@ -31,6 +31,7 @@ from proxy.processes.metrics import fold_dead, note_restarts
 from proxy.processes.one_host import BEAT_S, HostSign
 from proxy.processes.rebuilding import Rebuilding
 from proxy.processes.reload import FileWatch
+from proxy.processes.running import Launch, executed
 from proxy.processes.sockets import open_listeners, shown
 from proxy.processes.sweep import Sweeper
 from proxy.processes.usable import NotReady, usable
@@ -53,10 +54,18 @@ log = logging.getLogger("flyball.supervisor")
 class Supervisor:
     """Runs one host's processes over one state folder."""
 
-    def __init__(self, config: Config, roles: frozenset[str], announce: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        roles: frozenset[str],
+        announce: Callable[[dict[str, Any]], None],
+        launch: Launch = executed,
+    ) -> None:
+        """`announce` is told where everything is once it serves; `launch` starts the processes."""
         self._config = config
         self._roles = roles
         self._announce = announce
+        self._launch = launch
         self._clock = SystemClock()
         self._folder = StateFolder(config.home)
         self._policy = HostPolicy(config.settings.policy, self._folder, BundleFetch(), self._clock)
@@ -193,7 +202,7 @@ class Supervisor:
 
         named = self._new_name if role == "worker" else lambda: new_id("wrk")
         inherited = [*descriptors, self._locks[role]]
-        child = Child(role=role, arguments=arguments, new_name=named, inherited=inherited, **hooks)
+        child = Child(role=role, arguments=arguments, new_name=named, inherited=inherited, launch=self._launch, **hooks)
         self._children.append(child)
         return child
 
@@ -225,6 +234,7 @@ class Supervisor:
             arguments=lambda name: ["sim", f"--home={self._config.home}", f"--port={port}"],
             new_name=lambda: "sim",
             inherited=[self._locks["worker"]],
+            launch=self._launch,
         )
         self._children.append(child)
 

@@ -161,7 +161,7 @@ def _wait_for_answer(candidate: Candidate, patience_s: float = 60.0) -> None:
 
 
 def _is_worker(pid: int) -> bool:
-    return b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    return Path(f"/proc/{pid}/comm").read_text().strip() == "flyball-worker"
 
 
 ALL: Final[Mapping[str, Callable[[Place], Candidate]]] = {

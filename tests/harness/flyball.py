@@ -15,6 +15,7 @@ import httpx
 
 START_S: Final = 60.0
 ROWS_S: Final = 30.0
+LONGEST_COMM: Final = 15
 
 
 class Flyball:
@@ -86,11 +87,11 @@ class Flyball:
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 try:
-                    words = (entry / "cmdline").read_bytes().split(b"\0")
+                    name = (entry / "comm").read_text().strip()
                     parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
                 except (OSError, ValueError):
                     continue
-                if parent == self.pid and role.encode() in words:
+                if parent == self.pid and name == f"flyball-{role}"[:LONGEST_COMM]:
                     found.append(int(entry.name))
         return sorted(found)
 
