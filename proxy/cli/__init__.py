@@ -38,6 +38,7 @@ _VERBS: Final = (
     "policy",
     "grafana",
     "telemetry",
+    "importing",
 )
 """A file or folder each."""
 

@@ -74,6 +74,11 @@ def _routes(settings: FileSettings) -> Iterator[tuple[str, str]]:
             yield f"routes[{at}].model", f"repeats {route.model!r}; the first route would always win"
         seen.add(route.model)
         for number, target in enumerate(route.targets):
+            if target.model is not None and target.strip_prefix:
+                yield (
+                    f"routes[{at}].targets[{number}].strip_prefix",
+                    "says nothing beside `model`",
+                )
             if target.provider not in settings.providers:
                 known = ", ".join(settings.providers) or "none"
                 path = f"routes[{at}].targets[{number}].provider"
@@ -224,8 +229,8 @@ def _keys(settings: FileSettings, environment: Mapping[str, str]) -> Iterator[tu
         for which, team in enumerate(org.teams):
             for at, key in enumerate(team.keys):
                 path = f"tenants[{number}].teams[{which}].keys[{at}]"
-                if (key.key_env is None) == (key.key_file is None):
-                    yield path, "needs exactly one of key_env and key_file"
+                if sum(each is not None for each in (key.key_env, key.key_file, key.key_sha256)) != 1:
+                    yield path, "needs exactly one of key_env, key_file and key_sha256"
                 elif key.key_env is not None and not VARIABLE.fullmatch(key.key_env):
                     yield f"{path}.key_env", "must be the name of an environment variable (letters, digits and _)"
                 elif key.key_env is not None and not environment.get(key.key_env, "").strip():

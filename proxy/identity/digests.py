@@ -23,8 +23,12 @@ class Digester:
 
     def digest(self, secret: str) -> bytes:
         """The 32 bytes a secret is known by."""
+        return self.digest_of(sha256(secret.encode()).digest())
+
+    def digest_of(self, hashed: bytes) -> bytes:
+        """The 32 bytes that a secret is known by of which only the SHA-256 is to be had."""
         inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(sha256(secret.encode()).digest())
+        inner.update(hashed)
         outer.update(inner.digest())
         return outer.digest()
 

@@ -1,5 +1,6 @@
 """What flyball.yaml wants of orgs, teams and keys: names checked, secrets fetched, all problems at once."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from proxy.identity.settings import KeySettings, OrgSettings
 KeyPath: TypeAlias = tuple[str, str, str]
 LAST_YEAR: Final = 2262
 """Nanoseconds since 1970 have 63 bits."""
+SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
 _LONGEST_FILE: Final = 4096
 
 
@@ -80,19 +82,28 @@ class _Reading:
         what = f"key {'/'.join(path)!r}"
         self._name(what, key.name, path in self.wanted.keys)
         secrets: dict[bytes, str] = {}
-        for secret in self._secrets(what, key):
-            digest = self._digester.digest(secret.reveal())
+        for digest, shown in self._digests(what, key):
             if digest in self._users:
                 self.problems.append(f"{what}: its secret is that of {self._users[digest]} too")
             self._users[digest] = what
-            secrets[digest] = shown_prefix(secret)
+            secrets[digest] = shown
         if key.expires_at is not None and not 1970 <= key.expires_at.year < LAST_YEAR:
             self.problems.append(f"{what}: expires_at must lie between 1970 and {LAST_YEAR}")
         self.wanted.keys[path] = WantedKey(terms=_terms(key), secrets=secrets)
 
+    def _digests(self, what: str, key: KeySettings) -> Iterator[tuple[bytes, str]]:
+        """What each of its secrets is known by, and as what it is shown."""
+        if key.key_sha256 is not None:
+            if SHA256.fullmatch(key.key_sha256):
+                yield self._digester.digest_of(bytes.fromhex(key.key_sha256)), f"sha256:{key.key_sha256[:6].lower()}…"
+            else:
+                self.problems.append(f"{what}: key_sha256 must have 64 hexadecimal digits")
+        for secret in self._secrets(what, key):
+            yield self._digester.digest(secret.reveal()), shown_prefix(secret)
+
     def _secrets(self, what: str, key: KeySettings) -> Iterator[Secret]:
-        if key.key_env is None and key.key_file is None:
-            self.problems.append(f"{what}: has no secret; set key_env or key_file")
+        if key.key_env is None and key.key_file is None and key.key_sha256 is None:
+            self.problems.append(f"{what}: has no secret; set key_env, key_file or key_sha256")
         for env, file, field_name in (
             (key.key_env, key.key_file, "key"),
             (key.next_key_env, key.next_key_file, "next_key"),

@@ -14,6 +14,10 @@ class KeySettings:
     name: str = field(metadata={"doc": "The key's name, unique in its team."})
     key_env: str | None = field(default=None, metadata={"doc": "The environment variable that holds the secret."})
     key_file: Path | None = field(default=None, metadata={"doc": "The file whose first line is the secret."})
+    key_sha256: str | None = field(
+        default=None,
+        metadata={"doc": "Instead of the secret its SHA-256 (64 hex digits), as other proxies keep it for their keys."},
+    )
     next_key_env: str | None = field(
         default=None, metadata={"doc": "The variable of a second secret that is live too, while clients change over."}
     )

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from msgspec import Struct
 
 from proxy.core.refusal import Refusal, Refused
-from proxy.routing.settings import RouteSettings
+from proxy.routing.settings import RouteSettings, TargetSettings
 
 GLOB_SIGNS = frozenset("*?[")
 NAME_CHARS = 200
@@ -60,7 +60,7 @@ class Router:
             self._resolved.clear()
         found = self._resolved[model] = Resolution(
             route=route.model,
-            candidates=tuple(Candidate(target.provider, target.model or model) for target in route.targets),
+            candidates=tuple(Candidate(target.provider, _sent(target, model)) for target in route.targets),
         )
         return found
 
@@ -75,9 +75,8 @@ class Router:
                 found[route.model] = None
                 continue
             for target in route.targets:
-                for name in known(target.provider):
-                    if fnmatchcase(name, route.model):
-                        found[name] = None
+                names = (target.strip_prefix + name for name in known(target.provider))
+                found.update((name, None) for name in names if fnmatchcase(name, route.model))
         return [name for name in found if allowed(name)]
 
     def _match(self, model: str) -> RouteSettings | None:
@@ -88,6 +87,11 @@ class Router:
             if fnmatchcase(model, route.model):
                 return route
         return None if exact is None else self._routes[exact]
+
+
+def _sent(target: TargetSettings, model: str) -> str:
+    """The name that a target is sent."""
+    return target.model or model.removeprefix(target.strip_prefix)
 
 
 def _not_found(model: str, usable: Iterable[str]) -> Refused:

@@ -12,6 +12,10 @@ class TargetSettings:
     model: str | None = field(
         default=None, metadata={"doc": "Model name sent to the provider; unset sends the client's own."}
     )
+    strip_prefix: str = field(
+        default="",
+        metadata={"doc": "What the client's own name begins with and the provider's does not, such as `openai/`."},
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,6 +41,10 @@ MISTAKES = {
         "put data documents into policy.bundle",
     ),
     "no target": (PROVIDER + "routes: [{model: m, targets: []}]", "routes[0].targets is empty"),
+    "prefix of a name that is given": (
+        PROVIDER + "routes: [{model: m, targets: [{provider: up, model: x, strip_prefix: p/}]}]",
+        "routes[0].targets[0].strip_prefix says nothing beside `model`",
+    ),
     "route twice": (
         PROVIDER + "routes: [{model: m, targets: [{provider: up}]}, {model: m, targets: [{provider: up}]}]",
         "routes[1].model repeats 'm'; the first route would always win",
@@ -74,7 +78,7 @@ MISTAKES = {
     ),
     "key without secret": (
         "tenants: [{org: a, teams: [{team: b, keys: [{name: c}]}]}]",
-        "tenants[0].teams[0].keys[0] needs exactly one of key_env and key_file",
+        "tenants[0].teams[0].keys[0] needs exactly one of key_env, key_file and key_sha256",
     ),
     "key from nowhere": (
         "tenants: [{org: a, teams: [{team: b, keys: [{name: c, key_env: NO_SUCH_VARIABLE}]}]}]",

@@ -1,5 +1,6 @@
 """Keys that follow flyball.yaml."""
 
+import hashlib
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -83,6 +84,17 @@ def test_a_secret_can_stand_in_a_file(store: KeyStore, clock: SetClock, tmp_path
     (tmp_path / "secret").write_text(f"  {BOT}\nrest\n")
     store.sync_from_file(tenants(KeySettings(name="bot", key_file=tmp_path / "secret")), {})
     assert store.load().verdict(BOT, clock.now_ns())[0] == "valid"
+
+
+def test_a_key_of_another_proxy_works_by_its_sha256(store: KeyStore, clock: SetClock) -> None:
+    moved = KeySettings(name="moved", key_sha256=hashlib.sha256(OTHER.encode()).hexdigest().upper())
+    store.sync_from_file(tenants(moved), {})
+    assert store.load().authenticate(OTHER, clock.now_ns()).key_name == "moved"
+    assert store.load().verdict(BOT, clock.now_ns()) == ("unknown", None)
+    twice = (KeySettings(name="same", key_env="OTHER"), moved)
+    assert "its secret is that of key 'acme/support/same' too" in problems(store, tenants(*twice))[0]
+    wrong = KeySettings(name="wrong", key_sha256="abc")
+    assert problems(store, tenants(wrong)) == ["key 'acme/support/wrong': key_sha256 must have 64 hexadecimal digits"]
 
 
 def test_every_problem_is_said_at_once_and_none_shows_a_secret(store: KeyStore, tmp_path: Path) -> None:

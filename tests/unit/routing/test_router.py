@@ -36,6 +36,13 @@ def test_first_match_wins(model: str, matched: str, first: Candidate) -> None:
     assert (resolution.route, resolution.candidates[0]) == (matched, first)
 
 
+def test_a_prefix_of_the_clients_names_is_not_sent_and_stands_in_the_list() -> None:
+    target = TargetSettings(provider="openai", strip_prefix="openai/")
+    router = Router([RouteSettings(model="openai/*", targets=(target,))])
+    assert router.resolve("openai/gpt-4o").candidates == (Candidate("openai", "gpt-4o"),)
+    assert router.names(lambda name: True, lambda provider: ["gpt-4o", "o3"]) == ["openai/gpt-4o", "openai/o3"]
+
+
 def test_a_miss_names_the_nearest_names_that_may_be_used() -> None:
     with pytest.raises(Refused) as refused:
         ROUTER.resolve("fats", lambda: ["gpt-4o", "fast"])
