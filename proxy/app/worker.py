@@ -50,6 +50,7 @@ class WorkerParts:
             ledger=self.ledger,
             counter=self.counter,
             transport=self.transport,
+            sockets=self.transport,
             approvals=stores.approvals,
             released=stores.released,
             spool=self.spool,

@@ -3,5 +3,13 @@
 from proxy.edge.data_port import DataPort, EdgeLimits
 from proxy.edge.health import Readiness
 from proxy.edge.protocol import BoundedHttpProtocol
+from proxy.edge.socket_protocol import MAX_MESSAGE_BYTES, RealtimeSocketProtocol
 
-__all__ = ["BoundedHttpProtocol", "DataPort", "EdgeLimits", "Readiness"]
+__all__ = [
+    "MAX_MESSAGE_BYTES",
+    "BoundedHttpProtocol",
+    "DataPort",
+    "EdgeLimits",
+    "Readiness",
+    "RealtimeSocketProtocol",
+]

@@ -17,6 +17,7 @@ from proxy.edge.health import HEALTH_PATHS, Readiness, answer_health
 from proxy.edge.openai import under_base, unknown_path, wrong_method
 from proxy.edge.own import FindOperation, key_facts, model_object, own_approval, own_operation
 from proxy.edge.refuse import refuse
+from proxy.edge.socket_port import SocketPort
 from proxy.edge.strangers import Strangers
 from proxy.edge.surface import Surface
 from proxy.edge.surfaces import surface_of
@@ -50,10 +51,13 @@ class DataPort:
         self._readiness = readiness
         self._find_operation = find_operation
         self._strangers = Strangers(rooms)
+        self._sockets = SocketPort(rooms, limits.allowed_hosts, self._strangers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One HTTP request. The last crash boundary: a fault of ours is answered with 500 and logged."""
+        """One HTTP request or one socket. The last crash boundary: a fault of ours is answered with 500 and logged."""
         if scope["type"] != "http":
+            if scope["type"] == "websocket":
+                await self._sockets(scope, receive, send)
             return
         raw_headers = scope["headers"]
         headers = dict(raw_headers)

@@ -4,6 +4,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from proxy.core.refusal import Refusal, Refused
+from proxy.edge.realtime import unserved
 from proxy.edge.surface import Matched, Surface
 from proxy.wire.endpoint import PATHS
 from proxy.wire.openai.dialect import OPENAI
@@ -22,7 +23,6 @@ NOT_YET: Final = {
     "messages": "the Anthropic dialect",
     "moderations": "moderations",
     "organization": "organization administration",
-    "realtime": "realtime sessions",
     "responses": "stored responses",
     "threads": "threads",
     "uploads": "uploads",
@@ -60,6 +60,8 @@ def unknown_path(path: str) -> Refused:
             facts={"path": path[:200], "known": False, "nearest": meant},
         )
     first = path.lstrip("/").partition("/")[0]
+    if first == "realtime":
+        return unserved(path)
     if first in NOT_YET:
         return Refused(
             Refusal.PATH_NOT_FOUND,

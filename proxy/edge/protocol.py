@@ -4,7 +4,7 @@ Everything here comes before a key is known, so nothing of it is logged: whoever
 """
 
 import asyncio
-from typing import Final, Literal, cast
+from typing import Any, Final, Literal, cast
 
 import httptools
 import msgspec
@@ -22,6 +22,8 @@ SILENCE_S: Final = 60.0
 UNREAD_S: Final = 120.0
 LOOK_S: Final = 10.0
 VERSIONS: Final = frozenset({"1.1", "1.0"})
+REALTIME: Final = frozenset({b"/v1/realtime", b"/realtime", b"/openai/v1/realtime"})
+"""Where a request may become a socket; anywhere else it is served as if it had not asked."""
 UPGRADING: Final = frozenset({b"upgrade", b"connection", b"http2-settings"})
 
 
@@ -96,7 +98,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._go_on_without_upgrade(data[cast(int, upgrade.args[0]) :])
+            rest = data[cast(int, upgrade.args[0]) :]
+            if self._opens_a_session():
+                self._become_a_socket(rest)
+                return
+            self._go_on_without_upgrade(rest)
         except httptools.HttpParserError:
             self._refuse(self._refusal)
         if self._state != "idle":
@@ -172,6 +178,27 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self.parser = httptools.HttpRequestParser(self)
         self._framing_bytes = 0
         self.data_received(b"\r\n".join([*head, b"", b""]) + rest)
+
+    def _opens_a_session(self) -> bool:
+        """Whether it is the one kind of request that becomes a socket here."""
+        asked = self.url.partition(b"?")[0] in REALTIME and self.parser.get_method() == b"GET"
+        return asked and self._should_upgrade()
+
+    def _become_a_socket(self, rest: bytes) -> None:
+        """Hand the connection over; who speaks before it was answered (RFC 6455 §4.1) speaks no WebSocket."""
+        if rest or self.ws_protocol_class is None:
+            self._refuse(NOT_HTTP)
+            return
+        self._is_over = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self.connections.discard(self)
+        head = [b"GET %b HTTP/1.1" % self.url, *(b"%b: %b" % pair for pair in self.headers)]
+        made: Any = self.ws_protocol_class
+        socket = made(config=self.config, server_state=self.server_state, app_state=self.app_state)
+        socket.connection_made(self.transport)
+        self.transport.set_protocol(socket)
+        socket.data_received(b"\r\n".join([*head, b"", b""]))
 
     def _require(self, holds: bool, refusal: bytes) -> None:
         if not holds:

@@ -3,13 +3,13 @@
 from typing import Final
 
 from proxy.core.refusal import Refusal, Refused
-from proxy.edge.exchange import AsgiExchange
+from proxy.journey.call import Exchange
 from proxy.wire.dialect import Dialect
 
 CHALLENGE: Final = (b"www-authenticate", b'Bearer realm="flyball"')
 
 
-async def refuse(exchange: AsgiExchange, refused: Refused, operation: str, dialect: Dialect) -> None:
+async def refuse(exchange: Exchange, refused: Refused, operation: str, dialect: Dialect) -> None:
     """Send the refusal; our own answers carry the operation id as their request id."""
     body = dialect.error_body(refused, operation)
     name = operation.encode()

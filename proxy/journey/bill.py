@@ -33,8 +33,13 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
 async def bill(journey: Journey, attempt: Attempt, evidence: Evidence, rooms: Rooms) -> None:
     """Set the attempt's usage and cost. An attempt without a price costs None, never zero."""
-    attempt.usage = await _usage(journey, attempt, evidence, rooms)
-    if attempt.usage is NO_USAGE:
+    charge(journey, attempt, await _usage(journey, attempt, evidence, rooms), rooms)
+
+
+def charge(journey: Journey, attempt: Attempt, usage: Usage, rooms: Rooms) -> None:
+    """Set the attempt's usage, and what it costs at the price of its model."""
+    attempt.usage = usage
+    if usage is NO_USAGE:
         attempt.cost = attempt.list_cost = ZERO
         return
     entry = _price_of(journey, attempt)

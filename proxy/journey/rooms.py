@@ -18,7 +18,7 @@ from proxy.policy import NO_SWITCHES, NO_TOOLS, ApprovalBook, Finder, PolicyEngi
 from proxy.pricing import PriceBook
 from proxy.routing import Router
 from proxy.telemetry import AttemptRow, DecisionRow, OperationRow, Spool
-from proxy.upstream import Provider, Transport
+from proxy.upstream import Provider, Sockets, Transport
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +67,9 @@ class JourneySettings:
     budget_status: Literal[402, 429] = field(
         default=402,
         metadata={"doc": "The status of `budget_exceeded`: 429 for clients that know no 402; never retried in either."},
+    )
+    realtime_session_s: float = field(
+        default=3600.0, metadata={"doc": "How long a realtime session may last, in seconds; then it is ended."}
     )
     max_throttled: int = field(
         default=1024,
@@ -133,6 +136,7 @@ class Rooms:
     ledger: Ledger
     counter: TokenCounter
     transport: Transport
+    sockets: Sockets
     approvals: ApprovalBook
     released: ReleasedCalls
     spool: Spool

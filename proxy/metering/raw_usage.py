@@ -64,6 +64,8 @@ class RawUsage(msgspec.Struct, gc=False):
     output_tokens: int | None = None
     input_tokens_details: InputDetails | None = None
     output_tokens_details: OutputDetails | None = None
+    input_token_details: InputDetails | None = None
+    output_token_details: OutputDetails | None = None
     cached_tokens: int | None = None
     num_cached_tokens: int | None = None
     prompt_cache_hit_tokens: int | None = None
@@ -82,6 +84,8 @@ _PARTS: Final[dict[str, type[msgspec.Struct]]] = {
     "input_tokens_details": InputDetails,
     "completion_tokens_details": OutputDetails,
     "output_tokens_details": OutputDetails,
+    "input_token_details": InputDetails,
+    "output_token_details": OutputDetails,
     "cache_write_tokens_details": WriteTtls,
     "cached_tokens_details": CachedKinds,
     "cost_details": CostDetails,

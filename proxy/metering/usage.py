@@ -137,7 +137,7 @@ def _sides(raw: RawUsage, endpoint: Endpoint, reading: _Reading) -> tuple[int | 
 
 
 def _fill_input(tokens: dict[Bucket, int], raw: RawUsage, prompt: int, reading: _Reading) -> None:
-    details = raw.prompt_tokens_details or raw.input_tokens_details or _NO_INPUT_DETAILS
+    details = raw.prompt_tokens_details or raw.input_tokens_details or raw.input_token_details or _NO_INPUT_DETAILS
     told_cached = _cached(raw, details)
     left = prompt
     if told_cached is not None:
@@ -192,7 +192,9 @@ def _fill_output(
     tokens: dict[Bucket, int], raw: RawUsage, prompt: int, completion: int, arithmetic: Arithmetic, reading: _Reading
 ) -> int:
     """Fill the output buckets; the billable output."""
-    details = raw.completion_tokens_details or raw.output_tokens_details or _NO_OUTPUT_DETAILS
+    details = (
+        raw.completion_tokens_details or raw.output_tokens_details or raw.output_token_details or _NO_OUTPUT_DETAILS
+    )
     thought = reading.count(details.reasoning_tokens)
     output = completion
     if arithmetic is _XAI and thought and raw.total_tokens != prompt + completion:

@@ -9,7 +9,7 @@ from typing import Any
 
 import uvicorn
 
-from proxy.edge import BoundedHttpProtocol
+from proxy.edge import MAX_MESSAGE_BYTES, BoundedHttpProtocol, RealtimeSocketProtocol
 
 KEEP_ALIVE_S = 75
 
@@ -43,13 +43,20 @@ class Server(uvicorn.Server):
         self._on_started()
 
 
-def http_server(app: Callable[..., Any], shutdown_s: int, on_started: Callable[[], None]) -> Server:
-    """A server for an ASGI app; on SIGTERM it stops accepting and gives running calls `shutdown_s` seconds."""
+def http_server(
+    app: Callable[..., Any], shutdown_s: int, on_started: Callable[[], None], *, sockets: bool = False
+) -> Server:
+    """A server for an ASGI app; on SIGTERM it stops accepting and gives running calls `shutdown_s` seconds.
+
+    With `sockets` it takes WebSockets where realtime sessions are opened.
+    """
     return Server(
         uvicorn.Config(
             app,
             http=BoundedHttpProtocol,
-            ws="none",
+            ws=RealtimeSocketProtocol if sockets else "none",
+            ws_max_size=MAX_MESSAGE_BYTES,
+            ws_per_message_deflate=False,
             loop="none",
             lifespan="off",
             log_config=None,

@@ -69,7 +69,10 @@ class Worker:
         book = rebuildable_book(config, stores.state)
         self._gate = Gate(self._parts.rooms, book, may_forget=stores.state.shared is not None)
         self._server = http_server(
-            self._parts.port, config.settings.server.shutdown_s, lambda: parent.say_ready({"name": name})
+            self._parts.port,
+            config.settings.server.shutdown_s,
+            lambda: parent.say_ready({"name": name}),
+            sockets=True,
         )
 
     async def run(self, descriptor: int) -> None:

@@ -9,6 +9,12 @@ from proxy.upstream.headers import forwardable, relayable
 from proxy.upstream.provider import Provider
 from proxy.upstream.settings import ProviderSettings as ProviderSettings
 from proxy.upstream.settings import UpstreamSettings as UpstreamSettings
+from proxy.upstream.socket import Closed as Closed
+from proxy.upstream.socket import HandshakeRefused as HandshakeRefused
+from proxy.upstream.socket import Message as Message
+from proxy.upstream.socket import SocketRequest as SocketRequest
+from proxy.upstream.socket import Sockets as Sockets
+from proxy.upstream.socket import UpstreamSocket as UpstreamSocket
 from proxy.upstream.transport import Transport, UpstreamRequest, UpstreamResponse
 
 # What a call needs; the class behind the door and the settings are for whoever puts the process together.

@@ -26,11 +26,13 @@ from proxy.core.secret import Secret
 from proxy.upstream.addresses import ForbiddenAddress, LookUp
 from proxy.upstream.aiohttp_answer import AiohttpAnswer
 from proxy.upstream.aiohttp_pool import Pool, Wire
+from proxy.upstream.aiohttp_socket import Way, open_socket
 from proxy.upstream.failure import UpstreamFailed
 from proxy.upstream.headers import RawHeader
 from proxy.upstream.live_keys import KeyName, LiveKeys
 from proxy.upstream.provider import Provider
 from proxy.upstream.settings import UpstreamSettings
+from proxy.upstream.socket import HandshakeRefused, SocketRequest, UpstreamSocket
 from proxy.upstream.transport import UpstreamRequest, UpstreamResponse
 
 _RAW_TARGET: Final = re.compile(rb"[\x21-\x7e]+\Z")
@@ -73,6 +75,24 @@ class AiohttpTransport:
     def keys_in_use(self) -> dict[str, KeyName]:
         """Which of its two keys each provider that has two is called with."""
         return {name: lane.keys.in_use for name, lane in self._lanes.items() if lane.provider.api_key_next is not None}
+
+    async def open(self, request: SocketRequest) -> UpstreamSocket:
+        """Open a session; raises HandshakeRefused or UpstreamFailed."""
+        lane = self._lane(request.provider)
+        key = lane.keys.in_use
+        try:
+            return await lane.open(request, key)
+        except HandshakeRefused as no:
+            other = lane.keys.other(key, no.status)
+            if other is None:
+                raise
+        try:
+            socket = await lane.open(request, other)
+        except HandshakeRefused as no:
+            lane.keys.settle(other, no.status)
+            raise
+        lane.keys.settle(other, 101)
+        return socket
 
     async def close(self) -> None:
         """Drop every connection."""
@@ -130,6 +150,25 @@ class _Lane:
         answer = AiohttpAnswer(connection, protocol, self, started)
         await answer.begin(head, request.body)
         return answer
+
+    async def open(self, request: SocketRequest, key: KeyName) -> UpstreamSocket:
+        """Open a session with one of the provider's keys; raises HandshakeRefused or UpstreamFailed."""
+        provider, destination = self.provider, self._destination
+        asked = UpstreamRequest(
+            provider=provider, path=request.path, body=b"", query=request.query, headers=request.headers, method="GET"
+        )
+        way = Way(
+            url=self._origin + self._target(asked).decode("latin-1"),
+            headers=[*request.headers, *_own_headers(provider, key), *await self._signed(asked)],
+            proxy=destination.proxy,
+            proxy_headers=destination.proxy_headers,
+        )
+        self._under_way += 1
+        try:
+            return await open_socket(self.connector, request, way, self.left)
+        except BaseException:
+            self.left()
+            raise
 
     def head(self, request: UpstreamRequest, key: KeyName, signed: list[RawHeader]) -> bytes:
         """The request up to and including the empty line."""
@@ -231,6 +270,17 @@ def _fixed_head(provider: Provider, url: URL, key: Secret | None) -> bytes:
         lines.append(f"{scheme}{key.reveal()}\r\n")
     lines.extend(f"{name}: {value}\r\n" for name, value in provider.extra_headers.items())
     return "".join(lines).encode("latin-1")
+
+
+def _own_headers(provider: Provider, key: KeyName) -> list[RawHeader]:
+    """What a session's handshake carries of the provider's own: its further headers, and its key."""
+    told = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in provider.extra_headers.items()]
+    secret = provider.api_key if key == "api_key" else provider.api_key_next
+    if secret is not None:
+        value = secret.reveal().encode("latin-1")
+        bearer = provider.auth_header == "bearer"
+        told.append((b"authorization", b"Bearer " + value) if bearer else (provider.auth_header.encode(), value))
+    return told
 
 
 def _one_line_each(lines: bytes, headers: list[RawHeader]) -> bool:

@@ -13,6 +13,7 @@ class Endpoint(StrEnum):
     COMPLETIONS = "completions"
     RESPONSES = "responses"
     EMBEDDINGS = "embeddings"
+    REALTIME = "realtime"
 
     @property
     def dialect(self) -> str:

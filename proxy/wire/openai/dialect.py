@@ -40,7 +40,7 @@ def _read_response(endpoint: Endpoint, body: bytes, headers: RawHeaders) -> Unar
 
 OPENAI: Final = Dialect(
     name="openai",
-    gated=frozenset({Endpoint.CHAT, Endpoint.RESPONSES}),
+    gated=frozenset({Endpoint.CHAT, Endpoint.RESPONSES, Endpoint.REALTIME}),
     read_request=_read_request,
     retarget=_retarget,
     with_usage_flag=with_usage_flag,
