@@ -19,7 +19,7 @@ budgets: [{name: nothing, scope: "org:acme", window: total, limit_usd: 0, hard: 
 """
 GOVERNED: Final = tuple(f"{prefix}{path}" for prefix in PREFIXES for path in PATHS)
 OWN: Final = ("/models", "/models/sim-small", "/flyball/key", "/flyball/operations/op_0", "/flyball", "/flyball/key/x")
-STATEFUL: Final = tuple(f"/{name}{rest}" for name in NOT_YET for rest in ("", "/x_1", "/x_1/cancel"))
+STATEFUL: Final = tuple(f"/{name}{rest}" for name in (*NOT_YET, "realtime") for rest in ("", "/x_1", "/x_1/cancel"))
 FOREIGN: Final = (
     "/",
     "/v1",

@@ -100,7 +100,7 @@ async def test_health_is_told_without_a_key_even_when_all_is_broken() -> None:
 
 async def test_anything_but_http_is_passed_over() -> None:
     answer = Answer()
-    await port_over(BrokenRooms())({"type": "websocket"}, answer.receive, answer.send)
+    await port_over(BrokenRooms())({"type": "lifespan"}, answer.receive, answer.send)
     assert answer.messages == []
 
 
