@@ -2,6 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
+
+LITELLM: Final = "litellm"
+"""In `Principal.compat`: bodies may hold members of LiteLLM's proxy."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -9,7 +13,8 @@ class Principal:
     """Whom a client key stands for. Names as of the call; `key_id` survives renames.
 
     `models` are glob patterns of model names this key may use, empty meaning all. `agents` are the agent
-    names a client may claim, empty meaning that the key's own name is the agent. `tags` are trusted.
+    names a client may claim, empty meaning that the key's own name is the agent. `tags` are trusted. `compat` names
+    other proxies whose own members its clients may still put into a body (`litellm`).
     """
 
     org: str
@@ -21,6 +26,7 @@ class Principal:
     models: tuple[str, ...] = ()
     agents: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
+    compat: tuple[str, ...] = ()
 
     @property
     def scopes(self) -> tuple[str, str, str]:

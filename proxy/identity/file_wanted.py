@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
 from proxy.core.secret import Secret
+from proxy.core.tenant import LITELLM
 from proxy.identity.digests import Digester
 from proxy.identity.errors import IdentityError
 from proxy.identity.names import NAME_RULE, is_name
@@ -138,6 +139,7 @@ def _terms(key: KeySettings) -> KeyTerms:
         agents=tuple(key.agents),
         tags=dict(key.tags),
         expires_ns=None if key.expires_at is None else _ns(key.expires_at),
+        compat=(LITELLM,) if key.compat.litellm else (),
     )
 
 

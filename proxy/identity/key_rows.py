@@ -48,14 +48,15 @@ def write_key(connection: sqlite3.Connection, key: KeyRecord) -> None:
     terms = key.terms
     connection.execute(
         "INSERT INTO keys (key_id, org, team, name, owner, cost_center, models, agents, tags, expires_ns, managed_by,"
-        " created_ns, revoked_ns, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " created_ns, revoked_ns, version, compat) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (key_id) DO UPDATE SET owner = excluded.owner, cost_center = excluded.cost_center,"
         " models = excluded.models, agents = excluded.agents, tags = excluded.tags, expires_ns = excluded.expires_ns,"
-        " revoked_ns = excluded.revoked_ns, version = excluded.version",
+        " revoked_ns = excluded.revoked_ns, version = excluded.version, compat = excluded.compat",
         (
             *(key.key_id, key.org, key.team, key.name, terms.owner, terms.cost_center),
             *(json.dumps(terms.models), json.dumps(terms.agents), json.dumps(dict(terms.tags), sort_keys=True)),
             *(terms.expires_ns, key.managed_by, key.created_ns, key.revoked_ns, key.version),
+            json.dumps(terms.compat),
         ),
     )
 
@@ -112,7 +113,7 @@ def openings(connection: sqlite3.Connection) -> dict[bytes, Opening]:
         "SELECT s.digest, min(coalesce(s.expires_ns, ?1), coalesce(k.expires_ns, ?1)),"
         " s.revoked_ns IS NOT NULL OR k.revoked_ns IS NOT NULL, k.key_id, k.org, k.team, k.name,"
         " coalesce(nullif(k.cost_center, ''), nullif(t.cost_center, ''), o.cost_center), k.owner, k.models, k.agents,"
-        " k.tags FROM key_secrets AS s JOIN keys AS k USING (key_id) JOIN teams AS t USING (org, team)"
+        " k.tags, k.compat FROM key_secrets AS s JOIN keys AS k USING (key_id) JOIN teams AS t USING (org, team)"
         " JOIN orgs AS o USING (org)",
         (NEVER,),
     ):
@@ -124,7 +125,16 @@ def openings(connection: sqlite3.Connection) -> dict[bytes, Opening]:
 
 
 def _principal(
-    key_id: str, org: str, team: str, name: str, center: str, owner: str, models: str, agents: str, tags: str
+    key_id: str,
+    org: str,
+    team: str,
+    name: str,
+    center: str,
+    owner: str,
+    models: str,
+    agents: str,
+    tags: str,
+    compat: str,
 ) -> Principal:
     return Principal(
         org=org,
@@ -136,6 +146,7 @@ def _principal(
         models=_words(models),
         agents=_words(agents),
         tags={} if tags == "{}" else json.loads(tags),
+        compat=_words(compat),
     )
 
 
@@ -173,7 +184,7 @@ def _secret(row: list[Any]) -> SecretRecord:
 
 def _key(row: sqlite3.Row, secrets: tuple[SecretRecord, ...]) -> KeyRecord:
     key_id, org, team, name, owner, cost_center, models, agents, tags, expires_ns, managed_by, *rest = row
-    created_ns, revoked_ns, version = rest[:3]
+    created_ns, revoked_ns, version, compat = rest[:4]
     terms = KeyTerms(
         owner=owner,
         cost_center=cost_center,
@@ -181,6 +192,7 @@ def _key(row: sqlite3.Row, secrets: tuple[SecretRecord, ...]) -> KeyRecord:
         agents=_words(agents),
         tags=json.loads(tags),
         expires_ns=expires_ns,
+        compat=_words(compat),
     )
     return KeyRecord(
         key_id=key_id,

@@ -74,6 +74,7 @@ class KeyTerms:
     agents: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     expires_ns: int | None = None
+    compat: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -77,4 +77,9 @@ STEPS: Final = (
     ALTER TABLE orgs ADD COLUMN enforcement TEXT NOT NULL DEFAULT 'enforce'
         CHECK (enforcement IN ('enforce', 'observe'))
     """,
+    # Other proxies whose members its clients may put into bodies, as a JSON list. (A comment in the step itself would
+    # stand in the table's own text, before what SQLite puts behind it.)
+    """
+    ALTER TABLE keys ADD COLUMN compat TEXT NOT NULL DEFAULT '[]'
+    """,
 )

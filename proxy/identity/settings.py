@@ -8,6 +8,16 @@ from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
+class CompatSettings:
+    """Other proxies whose own members may stand in the bodies that a key's clients send."""
+
+    litellm: bool = field(
+        default=False,
+        metadata={"doc": "Read and take out the body members of LiteLLM's proxy (docs/coming-from-litellm.md)."},
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class KeySettings:
     """One client key of the file. Its secret comes from the environment or a file, never from flyball.yaml."""
 
@@ -33,6 +43,9 @@ class KeySettings:
     tags: Mapping[str, str] = field(default_factory=dict, metadata={"doc": "Tags pinned on every call of this key."})
     expires_at: datetime | None = field(
         default=None, metadata={"doc": "When the key stops working; a time without a zone is UTC."}
+    )
+    compat: CompatSettings = field(
+        default=CompatSettings(), metadata={"doc": "What its clients may still send that was meant for another proxy."}
     )
 
 

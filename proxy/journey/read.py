@@ -3,9 +3,12 @@
 from msgspec.structs import replace
 
 from proxy.core.refusal import Refusal, Refused
+from proxy.core.tenant import LITELLM
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.runs import DERIVED, derived_run, read_claims
+from proxy.wire.openai.dialect import OPENAI
+from proxy.wire.openai.litellm import read_litellm
 
 
 async def read(journey: Journey, rooms: Rooms) -> None:
@@ -15,6 +18,9 @@ async def read(journey: Journey, rooms: Rooms) -> None:
         Refused: REQUEST_TOO_LARGE, INVALID_REQUEST, or CAPABILITY_MISSING for fields that lean on provider state.
     """
     journey.body = journey.original = await journey.exchange.body()
+    if LITELLM in journey.principal.compat and journey.call.dialect is OPENAI:
+        journey.said_elsewhere = read_litellm(journey.body)
+        journey.body = journey.said_elsewhere.body
     journey.facts = facts = journey.call.dialect.read_request(journey.call.endpoint, journey.call.path, journey.body)
     journey.model = facts.model
     if facts.stateful:
@@ -30,8 +36,14 @@ async def read(journey: Journey, rooms: Rooms) -> None:
 def claim(journey: Journey) -> None:
     """Attribute the call to a run, an agent, an end user and tags."""
     facts, names = journey.request, journey.snapshot.runs.names
+    elsewhere = journey.said_elsewhere
     claims = read_claims(
-        journey.call.headers, journey.principal, body_user=facts.user, body_session=facts.session, names=names
+        journey.call.headers,
+        journey.principal,
+        body_user=facts.user,
+        body_session=facts.session if elsewhere is None else elsewhere.session,
+        body_tags={} if elsewhere is None else elsewhere.tags,
+        names=names,
     )
     if names.derives and not claims.run:
         run = derived_run(journey.call.endpoint, journey.body, journey.principal.key_id)

@@ -21,6 +21,7 @@ from proxy.runs import Claims
 from proxy.telemetry import DecisionRow
 from proxy.upstream import Provider
 from proxy.wire.facts import RequestFacts
+from proxy.wire.openai.litellm import LitellmBody
 from proxy.wire.tool_results import ToolResult
 
 
@@ -99,6 +100,8 @@ class Journey(Struct):
     original: bytes = b""
     """The body as the client sent it; `body` is what is made of it on the way."""
     body: bytes = b""
+    said_elsewhere: LitellmBody | None = None
+    """What stood in the body that was meant for another proxy, and was taken out; None where none is looked for."""
     facts: RequestFacts | None = None
     model: str = ""
     """The model that is routed: the client's, or the one a ladder put in its place."""

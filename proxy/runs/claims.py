@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import unquote
 
@@ -17,6 +18,7 @@ MAX_VALUE_BYTES: Final = 256
 MAX_NAME_BYTES: Final = 256
 TAG_KEY: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # token of RFC 9110 §5.6.2, as W3C Baggage asks
 TRACE_PARENT: Final = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+NO_TAGS: Final[Mapping[str, str]] = MappingProxyType({})
 CLAIM_HEADERS: Final = frozenset(
     {b"x-flyball-run", b"x-flyball-parent-run", b"x-flyball-step", b"x-flyball-agent", b"x-flyball-user"}
 )
@@ -53,12 +55,14 @@ def read_claims(
     *,
     body_user: str | None,
     body_session: str | None,
+    body_tags: Mapping[str, str] = NO_TAGS,
     names: RunNames = NO_RUN_NAMES,
 ) -> Claims:
     """Read a call's claims; what is pinned on the key wins over what the client says.
 
     `headers` maps lower-case names to values. The run comes from `x-flyball-run`, else from the first alias in
-    `names`, else the body's `metadata.session_id`, else the trace id of `traceparent`.
+    `names`, else the body's `metadata.session_id`, else the trace id of `traceparent`. `body_tags` stand behind
+    those of `x-flyball-tags`.
 
     Raises:
         Refused: INVALID_REQUEST for a header that breaks its grammar or names an agent the key does not list.
@@ -71,7 +75,7 @@ def read_claims(
         step=_name(headers, b"x-flyball-step"),
         agent=_agent(headers, principal),
         end_user=_name(headers, b"x-flyball-user") or (body_user or "")[:MAX_NAME_BYTES],
-        tags=_tags(headers, principal),
+        tags=_tags(headers, principal, body_tags),
     )
 
 
@@ -128,14 +132,16 @@ def _agent(headers: Mapping[bytes, bytes], principal: Principal) -> str:
     return claimed
 
 
-def _tags(headers: Mapping[bytes, bytes], principal: Principal) -> Mapping[str, str]:
+def _tags(headers: Mapping[bytes, bytes], principal: Principal, body_tags: Mapping[str, str]) -> Mapping[str, str]:
     raw = headers.get(b"x-flyball-tags")
     if not raw:
-        return principal.tags
+        return {**body_tags, **principal.tags} if body_tags else principal.tags
     members = [member for member in raw.decode("latin-1").split(",") if member.strip()]
     if len(members) > MAX_TAGS:
         raise _bad("x-flyball-tags", f"holds {len(members)} tags; at most {MAX_TAGS} are kept")
     tags = dict(_tag(member) for member in members)
+    if body_tags:
+        tags = dict([*tags.items(), *((key, value) for key, value in body_tags.items() if key not in tags)][:MAX_TAGS])
     tags.update(principal.tags)
     return tags
 

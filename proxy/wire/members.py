@@ -1,7 +1,7 @@
 """Where the members of a JSON object stand in its bytes, so that one of them can be changed and the rest left alone."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final, TypeAlias
 
 import msgspec
@@ -71,6 +71,23 @@ def walk(body: bytes, members: dict[str, Raw]) -> Iterator[Member]:
         start = head.end()
         at = _value_end(body, start, members[key])
         yield key, head.start(1), start, at
+
+
+def rewritten(body: bytes, members: dict[str, Raw], values: dict[str, bytes], drop: Collection[str]) -> bytes:
+    """The body with other values, and without some members, each time they stand in it.
+
+    `members` are its `raw_members`. A member goes with the comma before it; every other byte stays.
+    """
+    spans = list(walk(body, members))
+    pieces = [body[: spans[0][1]]]
+    end_before = spans[0][1]
+    for key, key_start, start, end in spans:
+        if key not in drop:
+            if len(pieces) > 1:
+                pieces.append(body[end_before:key_start])
+            pieces += (body[key_start:start], values.get(key, body[start:end]))
+        end_before = end
+    return b"".join([*pieces, body[end_before:]])
 
 
 def open_end(body: bytes) -> int:

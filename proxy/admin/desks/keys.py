@@ -14,6 +14,7 @@ from proxy.admin.shapes.tenants import (
     show_key,
 )
 from proxy.core.secret import Secret
+from proxy.core.tenant import LITELLM
 from proxy.identity import KeyStore
 
 MARK = "fb-"
@@ -117,6 +118,7 @@ def _terms(body: KeyBody) -> KeyStore.Terms:
         agents=body.agents,
         tags=body.tags,
         expires_ns=to_ns("expires_at", body.expires_at),
+        compat=(LITELLM,) if body.compat.litellm else (),
     )
 
 

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from proxy.admin.shapes.common import CostCenter, ManagedBy, Moment, Name, Secret, Shape, maybe_moment, moment
 from proxy.budget import Enforcement
+from proxy.core.tenant import LITELLM
 from proxy.identity import KeyStore
 
 Pattern: TypeAlias = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -39,6 +40,12 @@ class TeamBody(Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cost_center: CostCenter = ""
 
 
+class Compat(Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Other proxies whose own members may stand in a body."""
+
+    litellm: bool = False
+
+
 class KeyBody(Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All of a key that can be changed; what is left out goes back to its default."""
 
@@ -48,6 +55,9 @@ class KeyBody(Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
     agents: Agents = ()
     tags: Tags = msgspec.field(default_factory=dict)
     expires_at: Moment | None = None
+    compat: Annotated[
+        Compat, Meta(description="What its clients may still put into bodies that was meant for another proxy.")
+    ] = Compat()
 
 
 class KeyCreateBody(KeyBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -119,6 +129,7 @@ class Key(Shape, frozen=True, kw_only=True):
     models: tuple[str, ...]
     agents: tuple[str, ...]
     tags: Mapping[str, str]
+    compat: Compat
     expires_at: datetime | None
     status: Literal["active", "expired", "revoked"]
     managed_by: ManagedBy
@@ -175,6 +186,7 @@ def show_key(record: KeyStore.Key, now_ns: int) -> Key:
         models=terms.models,
         agents=terms.agents,
         tags=terms.tags,
+        compat=Compat(litellm=LITELLM in terms.compat),
         expires_at=maybe_moment(terms.expires_ns),
         status=record.status(now_ns),
         managed_by=record.managed_by,

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw
 
-from proxy.wire.members import raw_members, walk
+from proxy.wire.members import raw_members, rewritten
 
 _LISTS: Final = ("tools", "functions")
 _ABOUT_TOOLS: Final = {"tools": ("tool_choice", "parallel_tool_calls"), "functions": ("function_call",)}
@@ -35,7 +35,7 @@ def _without(body: bytes, members: dict[str, Raw], member: str, names: Collectio
     else:
         drop = {each for each in _ABOUT_TOOLS[member] if each in members and _chooses(members[each], names)}
     value = b"[%b]" % b",".join(bytes(tool) for tool in kept)
-    return _rewritten(body, members, {member: value}, drop)
+    return rewritten(body, members, {member: value}, drop)
 
 
 def name_of_tool(tool: Any) -> str:
@@ -51,17 +51,3 @@ def name_of_tool(tool: Any) -> str:
 
 def _chooses(choice: Raw, names: Collection[str]) -> bool:
     return name_of_tool(msgspec.json.decode(choice)) in names
-
-
-def _rewritten(body: bytes, members: dict[str, Raw], values: dict[str, bytes], drop: Collection[str]) -> bytes:
-    """The body with other values, and without some members; each goes with the comma before it."""
-    spans = list(walk(body, members))
-    pieces = [body[: spans[0][1]]]
-    end_before = spans[0][1]
-    for key, key_start, start, end in spans:
-        if key not in drop:
-            if len(pieces) > 1:
-                pieces.append(body[end_before:key_start])
-            pieces += (body[key_start:start], values.get(key, body[start:end]))
-        end_before = end
-    return b"".join([*pieces, body[end_before:]])
