@@ -1,0 +1,27 @@
+"""Translation between dialects, pair by pair: complete, or refused by name; nothing is silently dropped."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from proxy.wire.translate import anthropic_openai, openai_anthropic, openai_gemini
+from proxy.wire.translate.pair import Pair
+from proxy.wire.translate.translated import Context, Metered, TranslatedCall, TranslatedStream, Translation, Unreadable
+
+__all__ = ["PAIRS", "Context", "Metered", "TranslatedCall", "TranslatedStream", "Unreadable", "translation_of"]
+
+PAIRS: Final[Mapping[tuple[str, str], Pair]] = MappingProxyType(
+    {
+        ("chat.completions", "anthropic"): openai_anthropic.PAIR,
+        ("chat.completions", "gemini"): openai_gemini.PAIR,
+        ("messages", "openai"): anthropic_openai.PAIR,
+    }
+)
+"""Endpoint that a client calls and dialect that a provider speaks → what joins the two."""
+
+_TRANSLATIONS: Final[Mapping[tuple[str, str], Translation]] = {key: pair.translation() for key, pair in PAIRS.items()}
+
+
+def translation_of(endpoint: str, provider_dialect: str) -> Translation | None:
+    """The translation of an endpoint's calls to a dialect; None where there is none."""
+    return _TRANSLATIONS.get((endpoint, provider_dialect))

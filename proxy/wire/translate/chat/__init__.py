@@ -1,0 +1,1 @@
+"""Chat completions in translation: requests read and written, answers read and written."""

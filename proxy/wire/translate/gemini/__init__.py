@@ -1,0 +1,1 @@
+"""Google's generateContent in translation: requests written, answers read."""
