@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from proxy.core.money import ZERO
 from proxy.core.usage import NO_USAGE, ToolFee, Usage, UsageSource
@@ -60,6 +61,9 @@ async def bill_unanswered(journey: Journey, attempt: Attempt, rooms: Rooms) -> N
 
 async def _usage(journey: Journey, attempt: Attempt, evidence: Evidence, rooms: Rooms) -> Usage:
     told = NO_USAGE
+    if attempt.translated is not None:
+        metered = attempt.translated.metered
+        evidence = replace(evidence, raw_usage=metered.usage, service_tier=metered.service_tier)
     if evidence.raw_usage is not None:
         attempt.raw_usage = evidence.raw_usage
         told = normalise(

@@ -9,6 +9,7 @@ from proxy.journey.patience import send_while_wanted
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt, Journey
 from proxy.journey.tracing import new_span, passed_on
+from proxy.journey.translated import TranslatedResponse, without_dialect
 from proxy.upstream import Provider, UpstreamFailed, UpstreamRequest, UpstreamResponse, forwardable
 
 TIMEOUTS = frozenset({"connect_timeout", "first_byte_timeout", "idle_timeout", "total_timeout"})
@@ -38,14 +39,18 @@ async def dispatch(journey: Journey, rooms: Rooms) -> UpstreamResponse:
         journey.mark("upstream", rooms.clock.monotonic_ns())
     attempt.status = response.status
     _note_headers(attempt, response)
-    return response
+    if journey.translation is None:
+        return response
+    attempt.translated = told = TranslatedResponse(response, journey.translation, streamed=journey.request.streamed)
+    return told
 
 
 def sends_usage_flag(journey: Journey, provider: Provider) -> bool:
     """Whether we ask the provider for a usage chunk that the client did not ask for."""
     facts = journey.request
     return (
-        facts.streamed
+        journey.translation is None
+        and facts.streamed
         and not facts.asked_for_usage
         and provider.profile.inject_usage
         and journey.call.endpoint.takes_stream_options
@@ -100,18 +105,23 @@ def _begin(journey: Journey, rooms: Rooms) -> Attempt:
 
 
 def _request(journey: Journey, attempt: Attempt) -> UpstreamRequest:
-    call, path, body = journey.call, journey.call.path, journey.body
-    if attempt.sent_model != journey.request.model:
+    call, path, body, query = journey.call, journey.call.path, journey.body, journey.call.query
+    translation = journey.translation
+    if translation is not None:
+        path, body, query = translation.request.path, translation.request.body, translation.request.query
+    elif attempt.sent_model != journey.request.model:
         path, body = call.dialect.retarget(path, body, attempt.sent_model)
     if sends_usage_flag(journey, attempt.provider):
         body = call.dialect.with_usage_flag(body)
     headers = forwardable(call.raw_headers, attempt.provider)
+    if translation is not None:
+        headers = without_dialect(headers) + translation.request.headers
     if journey.trace is not None:
         headers = passed_on(headers, journey.trace, attempt.span_id)
     return UpstreamRequest(
         provider=attempt.provider,
         path=path,
-        query=call.query,
+        query=query,
         headers=headers,
         body=body,
         streamed=journey.request.streamed,

@@ -44,6 +44,6 @@ async def travel(call: Call, exchange: Exchange, rooms: Rooms) -> None:
             await replay(journey, journey.recalled, rooms)
             return
         await decide(journey, rooms, _ROUTE)
-        select(journey, rooms)
+        await select(journey, rooms)
         response = await dispatch(journey, rooms)
         await pump(journey, response, rooms)

@@ -11,6 +11,7 @@ from proxy.journey.observe import refuse_unless_observed
 from proxy.journey.rooms import Rooms, Snapshot
 from proxy.journey.state import Journey
 from proxy.journey.switched import drop_switched, look_again, refuse_switched
+from proxy.journey.translated import choose, is_spoken
 
 
 @lru_cache(maxsize=1024)
@@ -58,12 +59,12 @@ def resolve(journey: Journey, rooms: Rooms) -> None:
 
 
 def _drop_strangers(journey: Journey) -> None:
-    """Leave the candidates out whose provider does not speak the client's dialect."""
+    """Leave the candidates out whose provider speaks neither the client's dialect nor one that it is translated to."""
     resolution, name = journey.resolution, journey.call.dialect.name
     providers = journey.snapshot.providers
     if resolution is None or all(providers[each.provider].dialect == name for each in resolution.candidates):
         return
-    speaking = tuple(each for each in resolution.candidates if providers[each.provider].dialect == name)
+    speaking = tuple(each for each in resolution.candidates if is_spoken(journey, providers[each.provider].dialect))
     if not speaking:
         others = sorted({providers[each.provider].dialect for each in resolution.candidates})
         raise Refused(
@@ -76,13 +77,14 @@ def _drop_strangers(journey: Journey) -> None:
     journey.resolution = structs.replace(resolution, candidates=speaking)
 
 
-def select(journey: Journey, rooms: Rooms) -> None:
+async def select(journey: Journey, rooms: Rooms) -> None:
     """Take the best candidate of the route.
 
     Raises:
-        Refused: POLICY_DENIED or RUN_STOPPED by a kill switch that was set while the call waited.
+        Refused: POLICY_DENIED or RUN_STOPPED by a kill switch that was set while the call waited; CAPABILITY_MISSING
+            where the request cannot be carried to any candidate's dialect.
     """
     look_again(journey, rooms)
     if journey.resolution is None:
         raise RuntimeError("a target is selected before the route was resolved")
-    journey.candidate = journey.resolution.candidates[0]
+    journey.candidate = await choose(journey, journey.resolution.candidates)

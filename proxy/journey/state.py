@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct, field
 
@@ -23,6 +23,7 @@ from proxy.upstream import Provider
 from proxy.wire.facts import RequestFacts
 from proxy.wire.openai.litellm import LitellmBody
 from proxy.wire.tool_results import ToolResult
+from proxy.wire.translate import Metered, TranslatedCall
 
 
 class Estimate(Struct, frozen=True):
@@ -36,6 +37,15 @@ class Estimate(Struct, frozen=True):
 NO_CLAIMS = Claims()
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NO_ESTIMATE = Estimate(0, 0, ZERO)
+
+
+class Translated(Protocol):
+    """An answer that is translated on its way."""
+
+    @property
+    def metered(self) -> Metered:
+        """What is metered of it so far, in the provider's own words."""
+        ...
 
 
 class Attempt(Struct):
@@ -63,6 +73,8 @@ class Attempt(Struct):
     response_bytes: int = 0
     provider_request_id: str = ""
     retry_after_s: int | None = None
+    translated: Translated | None = None
+    """Its answer, where that is translated: what is billed is what the provider itself told."""
     span_id: str = ""
     """Its span, where OpenTelemetry is on."""
 
@@ -108,6 +120,8 @@ class Journey(Struct):
     claims: Claims = NO_CLAIMS
     resolution: Resolution | None = None
     candidate: Candidate | None = None
+    translation: TranslatedCall | None = None
+    """What stands between the client's dialect and the candidate's; None where both speak the same."""
     prices: dict[Candidate, Price | None] = field(default_factory=dict)
     lines: tuple[HoldLine, ...] = ()
     estimate: Estimate = NO_ESTIMATE

@@ -61,8 +61,8 @@ class Pair(Struct, frozen=True, kw_only=True):
     fields: Treatments
     read_request: Callable[[bytes], Asked]
     write_request: Callable[[Asked, Context], TranslatedRequest]
-    read_whole: Callable[[bytes, Writer], Metered]
-    read_stream: Callable[[Writer], StreamReader]
+    read_whole: Callable[[bytes, Writer, Context], Metered]
+    read_stream: Callable[[Writer, Context], StreamReader]
     read_error: Callable[[bytes, int], Failure]
     write_whole: Callable[[Asked, Context], WholeWriter]
     write_stream: Callable[[Asked, Context], StreamWriter]
@@ -93,7 +93,7 @@ class _Call:
         if status >= 400:
             return TranslatedAnswer(pair.write_error(pair.read_error(body, status)), Metered())
         writer = pair.write_whole(self._asked, self._context)
-        metered = pair.read_whole(body, writer)
+        metered = pair.read_whole(body, writer, self._context)
         if writer.failed:
             raise Unreadable("the answer is not of the provider's dialect")
         return TranslatedAnswer(writer.body, metered)
@@ -101,7 +101,7 @@ class _Call:
     def stream(self) -> "_Stream":
         """See TranslatedCall."""
         writer = self._pair.write_stream(self._asked, self._context)
-        return _Stream(self._pair.read_stream(writer), writer)
+        return _Stream(self._pair.read_stream(writer, self._context), writer)
 
     def headers(self, headers: list[Header], *, streamed: bool) -> list[Header]:
         """See TranslatedCall."""

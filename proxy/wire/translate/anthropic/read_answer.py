@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import msgspec
-from msgspec import Raw, Struct, field
+from msgspec import Raw, Struct
 
 from proxy.wire.sse import EventTooLarge, SseSplitter, data_of
 from proxy.wire.translate.anthropic.errors import read_error
@@ -43,7 +43,7 @@ class _StopDetails(Struct, gc=False):
 class _Message(Struct):
     id: str = ""
     model: str = ""
-    content: list[_Block] = field(default_factory=list)
+    content: list[_Block] | None = None
     stop_reason: str | None = None
     stop_sequence: str | None = None
     stop_details: _StopDetails | None = None
@@ -79,6 +79,8 @@ def tell_message(body: bytes, writer: Writer) -> Metered:
     try:
         message = _MESSAGE.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        message = _Message()
+    if message.content is None:
         writer.fail(unreadable(body))
         return Metered()
     writer.begin(message.id, message.model)
@@ -172,7 +174,7 @@ class MessageEvents:
         if kind == "text_delta":
             self._writer.text(delta.text)
         elif kind == "input_json_delta":
-            if delta.partial_json:
+            if delta.partial_json and index in self._calls:
                 self._calls[index] = True
                 self._writer.arguments(index, delta.partial_json)
         elif kind == "thinking_delta":

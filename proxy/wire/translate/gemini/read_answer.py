@@ -134,6 +134,8 @@ class ContentChunks:
             self._over = True
             self._writer.fail(read_content_error(data))
             return True
+        if chunk.candidates is None and chunk.promptFeedback is None and not chunk.usageMetadata:
+            return False
         if chunk.usageMetadata:
             self._usage = bytes(chunk.usageMetadata)
         if not self._began:
@@ -165,7 +167,8 @@ class ContentChunks:
             key = self._calls
             self._calls += 1
             self._writer.call(key, call.id or made_id(self._id, key), call.name, seal)
-            self._writer.arguments(key, msgspec.json.format(call.args, indent=-1).decode() if call.args else "{}")
+            held = bytes(call.args)
+            self._writer.arguments(key, msgspec.json.format(held, indent=-1).decode() if held[:1] == b"{" else "{}")
             return
         if part.text:
             if part.thought:

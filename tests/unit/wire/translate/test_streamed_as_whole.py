@@ -10,7 +10,14 @@ from proxy.wire.translate import anthropic_openai, openai_anthropic, openai_gemi
 from proxy.wire.translate.pair import Pair
 from proxy.wire.translate.translated import Metered
 from tests.harness.accumulated import chat_of, message_of, whole_chat_of
-from tests.unit.wire.translate.answers import Answer, anthropic_answers, chat_answers, cut, cuts, gemini_answers
+from tests.unit.wire.translate.answers import (
+    Answer,
+    anthropic_answers,
+    chat_answers,
+    cut,
+    cuts,
+    gemini_answers,
+)
 from tests.unit.wire.translate.asking import CONTEXT, chat, messages
 
 CHAT = json.dumps(chat(stream=True, stream_options={"include_usage": True})).encode()
