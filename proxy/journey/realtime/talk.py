@@ -39,7 +39,7 @@ async def talk(call: Call, client: ClientSocket, rooms: Rooms) -> None:
             refuse_uncarried(journey)
             await hold(journey, rooms)
         await decide(journey, rooms, _ROUTE)
-        select(journey, rooms)
+        await select(journey, rooms)
         upstream = await connect(journey, client, rooms)
         if upstream is None:
             return
