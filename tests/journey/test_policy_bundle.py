@@ -1,8 +1,6 @@
 """A signed bundle decides; the next one is taken while serving, and one that is not right keeps the old one."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pytest
 from proxy.cli import main
 from tests.harness.bundle_server import bundle_server
 from tests.harness.bundles import FILES, SECRET, packed, signed
+from tests.harness.command import command
 from tests.harness.flyball import Flyball
 from tests.journey.test_policy_reload import answers, asked, log, until
 
@@ -67,13 +66,7 @@ def test_a_server_of_bundles_is_followed_and_its_forgeries_are_not(tmp_path: Pat
             server.bundle = packed(allowing("sim-small"))
             until(lambda: stale(served))
             assert answers(served, "sim-large", 200)
-            doctor = subprocess.run(
-                [sys.executable, "-m", "proxy", "doctor", "--config", str(served.config)],
-                env=served.environment,
-                capture_output=True,
-                text=True,
-                timeout=60,
-            )
+            doctor = command(["doctor", "--config", str(served.config)], served.environment)
             assert doctor.returncode == 1 and "the bundle is not signed" in doctor.stdout
             metrics = httpx.get(f"{served.admin_url}/metrics", timeout=10).text
             assert "flyball_policy_stale 1\n" in metrics

@@ -1,14 +1,13 @@
 """Drafts of policies, tried on calls that a real Flyball has decided: then and now, what differs, what nobody knows."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.harness.command import command
 from tests.harness.flyball import Flyball
 from tests.journey.test_policy_reload import asked
 
@@ -45,8 +44,7 @@ def served(tmp_path: Path) -> Iterator[Flyball]:
 def policy(flyball: Flyball, action: str, text: str, *more: str) -> tuple[int, Any]:
     draft = flyball.folder / "models.rego"
     draft.write_text(text)
-    command = [sys.executable, "-m", "proxy", "policy", action, str(draft), "--config", str(flyball.config), *more]
-    done = subprocess.run(command, env=flyball.environment, capture_output=True, text=True, timeout=60)
+    done = command(["policy", action, str(draft), "--config", str(flyball.config), *more], flyball.environment)
     assert done.returncode in (0, 1) and (done.stdout or done.returncode), done.stderr
     return done.returncode, json.loads(done.stdout) if "--json" in more else done.stdout + done.stderr
 

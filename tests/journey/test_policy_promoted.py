@@ -1,13 +1,12 @@
 """Policies by the API: proposed ones are only tried, promoted ones decide on all workers, also after a restart."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.harness.command import Done, command
 from tests.harness.flyball import Flyball
 from tests.journey.test_policy_reload import answers, asked, until
 
@@ -19,9 +18,8 @@ deny contains {"code": "only_small", "msg": "Only sim-small."} if input.model !=
 """
 
 
-def policy(flyball: Flyball, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "proxy", "policy", *arguments, "--config", str(flyball.config)]
-    return subprocess.run(command, env=flyball.environment, capture_output=True, text=True, timeout=60)
+def policy(flyball: Flyball, *arguments: str) -> Done:
+    return command(["policy", *arguments, "--config", str(flyball.config)], flyball.environment)
 
 
 def status(flyball: Flyball) -> dict[str, Any]:

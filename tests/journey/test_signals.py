@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -14,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from proxy.core.money import exact_usd
 from proxy.processes.metric_names import BY_NAME, METRICS
+from tests.harness.command import command
 from tests.harness.flyball import Flyball
 from tests.harness.otlp_receiver import OtlpReceiver
 
@@ -111,17 +110,15 @@ def test_all_workers_stand_on_one_page_and_nothing_goes_back_when_one_dies(flyba
 def test_a_call_of_a_running_flyball_is_proven(flyball: Flyball) -> None:
     operation = ask(flyball).headers["x-flyball-operation"]
     flyball.wait_for_rows(1, where=f"operation_id = '{operation}'")
-    environment = {"FLYBALL_HOME": str(flyball.home)}
-    command = [sys.executable, "-m", "proxy", "audit", "verify", "--config", str(flyball.config), "--json"]
+    verify = ["audit", "verify", "--config", str(flyball.config), "--json", f"--operation={operation}"]
     deadline = time.monotonic() + 60
     while True:
-        done = subprocess.run(
-            [*command, f"--operation={operation}"], env={**os.environ, **environment}, capture_output=True
-        )
+        done = command(verify, flyball.environment)
         told = json.loads(done.stdout)
         if told["operation"]["proven"]:
             break
         assert time.monotonic() < deadline, told
+        time.sleep(0.1)
     assert done.returncode == 0 and told["whole"]
     assert any("its prices" in fact for fact in told["operation"]["facts"]), told
 
