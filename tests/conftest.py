@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("flyball", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("flyball")
 
-# Each client of httpx, so each httpx.get(), reads all certificate authorities: 30 ms of CPU, where a call is 2 ms.
-_clients = importlib.import_module("httpx._transports.default")
-_clients.create_ssl_context = functools.cache(_clients.create_ssl_context)  # type: ignore[attr-defined]
+# Each client, so each httpx.get() too, reads all certificate authorities: 30 ms of CPU, where a call is 2 ms.
+for _library in ("httpx", "httpx2"):  # the second is the SDKs'
+    _clients = importlib.import_module(f"{_library}._transports.default")
+    _clients.create_ssl_context = functools.cache(_clients.create_ssl_context)  # type: ignore[attr-defined]
