@@ -5,29 +5,21 @@ from urllib.parse import unquote
 
 from proxy.core.refusal import Refusal, Refused
 from proxy.edge.realtime import unserved
-from proxy.edge.surface import Matched, Surface
-from proxy.wire.endpoint import PATHS
+from proxy.edge.surface import Matched, Placed, Surface
+from proxy.wire.endpoint import PATHS, Endpoint
 from proxy.wire.openai.dialect import OPENAI
+from proxy.wire.openai.surface import place_of
 
 PREFIXES: Final = ("/openai/v1", "/v1", "")
+NOT_KEPT: Final = frozenset({Endpoint.COMPLETIONS, Endpoint.EMBEDDINGS})
+"""Endpoints whose answers no provider keeps."""
+MODELS: Final = "/models"
+OURS: Final = "/flyball"
 NOT_YET: Final = {
-    "assistants": "assistants",
     "audio": "audio",
-    "batches": "batches",
-    "chat": "stored chat completions",
-    "containers": "containers",
-    "conversations": "conversations",
-    "files": "files",
-    "fine_tuning": "fine-tuning",
     "images": "images",
     "messages": "the Anthropic dialect",
     "moderations": "moderations",
-    "organization": "organization administration",
-    "responses": "stored responses",
-    "threads": "threads",
-    "uploads": "uploads",
-    "vector_stores": "vector stores",
-    "videos": "videos",
 }
 
 
@@ -47,7 +39,18 @@ def match(raw_path: bytes) -> Matched | None:
     return None if endpoint is None else Matched(endpoint, path)
 
 
-OPENAI_SURFACE: Final = Surface(dialect=OPENAI, owns=lambda raw_path: True, match=match)
+def place(method: str, raw_path: bytes) -> Placed | None:
+    """What a path of objects that a provider keeps means; None for our own, and for those that keep nothing."""
+    path = under_base(raw_path)
+    if not path.startswith("/") or PATHS.get(path) in NOT_KEPT or path.startswith(OURS):
+        return None
+    if path.startswith(MODELS) and method != "DELETE":
+        return None
+    found = place_of(method, path)
+    return None if found is None else Placed(found, Matched(found.endpoint, path))
+
+
+OPENAI_SURFACE: Final = Surface(dialect=OPENAI, owns=lambda raw_path: True, match=match, place=place)
 
 
 def unknown_path(path: str) -> Refused:
@@ -65,8 +68,7 @@ def unknown_path(path: str) -> Refused:
     if first in NOT_YET:
         return Refused(
             Refusal.PATH_NOT_FOUND,
-            f"Flyball does not serve {NOT_YET[first]} yet ({path[:100]}): what a provider keeps must be owned by "
-            "somebody before it can be governed.",
+            f"Flyball does not serve {NOT_YET[first]} yet ({path[:100]}).",
             facts={"path": path[:200], "known": True},
         )
     return Refused(

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from proxy.wire.dialect import Dialect
 from proxy.wire.endpoint import Endpoint
+from proxy.wire.place import Place
 
 
 class Matched(NamedTuple):
@@ -15,13 +16,27 @@ class Matched(NamedTuple):
     path: str
 
 
+class Placed(NamedTuple):
+    """What a path of objects that a provider keeps means, or one that nobody here knows."""
+
+    place: Place
+    matched: Matched
+
+
+def nowhere(method: str, raw_path: bytes) -> Placed | None:
+    """For a dialect that has no such paths."""
+    return None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Surface:
     """One dialect's paths. `owns(raw_path)`: whether an answer to it, an error too, is in this dialect.
 
-    `match(raw_path)`: the endpoint of a `POST` to it; None where there is none.
+    `match(raw_path)`: the endpoint of a `POST` to it; None where there is none. `place(method, raw_path)`: what is
+    carried as it is; None for what is not to be passed on at all.
     """
 
     dialect: Dialect
     owns: Callable[[bytes], bool]
     match: Callable[[bytes], Matched | None]
+    place: Callable[[str, bytes], Placed | None] = nowhere
