@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from proxy.app.ledgers import counter_book, ownership, released_calls, shared_state
+from proxy.app.ledgers import counter_book, released_calls, shared_state
 from proxy.billing import Adjustments, Statements
 from proxy.budget import BudgetStore
 from proxy.config import Config
 from proxy.core.clock import Clock
 from proxy.identity import KeyStore, load_or_make_body_key, load_or_make_hash_key
-from proxy.ownership import Ownership
 from proxy.policy import ApprovalBook, ProposalStore, ReleasedCalls, Sealer, SwitchStore
 from proxy.state import StateFile
 
@@ -26,7 +25,6 @@ class Stores:
     proposals: ProposalStore
     approvals: ApprovalBook
     released: ReleasedCalls
-    ownership: Ownership
     statements: Statements
     adjustments: Adjustments
 
@@ -43,7 +41,6 @@ class Stores:
             proposals=ProposalStore(state, clock=clock),
             approvals=ApprovalBook(state, Sealer(body_key_of(config)), config.settings.policy.approvals),
             released=released_calls(config, state),
-            ownership=ownership(config, state),
             statements=Statements(state),
             adjustments=Adjustments(state, clock=clock),
         )

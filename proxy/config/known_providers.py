@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from proxy.core.secret import Secret
 from proxy.routing import RouteSettings, TargetSettings
@@ -11,16 +11,18 @@ from proxy.upstream import ProviderSettings
 
 @dataclass(frozen=True, slots=True)
 class KnownProvider:
-    """A public provider of the OpenAI dialect and the model names that mean it."""
+    """A public provider, the dialect it speaks and the model names that mean it."""
 
     name: str
     variable: str
     base_url: str
     models: tuple[str, ...]
+    dialect: Literal["openai", "anthropic"] = "openai"
 
 
 EXAMPLES: Final = {
     "openai": "gpt-5-mini",
+    "anthropic": "claude-haiku-4-5",
     "gemini": "gemini-2.5-flash",
     "mistral": "mistral-small-latest",
     "deepseek": "deepseek-chat",
@@ -36,6 +38,7 @@ KNOWN: Final = (
         "https://api.openai.com/v1",
         ("gpt-*", "o1*", "o3*", "o4*", "chatgpt-*", "text-embedding-*", "codex-*"),
     ),
+    KnownProvider("anthropic", "ANTHROPIC_API_KEY", "https://api.anthropic.com", ("claude-*",), "anthropic"),
     KnownProvider(
         "gemini",
         "GEMINI_API_KEY",
@@ -64,7 +67,7 @@ def from_environment(
         key = environment.get(known.variable, "").strip()
         if not key:
             continue
-        providers[known.name] = ProviderSettings(base_url=known.base_url, api_key=Secret(key))
+        providers[known.name] = ProviderSettings(dialect=known.dialect, base_url=known.base_url, api_key=Secret(key))
         target = TargetSettings(provider=known.name)
         routes += [RouteSettings(model=pattern, targets=(target,)) for pattern in known.models]
     return providers, tuple(routes)

@@ -69,7 +69,8 @@ class Usage(NamedTuple):
     """Tokens per bucket and provider-run tool calls of one attempt.
 
     A missing bucket was not told; a bucket of 0 was told to be zero. `service_tier` is the tier the
-    provider says it served (it decides the price). `stated_cost` is what the provider says it charged.
+    provider says it served, `region` where it was served (both decide the price). `stated_cost` is what the provider
+    says it charged. `lacks_output`: it was told before the answer was made, of which nothing was told since.
     """
 
     tokens: Mapping[Bucket, int] = _NOTHING
@@ -78,6 +79,8 @@ class Usage(NamedTuple):
     flaws: tuple[Flaw, ...] = ()
     service_tier: str | None = None
     stated_cost: Nano | None = None
+    region: str | None = None
+    lacks_output: bool = False
 
     def count(self, bucket: Bucket) -> int:
         """Tokens in one bucket, 0 when it was not told."""

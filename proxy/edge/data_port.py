@@ -14,24 +14,21 @@ from proxy.edge.credentials import secret_of
 from proxy.edge.exchange import AsgiExchange, Receive, Scope, Send
 from proxy.edge.heads import check_head
 from proxy.edge.health import HEALTH_PATHS, Readiness, answer_health
-from proxy.edge.openai import under_base, unknown_path, wrong_method
-from proxy.edge.own import FindOperation, key_facts, model_object, own_approval, own_operation
+from proxy.edge.openai import under_base, wrong_method
+from proxy.edge.own import FindOperation, key_facts, own_approval, own_operation
 from proxy.edge.refuse import refuse
 from proxy.edge.socket_port import SocketPort
 from proxy.edge.strangers import Strangers
-from proxy.edge.surface import Placed, Surface
+from proxy.edge.surface import Surface
 from proxy.edge.surfaces import surface_of
 from proxy.journey.call import Call
-from proxy.journey.kept.carry import carry
 from proxy.journey.pipeline import travel
-from proxy.journey.resolve import is_routed, usable_models
+from proxy.journey.resolve import usable_models
 from proxy.journey.rooms import Rooms
 from proxy.upstream import UpstreamFailed
 from proxy.wire.dialect import Dialect
-from proxy.wire.place import Does
 
 OWN_PATHS: Final = ("/models", "/flyball/")
-METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 log = logging.getLogger("flyball.edge")
 
 
@@ -40,7 +37,6 @@ class EdgeLimits:
     """What the data port accepts: bytes of a body, and names in `Host` (None: any well-formed one)."""
 
     max_body_bytes: int = 32 * 1024 * 1024
-    max_upload_bytes: int = 528 * 1024 * 1024
     allowed_hosts: frozenset[bytes] | None = None
 
 
@@ -65,10 +61,9 @@ class DataPort:
             return
         raw_headers = scope["headers"]
         headers = dict(raw_headers)
-        limits = self._limits
-        exchange = AsgiExchange(receive, send, headers, limits.max_body_bytes, limits.max_upload_bytes)
+        exchange = AsgiExchange(receive, send, headers, self._limits.max_body_bytes)
         operation = new_id("op")
-        surface = surface_of(scope["raw_path"])
+        surface = surface_of(scope["raw_path"], headers)
         try:
             await self._serve(surface, scope, raw_headers, headers, exchange, operation)
         except Refused as refused:
@@ -98,18 +93,13 @@ class DataPort:
             await answer_health(exchange, raw_path, self._readiness)
             return
         check_head(scope["http_version"], raw_headers, headers, self._limits.allowed_hosts)
-        method: str = scope["method"]
         matched = surface.match(raw_path)
-        place = None
-        if matched is None or method != "POST":
-            placed = self._placed(surface, method, raw_path)
-            if placed is None:
-                principal = self._principal(headers)
-                if matched is not None:
-                    raise wrong_method(method, "POST")
-                await self._serve_own(method, under_base(raw_path), principal, exchange)
-                return
-            place, matched = placed.place, placed.matched
+        if matched is None or scope["method"] != "POST":
+            principal = self._principal(headers)
+            if matched is not None:
+                raise wrong_method(scope["method"], "POST")
+            await self._serve_own(surface, scope["method"], under_base(raw_path), principal, exchange)
+            return
         clock = self._rooms.clock
         call = Call(
             operation=operation,
@@ -122,48 +112,36 @@ class DataPort:
             secret=secret_of(headers),
             received_ns=clock.monotonic_ns(),
             arrived_ns=clock.now_ns(),
-            method=method,
         )
-        if place is None:
-            await travel(call, exchange, self._rooms)
-        else:
-            await carry(call, exchange, self._rooms, place)
+        await travel(call, exchange, self._rooms)
 
-    def _placed(self, surface: Surface, method: str, raw_path: bytes) -> Placed | None:
-        """What a path of objects at providers means, or one that a provider passes on; None for all others."""
-        placed = surface.place(method, raw_path) if method in METHODS else None
-        if placed is None:
-            return None
-        is_unknown = placed.place.does is Does.UNKNOWN
-        return None if is_unknown and not self._rooms.snapshot().passes_unknown else placed
-
-    async def _serve_own(self, method: str, path: str, principal: Principal, exchange: AsgiExchange) -> None:
+    async def _serve_own(
+        self, surface: Surface, method: str, path: str, principal: Principal, exchange: AsgiExchange
+    ) -> None:
         if not path.startswith(OWN_PATHS):
-            raise unknown_path(path)
+            raise surface.unknown_path(path)
         if method != "GET":
             raise wrong_method(method, "GET")
-        await answer_json(exchange, await self._own(path, principal))
+        await answer_json(exchange, await self._own(surface, path, principal))
 
-    async def _own(self, path: str, principal: Principal) -> object:
+    async def _own(self, surface: Surface, path: str, principal: Principal) -> object:
         rooms = self._rooms
         if path == "/models":
-            names = usable_models(rooms.snapshot(), principal)
-            return {"object": "list", "data": [model_object(name) for name in names]}
+            return surface.model_list(usable_models(rooms.snapshot(), principal))
         if path.startswith("/models/"):
-            return self._model(unquote(path.removeprefix("/models/")), principal)
+            return surface.model_object(self._model(unquote(path.removeprefix("/models/")), principal))
         if path == "/flyball/key":
             return await key_facts(rooms, principal, rooms.clock.now_ns())
         if path.startswith("/flyball/operations/"):
             return await own_operation(self._find_operation, path.removeprefix("/flyball/operations/"), principal)
         if path.startswith("/flyball/approvals/"):
             return await own_approval(rooms, path.removeprefix("/flyball/approvals/"), principal)
-        raise unknown_path(path)
+        raise surface.unknown_path(path)
 
-    def _model(self, name: str, principal: Principal) -> object:
-        snapshot = self._rooms.snapshot()
-        if name not in usable_models(snapshot, principal) and not is_routed(snapshot, principal, name):
+    def _model(self, name: str, principal: Principal) -> str:
+        if name not in usable_models(self._rooms.snapshot(), principal):
             raise Refused(Refusal.MODEL_NOT_FOUND, f"This key may use no model named {name[:200]!r}.", param="model")
-        return model_object(name)
+        return name
 
     def _principal(self, headers: dict[bytes, bytes]) -> Principal:
         rooms = self._rooms

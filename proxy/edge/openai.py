@@ -1,32 +1,42 @@
 """The OpenAI dialect on the data port: which paths are served, and how the others are refused by name."""
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 from urllib.parse import unquote
 
 from proxy.core.refusal import Refusal, Refused
 from proxy.edge.realtime import unserved
-from proxy.edge.surface import Matched, Placed, Surface
-from proxy.wire.endpoint import PATHS, Endpoint
+from proxy.edge.surface import Matched, Surface
+from proxy.wire.endpoint import PATHS
 from proxy.wire.openai.dialect import OPENAI
-from proxy.wire.openai.surface import place_of
 
 PREFIXES: Final = ("/openai/v1", "/v1", "")
-NOT_KEPT: Final = frozenset({Endpoint.COMPLETIONS, Endpoint.EMBEDDINGS})
-"""Endpoints whose answers no provider keeps."""
-MODELS: Final = "/models"
-OURS: Final = "/flyball"
+_PREFIXES_OF_ALL: Final = ("/anthropic/v1", *PREFIXES)
+"""Under which a key's own pages are, in each dialect."""
 NOT_YET: Final = {
+    "assistants": "assistants",
     "audio": "audio",
+    "batches": "batches",
+    "chat": "stored chat completions",
+    "containers": "containers",
+    "conversations": "conversations",
+    "files": "files",
+    "fine_tuning": "fine-tuning",
     "images": "images",
-    "messages": "the Anthropic dialect",
     "moderations": "moderations",
+    "organization": "organization administration",
+    "responses": "stored responses",
+    "threads": "threads",
+    "uploads": "uploads",
+    "vector_stores": "vector stores",
+    "videos": "videos",
 }
 
 
 def under_base(raw_path: bytes) -> str:
     """What follows the base URL of a path, as sent: never decoded, never normalised."""
     path = raw_path.decode("latin-1")
-    for prefix in PREFIXES:
+    for prefix in _PREFIXES_OF_ALL:
         if path.startswith(prefix + "/"):
             return path[len(prefix) :]
     return path
@@ -37,20 +47,6 @@ def match(raw_path: bytes) -> Matched | None:
     path = under_base(raw_path)
     endpoint = PATHS.get(path)
     return None if endpoint is None else Matched(endpoint, path)
-
-
-def place(method: str, raw_path: bytes) -> Placed | None:
-    """What a path of objects that a provider keeps means; None for our own, and for those that keep nothing."""
-    path = under_base(raw_path)
-    if not path.startswith("/") or PATHS.get(path) in NOT_KEPT or path.startswith(OURS):
-        return None
-    if path.startswith(MODELS) and method != "DELETE":
-        return None
-    found = place_of(method, path)
-    return None if found is None else Placed(found, Matched(found.endpoint, path))
-
-
-OPENAI_SURFACE: Final = Surface(dialect=OPENAI, owns=lambda raw_path: True, match=match, place=place)
 
 
 def unknown_path(path: str) -> Refused:
@@ -68,7 +64,8 @@ def unknown_path(path: str) -> Refused:
     if first in NOT_YET:
         return Refused(
             Refusal.PATH_NOT_FOUND,
-            f"Flyball does not serve {NOT_YET[first]} yet ({path[:100]}).",
+            f"Flyball does not serve {NOT_YET[first]} yet ({path[:100]}): what a provider keeps must be owned by "
+            "somebody before it can be governed.",
             facts={"path": path[:200], "known": True},
         )
     return Refused(
@@ -76,6 +73,26 @@ def unknown_path(path: str) -> Refused:
         f"There is nothing at {path[:100]!r}. Served are {', '.join(PATHS)} and /models, each with or without /v1.",
         facts={"path": path[:200], "known": False},
     )
+
+
+def model_object(name: str) -> dict[str, Any]:
+    """One model."""
+    return {"id": name, "object": "model", "created": 0, "owned_by": "flyball"}
+
+
+def model_list(names: Sequence[str]) -> dict[str, Any]:
+    """All models."""
+    return {"object": "list", "data": [model_object(name) for name in names]}
+
+
+OPENAI_SURFACE: Final = Surface(
+    dialect=OPENAI,
+    owns=lambda raw_path, headers: True,
+    match=match,
+    unknown_path=unknown_path,
+    model_object=model_object,
+    model_list=model_list,
+)
 
 
 def wrong_method(method: str, wanted: str) -> Refused:

@@ -21,11 +21,6 @@ MOST_ID: Final = 64
 FindOperation: TypeAlias = Callable[[str, Principal], Awaitable[dict[str, Any] | None]]
 
 
-def model_object(name: str) -> dict[str, Any]:
-    """One model in OpenAI's shape."""
-    return {"id": name, "object": "model", "created": 0, "owned_by": "flyball"}
-
-
 async def key_facts(rooms: Rooms, principal: Principal, now_ns: int) -> dict[str, Any]:
     """The key's own name, models, budgets and limits; budgets of wider scopes are not told.
 

@@ -17,7 +17,7 @@ async def refuse(exchange: Exchange, refused: Refused, operation: str, dialect: 
         *dialect.error_headers(refused),
         *refused.headers,
         (b"content-length", str(len(body)).encode()),
-        (b"x-request-id", name),
+        *((header, name) for header in dialect.request_id_headers),
         (b"x-flyball-operation", name),
     ]
     if refused.why is Refusal.INVALID_API_KEY:

@@ -1,14 +1,16 @@
 """All dialects that the data port serves; a path belongs to the first that owns it."""
 
+from collections.abc import Mapping
 from typing import Final
 
+from proxy.edge.anthropic import ANTHROPIC_SURFACE
 from proxy.edge.openai import OPENAI_SURFACE
 from proxy.edge.surface import Surface
 
-SURFACES: Final[tuple[Surface, ...]] = (OPENAI_SURFACE,)
+SURFACES: Final[tuple[Surface, ...]] = (ANTHROPIC_SURFACE, OPENAI_SURFACE)
 """The last one owns every path."""
 
 
-def surface_of(raw_path: bytes) -> Surface:
+def surface_of(raw_path: bytes, headers: Mapping[bytes, bytes]) -> Surface:
     """Whose path it is."""
-    return next(surface for surface in SURFACES if surface.owns(raw_path))
+    return next(surface for surface in SURFACES if surface.owns(raw_path, headers))

@@ -7,10 +7,10 @@ import msgspec
 from msgspec.structs import replace
 
 from proxy.core.money import ZERO
-from proxy.core.usage import NO_USAGE, ToolFee, Usage, UsageSource
+from proxy.core.usage import NO_USAGE, Bucket, ToolFee, Usage, UsageSource
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt, Journey
-from proxy.metering import estimated, normalise
+from proxy.metering import estimated, usage_told
 from proxy.pricing import Price, price
 
 _UNTOLD: Final = UsageSource.NONE
@@ -33,7 +33,10 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def bill(journey: Journey, attempt: Attempt, evidence: Evidence, rooms: Rooms) -> None:
-    """Set the attempt's usage and cost. An attempt without a price costs None, never zero."""
+    """Set the attempt's usage and cost. An attempt without a price costs None, never zero; a free one costs zero."""
+    if journey.call.endpoint.is_free:
+        attempt.cost = attempt.list_cost = ZERO
+        return
     charge(journey, attempt, await _usage(journey, attempt, evidence, rooms), rooms)
 
 
@@ -66,13 +69,17 @@ async def _usage(journey: Journey, attempt: Attempt, evidence: Evidence, rooms: 
         evidence = replace(evidence, raw_usage=metered.usage, service_tier=metered.service_tier)
     if evidence.raw_usage is not None:
         attempt.raw_usage = evidence.raw_usage
-        told = normalise(
+        told = usage_told(
+            attempt.provider.dialect,
             evidence.raw_usage,
             arithmetic=attempt.provider.profile.arithmetic,
             endpoint=journey.call.endpoint,
             service_tier=evidence.service_tier,
             tool_calls=evidence.tool_calls,
         )
+    if told.lacks_output:
+        output = await _output(journey, attempt, evidence, rooms)
+        return told._replace(tokens={**told.tokens, Bucket.OUTPUT: output}, source=UsageSource.ESTIMATED)
     if told.source is not _UNTOLD or not evidence.billable:
         return told
     counted = await _estimated(journey, attempt, evidence, rooms)
@@ -84,10 +91,13 @@ async def _usage(journey: Journey, attempt: Attempt, evidence: Evidence, rooms: 
 async def _estimated(journey: Journey, attempt: Attempt, evidence: Evidence, rooms: Rooms) -> Usage:
     """Counted by us: the provider told nothing, or nothing that can be read."""
     counted = await rooms.counter.count_input(attempt.sent_model, journey.call.endpoint, journey.body)
+    return estimated(counted.tokens, await _output(journey, attempt, evidence, rooms))
+
+
+async def _output(journey: Journey, attempt: Attempt, evidence: Evidence, rooms: Rooms) -> int:
     if not evidence.complete:
-        return estimated(counted.tokens, journey.estimate.output_tokens)
-    made = await rooms.counter.count_output(attempt.sent_model, evidence.delivered, evidence.output_chars)
-    return estimated(counted.tokens, made)
+        return journey.estimate.output_tokens
+    return await rooms.counter.count_output(attempt.sent_model, evidence.delivered, evidence.output_chars)
 
 
 def _price_of(journey: Journey, attempt: Attempt) -> Price | None:

@@ -41,6 +41,7 @@ def operation_row(journey: Journey, rooms: Rooms) -> OperationRow:
     if claims is not NO_CLAIMS:
         _note_claims(row, claims)
     row.endpoint = call.endpoint
+    row.dialect = call.dialect.name
     row.outcome, row.code, row.status = journey.outcome, journey.code, journey.status
     row.attempts = len(journey.attempts)
     row.usage_source = usage.source

@@ -12,7 +12,6 @@ from proxy.journey.gate_stream import stream_gate
 from proxy.journey.halt import Halt
 from proxy.journey.inflating import inflater_of
 from proxy.journey.judge_answer import stream_end
-from proxy.journey.kept.stored import StoredStream
 from proxy.journey.patience import Unread
 from proxy.journey.pinger import Pinger
 from proxy.journey.rooms import Rooms
@@ -20,6 +19,7 @@ from proxy.journey.running import enter, leave, run_halt
 from proxy.journey.state import Attempt, Journey
 from proxy.journey.switched import halt_of
 from proxy.upstream import UpstreamFailed, UpstreamResponse
+from proxy.wire.provider_errors import meaning_of, meaning_of_end
 
 EVENT_S = 0.5
 """How long a stream that people have ended may take to end the event that is under way."""
@@ -39,7 +39,6 @@ class Relay:
         self.gate = stream_gate(journey, response, rooms)
         self.end = stream_end(journey, rooms)
         self.inflater = inflater_of(response)
-        self.stored = StoredStream(journey, rooms) if journey.request.stores else None
         self.client_gone = False
         self.failure: UpstreamFailed | None = None
         self.left_over = b""
@@ -76,7 +75,7 @@ class Relay:
     async def _forward(self, pinger: Pinger) -> None:
         tap, exchange, chunk_of, attempt = self.tap, self.journey.exchange, self.response.chunk, self.attempt
         inflater, facts, cover = self.inflater, tap.facts, self.cover
-        is_ruled = self.gate is not None or self.end is not None or self.stored is not None
+        is_ruled = self.gate is not None or self.end is not None
         while (chunk := await chunk_of()) is not None:
             attempt.response_bytes += len(chunk)
             if inflater is not None:
@@ -100,9 +99,7 @@ class Relay:
         self._end_at(None)
 
     async def _passed(self, out: bytes) -> bytes:
-        """What rules on tool calls and on finished answers let go on now; no id before it is known whose it is."""
-        if self.stored is not None and self.stored.waits:
-            out = await self.stored.noted(out)
+        """What rules on tool calls and on finished answers let go on now."""
         if self.gate is not None:
             out = await self.gate.passed(out)
         return out if self.end is None else self.end.passed(out)
@@ -116,8 +113,6 @@ class Relay:
 
     async def ending(self, last: bytes) -> bytes:
         """The last of the stream, behind what its gate has withheld and may let go, once all of it may be told."""
-        if self.stored is not None and self.stored.waits and not self.client_gone:
-            last = self.stored.close() + last
         if self.gate is not None:
             is_whole = self.attempt.outcome is Outcome.OK and not self.client_gone
             last = await self.gate.ended(b"" if self.client_gone else last, is_whole=is_whole)
@@ -262,9 +257,11 @@ def _note(relay: Relay, attempt: Attempt) -> None:
     attempt.finish_reason = facts.finish_reason or ""
     attempt.tool_call_count = facts.tool_call_count
     if facts.error is not None:
-        attempt.error = "in_band_error"
+        attempt.error = meaning_of(facts.error) or "in_band_error"
     elif relay.failure is not None and not facts.terminal:
         attempt.error = "shutting_down" if relay.stopped else relay.failure.kind
+    else:
+        attempt.error = meaning_of_end(facts.finish_reason) or ""
     relay.journey.error = attempt.error
     if relay.is_cut and attempt.outcome is Outcome.TRUNCATED:
         relay.cover.note()

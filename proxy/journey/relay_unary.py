@@ -15,12 +15,12 @@ from proxy.journey.gate_answer import gated_answer, watched_answer
 from proxy.journey.gate_calls import is_gated, is_watched
 from proxy.journey.inflating import inflated
 from proxy.journey.judge_answer import is_judged, judge_answer
-from proxy.journey.kept.stored import note_stored
 from proxy.journey.patience import Unread
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt, Journey
 from proxy.upstream import UpstreamFailed, UpstreamResponse
 from proxy.wire.facts import UnaryFacts
+from proxy.wire.provider_errors import meaning_of, meaning_of_end
 
 READ_INLINE_BYTES: Final = 262_144
 """Inflating and reading more than this would hold the streams of others up."""
@@ -62,8 +62,6 @@ async def relay_unary(journey: Journey, response: UpstreamResponse, rooms: Rooms
     attempt.ended_ns = rooms.clock.monotonic_ns()
     journey.mark("upstream", attempt.ended_ns)
     changed = await _settle(journey, response, attempt, whole, rooms)
-    if journey.request.stores and response.status < 300:
-        await note_stored(journey, whole if changed is None else changed, response, rooms)
     exchange = journey.exchange
     if not exchange.started:
         headers = answer_headers(journey, response, rooms)
@@ -118,10 +116,7 @@ async def _settle(
     attempt.model = facts.model or ""
     attempt.finish_reason = facts.finish_reason or ""
     attempt.tool_call_count = facts.tool_call_count
-    if response.status >= 400:
-        attempt.error = journey.error = f"http_{response.status}"
-    elif facts.is_error:
-        attempt.error = journey.error = "in_band_error"
+    attempt.error = journey.error = _error(response, facts)
     evidence = Evidence(
         raw_usage=facts.raw_usage,
         service_tier=facts.service_tier,
@@ -148,6 +143,15 @@ def _facts(journey: Journey, response: UpstreamResponse, whole: bytes) -> tuple[
     """Whether the answer could be read, and what it tells."""
     body = inflated(response, whole)
     return bool(body), journey.call.dialect.read_response(journey.call.endpoint, body, response.headers)
+
+
+def _error(response: UpstreamResponse, facts: UnaryFacts) -> str:
+    """What went wrong: in one word where the provider says it, else by its status."""
+    if response.status >= 400:
+        return meaning_of(facts.error or b"") or f"http_{response.status}"
+    if facts.is_error:
+        return meaning_of(facts.error or b"") or "in_band_error"
+    return meaning_of_end(facts.finish_reason) or ""
 
 
 def _outcome(journey: Journey, response: UpstreamResponse, facts: UnaryFacts) -> Outcome:

@@ -2,6 +2,7 @@
 
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from typing import Final
 
 from msgspec import structs
 
@@ -12,6 +13,8 @@ from proxy.journey.rooms import Rooms, Snapshot
 from proxy.journey.state import Journey
 from proxy.journey.switched import drop_switched, look_again, refuse_switched
 from proxy.journey.translated import choose, is_spoken
+
+_OWN_KEY: Final = b"x-flyball-key"
 
 
 @lru_cache(maxsize=1024)
@@ -27,17 +30,6 @@ def usable_models(snapshot: Snapshot, principal: Principal) -> list[str]:
         return snapshot.prices.names(snapshot.providers[provider].profile.price_provider)
 
     return snapshot.router.names(lambda name: may_use(principal.models, name), known)
-
-
-def is_routed(snapshot: Snapshot, principal: Principal, model: str) -> bool:
-    """Whether a key may ask for a model by a name that no list has, because a pattern of the routes serves it."""
-    if not may_use(principal.models, model):
-        return False
-    try:
-        snapshot.router.resolve(model)
-    except Refused:
-        return False
-    return True
 
 
 def resolve(journey: Journey, rooms: Rooms) -> None:
@@ -65,6 +57,7 @@ def resolve(journey: Journey, rooms: Rooms) -> None:
         model, lambda: usable_models(journey.snapshot, journey.principal)
     )
     _drop_strangers(journey)
+    _refuse_our_key(journey)
     if switches:
         drop_switched(journey, switches, rooms)
 
@@ -86,6 +79,20 @@ def _drop_strangers(journey: Journey) -> None:
             facts={"model": journey.model[:200], "dialects": list(others)},
         )
     journey.resolution = structs.replace(resolution, candidates=speaking)
+
+
+def _refuse_our_key(journey: Journey) -> None:
+    """See to it that a client's own credential is one: where it is sent on, its key for Flyball must stand apart."""
+    resolution, providers = journey.resolution, journey.snapshot.providers
+    if resolution is None or _OWN_KEY in journey.call.headers:
+        return
+    if any(providers[each.provider].passes_credentials for each in resolution.candidates):
+        raise Refused(
+            Refusal.INVALID_REQUEST,
+            f"The model {journey.model[:200]!r} is called with a credential of your own: send it as its provider's SDK "
+            "does, and your key for Flyball in `x-flyball-key`.",
+            param="x-flyball-key",
+        )
 
 
 async def select(journey: Journey, rooms: Rooms) -> None:

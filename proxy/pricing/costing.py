@@ -39,9 +39,11 @@ def price(
 ) -> Priced:
     """Price one attempt: exact sums, rounded once, half to even, to nano-dollars.
 
-    `at` (aware) decides off-peak hours. `service_tier` defaults to the one the response told: that is the one billed.
+    `at` (aware) decides off-peak hours. `service_tier` and `region` default to those the response told, for they are
+    what is billed.
     """
     tier = usage.service_tier if service_tier is None else service_tier
+    region = usage.region if region is None else region
     prompt = usage.prompt_tokens if price.has_context_tiers else 0
     card = price.card(prompt, at, service_tier=tier, region=region)
     total, lines, unpriced = _bill(usage, card)

@@ -147,7 +147,7 @@ LABELS: Final = {
     "class": "the classes of tokens, as the columns `…_tokens` of `operations`",
     "org": "the names of orgs, the first 200 that spend",
     "failure": "how reaching a provider can fail (`idle_timeout`, `refused`, …), `http_4xx`, `http_429`, `http_5xx`, "
-    "`in_band_error`, empty for none",
+    "`in_band_error`, `context_length`, `content_filter`, empty for none",
     "budget": "the names of budgets",
     "point": "`request`, `route`, `tool_call`, `response`",
     "result": "of decisions `allow`, `deny`; of shadow decisions `same`, `differs`, `failed`, `dropped`; of spans "

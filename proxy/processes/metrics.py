@@ -43,7 +43,9 @@ INVALID_KEY: Final = f'{REFUSALS}{{code="invalid_api_key"}}'
 _ATTEMPTS: Final = re.compile(
     r'flyball_upstream_attempts_total\{provider="(?P<provider>.*)",outcome="\w+",failure="(?P<failure>\w*)"\}'
 )
-_ITS_ANSWERS: Final = frozenset({"", "http_429", "http_4xx", "aborted", "forbidden_address", OTHER})
+_ITS_ANSWERS: Final = frozenset(
+    {"", "context_length", "content_filter", "http_429", "http_4xx", "aborted", "forbidden_address", OTHER}
+)
 """What is no fault of the provider's: it answered, we broke off, or we did not let it be reached."""
 
 

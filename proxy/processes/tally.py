@@ -14,11 +14,14 @@ from proxy.processes.metric_names import DURATION_S, OTHER, OVERHEAD_S, TTFT_S
 from proxy.telemetry import AttemptRow, OperationRow
 from proxy.upstream import FailureKind
 from proxy.wire.endpoint import Endpoint
+from proxy.wire.provider_errors import CONTENT_FILTER, CONTEXT_LENGTH
 
 ENDPOINTS: Final = frozenset(endpoint.value for endpoint in Endpoint)
 OUTCOMES: Final = frozenset(outcome.value for outcome in Outcome)
 CODES: Final = frozenset(("", *(refusal.code for refusal in Refusal)))
-FAILURES: Final = frozenset(("", "in_band_error", "http_429", "http_4xx", "http_5xx", *get_args(FailureKind)))
+FAILURES: Final = frozenset(
+    ("", CONTEXT_LENGTH, CONTENT_FILTER, "in_band_error", "http_429", "http_4xx", "http_5xx", *get_args(FailureKind))
+)
 CLASSES: Final = tuple(bucket.value for bucket in Bucket)
 _tokens_of: Final = attrgetter(*(f"{name}_tokens" for name in CLASSES))
 MOST_ORGS: Final = 200

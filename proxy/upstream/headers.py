@@ -49,6 +49,7 @@ NEVER_FORWARDED: Final = _HOP_BY_HOP | {
 }
 """What a setting cannot let through either: framing is the connection's, credentials are made anew."""
 
+_CREDENTIALS: Final = frozenset({b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key"})
 _NOT_RELAYED: Final = _HOP_BY_HOP | {b"set-cookie", b"set-cookie2", b"alt-svc", b"server"}
 _OURS: Final = b"x-flyball-"
 _PLAIN_CONNECTION: Final = frozenset({b"keep-alive", b"close", b""})
@@ -70,6 +71,11 @@ class HeaderRules(Protocol):
         """Headers that every request to the provider carries; they replace the client's."""
         ...
 
+    @property
+    def passes_credentials(self) -> bool:
+        """Whether the client's own credential is sent on; its key for Flyball never is."""
+        ...
+
 
 def forwardable(headers: Iterable[RawHeader], provider: HeaderRules) -> list[RawHeader]:
     """Those of a client's headers that go to the provider, in order. Names must be lower-case, as ASGI has them."""
@@ -82,6 +88,8 @@ def forwardable(headers: Iterable[RawHeader], provider: HeaderRules) -> list[Raw
             passing.append((name, readable(pair[1])) if name == _ACCEPT_ENCODING else pair)
         elif name == _CONNECTION:
             named |= _named(pair[1])
+        elif name in _CREDENTIALS and provider.passes_credentials:
+            passing.append(pair)
     if named or replaced:
         return [pair for pair in passing if pair[0] not in named and pair[0].decode("latin-1") not in replaced]
     return passing

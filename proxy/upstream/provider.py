@@ -33,6 +33,8 @@ class Provider:
     api_key: Secret | None = None
     api_key_next: Secret | None = None
     auth_header: AuthHeader = "bearer"
+    passes_credentials: bool = False
+    """Whether a client's own credential is sent on, in place of one of ours."""
     signer: Signer | None = None
     """What makes each attempt's credentials, where a key that is the same for all does not do."""
     extra_headers: Mapping[str, str] = field(default_factory=dict)
@@ -47,8 +49,6 @@ class Provider:
     total_s: float = 3600.0
     on_client_disconnect: Literal["cancel", "drain"] = "cancel"
     max_connections: int = 1024
-    shares_state: bool = False
-    passthrough: bool = False
 
     @classmethod
     def of(cls, name: str, settings: ProviderSettings) -> "Provider":
@@ -62,11 +62,12 @@ class Provider:
         return cls(
             name=name,
             dialect=settings.dialect,
-            base_url=_base_url(name, settings.base_url),
+            base_url=_base_url(name, settings),
             profile=profile,
             api_key=_sendable_key(name, settings.api_key),
             api_key_next=_next_key(name, settings),
-            auth_header=settings.auth_header or ("api-key" if profile.name == "azure" else "bearer"),
+            auth_header=settings.auth_header or _auth_header(settings, profile),
+            passes_credentials=_passes_credentials(name, settings),
             extra_headers=_extra_headers(name, settings.extra_headers),
             forward_headers=_forward_headers(name, settings.forward_headers),
             query="&".join(f"{quote(key)}={quote(value)}" for key, value in settings.query.items()).encode(),
@@ -79,14 +80,28 @@ class Provider:
             total_s=settings.total_timeout_s,
             on_client_disconnect=settings.on_client_disconnect or profile.on_client_disconnect,
             max_connections=settings.max_connections,
-            shares_state=settings.provider_state == "shared",
-            passthrough=settings.passthrough,
         )
+
+
+def _auth_header(settings: ProviderSettings, profile: Profile) -> AuthHeader:
+    if settings.dialect == "anthropic":
+        return "x-api-key"
+    return "api-key" if profile.name == "azure" else "bearer"
+
+
+def _passes_credentials(name: str, settings: ProviderSettings) -> bool:
+    if settings.credentials == "own":
+        return False
+    if settings.api_key is not None:
+        raise BadProvider(f"provider {name}: credentials: passthrough sends the client's key; leave api_key out")
+    return True
 
 
 def _profile(name: str, settings: ProviderSettings) -> Profile:
     if settings.profile is None:
         profile = profile_of(urlsplit(settings.base_url).hostname or "")
+        if profile is GENERIC and settings.dialect != "openai" and settings.dialect in PROFILES:
+            profile = PROFILES[settings.dialect]
     elif settings.profile in PROFILES:
         profile = PROFILES[settings.profile]
     else:
@@ -96,7 +111,8 @@ def _profile(name: str, settings: ProviderSettings) -> Profile:
     return replace(profile, inject_usage=settings.inject_usage)
 
 
-def _base_url(name: str, url: str) -> str:
+def _base_url(name: str, settings: ProviderSettings) -> str:
+    url = settings.base_url
     parts = urlsplit(url)
     try:
         port = parts.port
@@ -110,7 +126,9 @@ def _base_url(name: str, url: str) -> str:
         raise BadProvider(
             f"provider {name}: base_url must end with its path, in plain ASCII (parameters go to `query`)"
         )
-    return url.rstrip("/")
+    base = url.rstrip("/")
+    # The paths of this dialect have their version in them, as its SDKs have it.
+    return base.removesuffix("/v1") if settings.dialect == "anthropic" else base
 
 
 def _sendable_key(name: str, key: Secret | None) -> Secret | None:

@@ -14,7 +14,7 @@ AuthHeader: TypeAlias = Literal["bearer", "api-key", "x-api-key", "x-goog-api-ke
 class ProviderSettings:
     """One provider: where it is, how it is paid, and how long it may take."""
 
-    dialect: Literal["openai"] = field(default="openai", metadata={"doc": "The API the provider speaks."})
+    dialect: Literal["openai", "anthropic"] = field(default="openai", metadata={"doc": "The API the provider speaks."})
     base_url: str = field(
         metadata={
             "doc": "Where the API's paths begin, e.g. https://api.openai.com/v1; http only where you trust the way."
@@ -28,6 +28,13 @@ class ProviderSettings:
         metadata={
             "doc": "A second key (by api_key_next_env or _file): if one is refused with 401 or 403 the other is tried "
             "once, and stays."
+        },
+    )
+    credentials: Literal["own", "passthrough"] = field(
+        default="own",
+        metadata={
+            "doc": "`passthrough` sends a client's own `Authorization` or `x-api-key` on in place of a key of ours; it "
+            "names itself to Flyball by `x-flyball-key` then."
         },
     )
     profile: str | None = field(
@@ -77,16 +84,6 @@ class ProviderSettings:
     proxy_credentials: Secret | None = field(
         default=None,
         metadata={"doc": "user:password for the proxy (by proxy_credentials_env or proxy_credentials_file only)."},
-    )
-    provider_state: Literal["owned", "shared"] = field(
-        default="owned",
-        metadata={
-            "doc": "`owned`: what it keeps (files, batches, stored responses) is served to the org that made it only. "
-            "`shared`: to every key, for an account that serves one org; refused where there is a second org."
-        },
-    )
-    passthrough: bool = field(
-        default=False, metadata={"doc": "Pass on paths that are not known here, as they are, priced by nobody."}
     )
     connect_timeout_s: float = field(
         default=10.0, metadata={"doc": "Longest wait for a connection: a free place, DNS, TCP and TLS together."}

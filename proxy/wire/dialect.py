@@ -89,6 +89,8 @@ class Dialect:
     ping: bytes
     error_body: Callable[[Refused, str | None], bytes]
     error_headers: Callable[[Refused], Sequence[tuple[bytes, bytes]]]
+    request_id_headers: tuple[bytes, ...] = (b"x-request-id",)
+    """Under which names a client looks for the id of an answer of our own."""
 
 
 class LimitOutput(Protocol):

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from proxy.wire.anthropic.dialect import ANTHROPIC
 from proxy.wire.dialect import Dialect
 from proxy.wire.endpoint import Endpoint
 from proxy.wire.openai.dialect import OPENAI
 
-DIALECTS: Final[Mapping[str, Dialect]] = MappingProxyType({dialect.name: dialect for dialect in (OPENAI,)})
+DIALECTS: Final[Mapping[str, Dialect]] = MappingProxyType({dialect.name: dialect for dialect in (OPENAI, ANTHROPIC)})
 _OF: Final = {endpoint: DIALECTS[endpoint.dialect] for endpoint in Endpoint}
 
 

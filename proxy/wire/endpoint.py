@@ -1,4 +1,4 @@
-"""The endpoints: those that are read, and those whose calls are carried as they are."""
+"""The endpoints that are read: each has a request, a stream and an answer of its own shape."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -14,20 +14,8 @@ class Endpoint(StrEnum):
     RESPONSES = "responses"
     EMBEDDINGS = "embeddings"
     REALTIME = "realtime"
-    FILES = "files"
-    UPLOADS = "uploads"
-    BATCHES = "batches"
-    STORED_RESPONSES = "responses.stored"
-    STORED_CHATS = "chat.completions.stored"
-    CONVERSATIONS = "conversations"
-    VECTOR_STORES = "vector_stores"
-    CONTAINERS = "containers"
-    FINE_TUNING = "fine_tuning"
-    EVALS = "evals"
-    ASSISTANTS = "assistants"
-    THREADS = "threads"
-    VIDEOS = "videos"
-    PASSTHROUGH = "passthrough"
+    MESSAGES = "messages"
+    COUNT_TOKENS = "messages.count_tokens"
 
     @property
     def dialect(self) -> str:
@@ -37,12 +25,12 @@ class Endpoint(StrEnum):
     @property
     def has_output(self) -> bool:
         """Whether its answers are made of output tokens."""
-        return self not in _WITHOUT_OUTPUT and self not in CARRIED
+        return self not in _WITHOUT_OUTPUT
 
     @property
-    def is_carried(self) -> bool:
-        """Whether its calls are carried as they are: they name what a provider keeps, and no prompt."""
-        return self in CARRIED
+    def is_free(self) -> bool:
+        """Whether providers charge nothing for it."""
+        return self in _FREE
 
     @property
     def takes_stream_options(self) -> bool:
@@ -50,29 +38,16 @@ class Endpoint(StrEnum):
         return self in (Endpoint.CHAT, Endpoint.COMPLETIONS)
 
 
-CARRIED: Final = frozenset(
+_DIALECTS: Final[Mapping[Endpoint, str]] = MappingProxyType(
     {
-        Endpoint.FILES,
-        Endpoint.UPLOADS,
-        Endpoint.BATCHES,
-        Endpoint.STORED_RESPONSES,
-        Endpoint.STORED_CHATS,
-        Endpoint.CONVERSATIONS,
-        Endpoint.VECTOR_STORES,
-        Endpoint.CONTAINERS,
-        Endpoint.FINE_TUNING,
-        Endpoint.EVALS,
-        Endpoint.ASSISTANTS,
-        Endpoint.THREADS,
-        Endpoint.VIDEOS,
-        Endpoint.PASSTHROUGH,
+        Endpoint.MESSAGES: "anthropic",
+        Endpoint.COUNT_TOKENS: "anthropic",
     }
 )
-"""What is not read as a prompt: objects that a provider keeps, and what nobody here knows."""
-_DIALECTS: Final[Mapping[Endpoint, str]] = MappingProxyType({})
 """Those of other dialects than OpenAI's."""
-_WITHOUT_OUTPUT: Final = frozenset({Endpoint.EMBEDDINGS})
-ONE_WINDOW: Final = frozenset({Endpoint.CHAT, Endpoint.RESPONSES})
+_WITHOUT_OUTPUT: Final = frozenset({Endpoint.EMBEDDINGS, Endpoint.COUNT_TOKENS})
+_FREE: Final = frozenset({Endpoint.COUNT_TOKENS})
+ONE_WINDOW: Final = frozenset({Endpoint.CHAT, Endpoint.RESPONSES, Endpoint.MESSAGES})
 """Where all input goes into one window of the model; elsewhere each of many inputs has one of its own."""
 
 PATHS: Final[Mapping[str, Endpoint]] = MappingProxyType(

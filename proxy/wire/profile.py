@@ -97,6 +97,8 @@ _KNOWN: Final = (
         price_provider="huggingface",
         on_client_disconnect="drain",
     ),
+    # Where Anthropic speaks OpenAI's dialect it is a provider like others.
+    Profile(name="anthropic", hosts=("api.anthropic.com",), price_provider="anthropic"),
     Profile(name="xai", hosts=("api.x.ai",), arithmetic=Arithmetic.XAI, price_provider="xai"),
     # Nothing is known of a cancelled stream's bill at z.ai: reading on never tells too little.
     Profile(name="zai", hosts=("api.z.ai",), price_provider="zai", on_client_disconnect="drain"),

@@ -11,7 +11,7 @@ import pytest
 
 from proxy.core.money import to_usd_text
 from proxy.core.usage import ToolFee
-from proxy.metering import normalise
+from proxy.metering import usage_told
 from proxy.pricing import PriceBook, Priced, PricingSettings, load_book, price
 from proxy.wire.profile import PROFILES
 from tests.conformance.test_usage_oracle import AT, FLAVOURS, Case, cases
@@ -75,7 +75,8 @@ def test_a_row_costs_what_the_book_says(replays: Replays, recording: Recording) 
 def bill_of(outcome: Replayed, at: datetime) -> Priced | None:
     row, recording = outcome.row, outcome.case.recording
     profile = PROFILES[recording.profile]
-    usage = normalise(
+    usage = usage_told(
+        recording.dialect,
         json.dumps(recording.usage).encode(),
         arithmetic=profile.arithmetic,
         endpoint=recording.endpoint,

@@ -1,4 +1,4 @@
-"""The recorded exchanges of the OpenAI dialect, as a scripted upstream can serve them and a client can repeat them."""
+"""The recorded exchanges of served dialects, as a scripted upstream can serve them and a client can repeat them."""
 
 import json
 import os
@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
+from proxy.edge.anthropic import PATHS as ANTHROPIC_PATHS
 from proxy.wire.endpoint import PATHS, Endpoint
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 RECORDINGS: Final = Path(os.environ.get("FLYBALL_RECORDINGS", REPOSITORY.parent / "shared" / "recordings"))
 
+ENDS: Final[Mapping[str, Endpoint]] = {**PATHS, **ANTHROPIC_PATHS}
+"""How the paths of governed endpoints end."""
 PROFILE_OF: Final[Mapping[str, str]] = {
+    "anthropic": "anthropic",
     "azure": "azure",
     "bedrock-mantle": "bedrock-mantle",
     "deepseek": "deepseek",
@@ -28,7 +32,7 @@ PROFILE_OF: Final[Mapping[str, str]] = {
     "together": "together",
     "zai": "zai",
 }
-"""Recorded provider → profile. Providers that are not here speak another dialect only (Anthropic, Ollama's own, …)."""
+"""Recorded provider → profile. Providers that are not here speak another dialect only (Ollama's own, …)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +65,11 @@ class Recording:
     def model(self) -> str:
         """The model as the provider is asked for it."""
         return str(self.request["model"])
+
+    @property
+    def dialect(self) -> str:
+        """The dialect that it is in."""
+        return self.endpoint.dialect
 
     @property
     def is_stream(self) -> bool:
@@ -96,16 +105,21 @@ def _read() -> Iterator[Recording]:
         for number, exchange in enumerate(json.loads(file.read_text())["interactions"]):
             url = urlsplit(exchange["url"])
             found = _split(url.path)
-            if exchange["provider"] in PROFILE_OF and found is not None:
+            if exchange["provider"] in PROFILE_OF and found is not None and not _names_files(exchange):
                 base_path, path = found
                 # "openai__0453a4__test_…" → "openai-0453a4-0"
                 name = "-".join([*file.stem.split("__")[:2], str(number)])
                 yield _recording(name, exchange, base_path, path, dict(parse_qsl(url.query)))
 
 
+def _names_files(exchange: dict[str, Any]) -> bool:
+    """Whether it leans on files at the provider, which are nobody's here."""
+    return exchange["provider"] == "anthropic" and '"file_id"' in json.dumps(exchange["request_json"])
+
+
 def _split(path: str) -> tuple[str, str] | None:
     """A URL's path as base path and path under it; the longest endpoint that fits."""
-    for end in sorted(PATHS, key=len, reverse=True):
+    for end in sorted(ENDS, key=len, reverse=True):
         if path.endswith(end):
             return path.removesuffix(end), end
     return None
@@ -117,10 +131,12 @@ def _recording(name: str, exchange: dict[str, Any], base_path: str, path: str, q
     request.setdefault("model", base_path.rpartition("/")[2])
     headers = {key.lower(): value for key, value in exchange["response_headers"].items()}
     usages = [_usage(each) for each in exchange["usage_objects"]]
+    if exchange["provider"] == "anthropic":
+        usages = usages and [{name: told for each in usages for name, told in each.items() if told is not None}]
     return Recording(
         name=name.replace("_", "-"),
         provider=exchange["provider"],
-        endpoint=PATHS[path],
+        endpoint=ENDS[path],
         base_path=base_path,
         path=path,
         query=query,

@@ -99,6 +99,7 @@ def _config(cases: Sequence[Case], routes: Mapping[str, str], url: str) -> dict[
         providers[case.target] = {
             "base_url": url + recording.base_path,
             "profile": recording.profile,
+            "dialect": recording.dialect,
             "api_key_env": "PROVIDER",
             "query": dict(recording.query),
         }
@@ -131,7 +132,7 @@ async def _call(client: httpx.AsyncClient, case: Case, places: asyncio.Semaphore
         KEY: case.name,
     }
     async with places:
-        path = "/v1" + case.recording.path
+        path = case.recording.path if case.recording.dialect == "anthropic" else "/v1" + case.recording.path
         async with client.stream("POST", path, content=case.sent, headers=headers) as answer:
             # As it came, encoded or not.
             answer.extensions["raw"] = b"".join([part async for part in answer.aiter_raw()])

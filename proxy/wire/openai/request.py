@@ -1,24 +1,22 @@
 """What must be known of a request before it is let through: read once, strictly, and only these fields."""
 
 import math
-import re
 from collections.abc import Iterable, Mapping
-from typing import Final, NoReturn, TypeAlias, Union
+from typing import Final, TypeAlias, Union
 
 import msgspec
 from msgspec import Raw, Struct
 
-from proxy.core.refusal import Refusal, Refused
+from proxy.wire.bodies import checked_model, kind_of, members_of, refuse, refuse_repeats
 from proxy.wire.countable import Countable
 from proxy.wire.endpoint import Endpoint
 from proxy.wire.facts import RequestFacts
-from proxy.wire.members import begins, is_plain_layout, raw_members, walk
+from proxy.wire.members import begins
 from proxy.wire.openai.countable import read_countable
-from proxy.wire.openai.stateful import is_stored, state_fields
+from proxy.wire.openai.stateful import state_fields
 
 __all__ = ["Countable", "RequestFacts", "read_countable", "read_request"]
 
-MAX_MODEL_CHARS: Final = 512
 MAX_CHOICES: Final = 1024
 """No provider takes more; a larger number is a slip, or an attack on the arithmetic of holds."""
 MAX_OUTPUT_TOKENS: Final = 2**31 - 1
@@ -92,10 +90,6 @@ _WATCHED: Final = frozenset(_WANTED) | {
 }
 """Keys that must not be repeated: of two values one would be governed and the other one obeyed."""
 
-_LONE_SURROGATE: Final = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]"
-)
-
 _CHAT: Final = Endpoint.CHAT
 _RESPONSES: Final = Endpoint.RESPONSES
 _EMBEDDINGS: Final = Endpoint.EMBEDDINGS
@@ -108,8 +102,8 @@ def read_request(endpoint: Endpoint, body: bytes) -> RequestFacts:
         Refused: INVALID_REQUEST, naming the field and what to do, for anything but a JSON object in UTF-8 with a
             model and with the right types in the fields read, none of them repeated.
     """
-    members = _members(body)
-    _refuse_repeats(body, members)
+    members = members_of(body)
+    refuse_repeats(body, members, _WATCHED)
     try:
         request = _REQUEST.decode(body)
     except (msgspec.ValidationError, UnicodeDecodeError):
@@ -117,7 +111,7 @@ def read_request(endpoint: Endpoint, body: bytes) -> RequestFacts:
     tools = request.tools or ()
     hosted = _hosted(tools, members)
     return RequestFacts(
-        model=_checked_model(request.model),
+        model=checked_model(request.model),
         streamed=request.stream is True,
         asked_for_usage=request.stream_options is not None and request.stream_options.include_usage is True,
         max_output_tokens=_output_limit(request),
@@ -127,51 +121,8 @@ def read_request(endpoint: Endpoint, body: bytes) -> RequestFacts:
         user=request.user,
         session=None if request.metadata is None else _session(request.metadata.session_id),
         stateful=state_fields(endpoint, body, members, hosted),
-        stores=is_stored(endpoint, members),
         service_tier=request.service_tier,
     )
-
-
-def _members(body: bytes) -> dict[str, Raw]:
-    if not body.isascii():
-        _check_utf8(body)
-    try:
-        return raw_members(body)
-    except RecursionError:
-        _refuse("the body is nested too deeply")
-    except msgspec.ValidationError:
-        _refuse(f"the body must be a JSON object; got {_kind(body.lstrip()[:1])}")
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        _refuse(_why_malformed(body, str(error)))
-
-
-def _check_utf8(body: bytes) -> None:
-    if body.startswith(b"\xef\xbb\xbf"):
-        _refuse("the body starts with a byte order mark; send JSON in UTF-8 without one")
-    try:
-        body.decode()
-    except UnicodeDecodeError as error:
-        _refuse(f"the body is not valid UTF-8 (byte {error.start}); send JSON in UTF-8")
-
-
-def _why_malformed(body: bytes, error: str) -> str:
-    if not body.strip():
-        return "the body is empty; send a JSON object"
-    if "truncated" in error:
-        if _LONE_SURROGATE.search(body) is not None:
-            return "the body holds half of a surrogate pair (\\ud800 to \\udfff), which is no character"
-        return "the body is not valid JSON: it ends too early"
-    return f"the body is not valid JSON: {error.removeprefix('JSON is malformed: ')}"
-
-
-def _refuse_repeats(body: bytes, members: dict[str, Raw]) -> None:
-    if is_plain_layout(body, members):
-        return
-    seen: set[str] = set()
-    for key, _, _, _ in walk(body, members):
-        if key in seen and key in _WATCHED:
-            _refuse(f"`{key}` is given twice; give it once", key)
-        seen.add(key)
 
 
 def _read_patiently(members: dict[str, Raw]) -> _Request:
@@ -181,14 +132,14 @@ def _read_patiently(members: dict[str, Raw]) -> _Request:
         raw = members.get(name)
         if raw is None:
             if name == "model":
-                _refuse("`model` is missing; name the model to call", name)
+                refuse("`model` is missing; name the model to call", name)
             continue
         values[name] = _read_field(name, raw, wanted)
     try:
         return msgspec.convert(values, _Request)
     except msgspec.ValidationError as error:
         # Every field has been read as its own type just now.
-        _refuse(str(error))
+        refuse(str(error))
 
 
 def _read_field(name: str, raw: Raw, wanted: str) -> object:
@@ -199,30 +150,9 @@ def _read_field(name: str, raw: Raw, wanted: str) -> object:
         msgspec.convert({"model": "", name: value}, _Request)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         if name == "stream_options" and begins(raw, b"{"):
-            _refuse("`stream_options.include_usage` must be true or false", "stream_options.include_usage")
-        _refuse(f"`{name}` must be {wanted}; got {_kind(bytes(raw), wanted)}", name)
+            refuse("`stream_options.include_usage` must be true or false", "stream_options.include_usage")
+        refuse(f"`{name}` must be {wanted}; got {kind_of(bytes(raw), wanted)}", name)
     return value
-
-
-_KINDS: Final = {b'"': "a string", b"{": "an object", b"[": "an array", b"t": "true", b"f": "false", b"n": "null"}
-
-
-def _kind(value: bytes, wanted: str = "") -> str:
-    """What a JSON value is, by its first byte."""
-    kind = _KINDS.get(value[:1], "a number")
-    if kind == "an array" and wanted.startswith("an array"):
-        return "an array with something else in it"
-    if kind == "a number" and wanted == "an integer":
-        return "a fraction or a number out of range"
-    return kind
-
-
-def _checked_model(model: str) -> str:
-    if not model or model.isspace():
-        _refuse("`model` is empty; name the model to call", "model")
-    if len(model) > MAX_MODEL_CHARS or not model.isprintable():
-        _refuse(f"`model` must be at most {MAX_MODEL_CHARS} printable characters", "model")
-    return model
 
 
 def _output_limit(request: _Request) -> int | None:
@@ -246,7 +176,7 @@ def _choices(endpoint: Endpoint, request: _Request, members: dict[str, Raw]) -> 
         if value is None:
             continue
         if not 1 <= value <= MAX_CHOICES:
-            _refuse(f"`{name}` must be between 1 and {MAX_CHOICES}; got {value}", name)
+            refuse(f"`{name}` must be between 1 and {MAX_CHOICES}; got {value}", name)
         most = max(most, value)
     return most * _prompts(members) if endpoint is Endpoint.COMPLETIONS else most
 
@@ -258,7 +188,7 @@ def _prompts(members: dict[str, Raw]) -> int:
     try:
         prompts = msgspec.json.decode(raw, type=_Prompt)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        _refuse("`prompt` must be a string, an array of strings, or arrays of token ids", "prompt")
+        refuse("`prompt` must be a string, an array of strings, or arrays of token ids", "prompt")
     if not prompts or isinstance(prompts[0], int):
         return 1
     return len(prompts)
@@ -278,7 +208,3 @@ def _session(raw: Raw) -> str | None:
     except (msgspec.MsgspecError, UnicodeDecodeError):
         # It is attribution only: a session that is no text is no session.
         return None
-
-
-def _refuse(message: str, param: str | None = None) -> NoReturn:
-    raise Refused(Refusal.INVALID_REQUEST, message, param=param)

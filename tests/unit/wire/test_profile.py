@@ -64,4 +64,5 @@ def test_arithmetic_that_differs_is_told() -> None:
 
 
 def test_every_endpoint_has_its_path() -> None:
-    assert {*PATHS.values(), Endpoint.REALTIME} == set(Endpoint)  # a session is opened by GET
+    ours = {endpoint for endpoint in Endpoint if endpoint.dialect == "openai"}
+    assert {*PATHS.values(), Endpoint.REALTIME} == ours  # a session is opened by GET

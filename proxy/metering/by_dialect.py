@@ -1,0 +1,26 @@
+"""Whose usage object it is: each dialect's providers tell theirs in their own words."""
+
+from collections.abc import Mapping
+
+from proxy.core.usage import ToolFee, Usage
+from proxy.metering.anthropic_usage import normalise_anthropic
+from proxy.metering.usage import normalise
+from proxy.wire.endpoint import Endpoint
+from proxy.wire.profile import Arithmetic
+
+
+def usage_told(
+    dialect: str,
+    raw_usage: bytes,
+    *,
+    arithmetic: Arithmetic,
+    endpoint: Endpoint,
+    service_tier: str | None,
+    tool_calls: Mapping[ToolFee, int],
+) -> Usage:
+    """Disjoint buckets of a usage object that a provider of this dialect has told; see `normalise`."""
+    if dialect == "anthropic":
+        return normalise_anthropic(raw_usage)
+    return normalise(
+        raw_usage, arithmetic=arithmetic, endpoint=endpoint, service_tier=service_tier, tool_calls=tool_calls
+    )
