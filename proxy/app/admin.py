@@ -144,7 +144,7 @@ def configured_names(config: Config) -> Configured:
     targets = [target.model for route in routes for target in route.targets if target.model]
     return Configured(
         providers=frozenset((*config.settings.providers, "sim")),
-        models=frozenset((*(route.model for route in routes), *targets, SIM_MODELS)),
+        models=frozenset((*(route.model for route in routes if route.model), *targets, SIM_MODELS)),
     )
 
 

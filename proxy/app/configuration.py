@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from proxy.app.stores import Stores
 from proxy.budget import BudgetCatalog
-from proxy.config import Config
+from proxy.config import Config, FileSettings
 from proxy.journey.rooms import Snapshot
 from proxy.journey.run_book import RunBook
 from proxy.policy import Finder, FindingsSettings, PolicyEngine, ToolBook, asks_for, open_policy
@@ -101,6 +101,8 @@ class Configured:
             budgets=self._budgets(config),
             router=Router(settings.routes),
             providers={name: Provider.of(name, each) for name, each in settings.providers.items()},
+            default_provider=_default_provider(settings),
+            passes_unknown=any(each.passthrough for each in settings.providers.values()),
             prices=prices,
             policy=policy,
             finder=finder,
@@ -111,6 +113,14 @@ class Configured:
             switches=self._stores.switches.load(),
             tools=ToolBook(settings.tools),
         )
+
+
+def _default_provider(settings: FileSettings) -> str:
+    """Where calls go that name neither a model nor an object: as it is set, else the only provider there is."""
+    if settings.defaults.provider is not None:
+        return settings.defaults.provider
+    names = [name for name in settings.providers if name != "sim"] or list(settings.providers)
+    return names[0] if len(names) == 1 else ""
 
 
 def environment() -> dict[str, str]:

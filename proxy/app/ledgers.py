@@ -17,10 +17,11 @@ from proxy.config import Config
 from proxy.core.clock import Clock
 from proxy.core.ids import new_id
 from proxy.core.secret import Secret
+from proxy.ownership import Ownership, SqliteOwnership
 from proxy.policy import ReleasedCalls, SqliteReleasedCalls
 from proxy.state import Shared, StateFile
 
-LOCAL: Final = frozenset({"counters", "holds", "leases", "runs", "settled", "released_calls"})
+LOCAL: Final = frozenset({"counters", "holds", "leases", "runs", "settled", "released_calls", "owned_objects"})
 """Tables of the state file that are the SQLite ledger's, or stand in Redis where that is: nobody looks at them then."""
 _MADE_HERE: Final = (
     "SELECT 1 FROM keys WHERE managed_by = 'api' LIMIT 1",
@@ -92,6 +93,17 @@ def released_calls(config: Config, state: StateFile) -> ReleasedCalls:
     from proxy.state import Remote  # noqa: PLC0415 - as above
 
     return RedisReleasedCalls(Remote(settings.redis), settings.name)
+
+
+def ownership(config: Config, state: StateFile) -> Ownership:
+    """Where it is kept whose an object at a provider is: for this host, or for all that share its ledger."""
+    settings = config.settings.ledger
+    if settings.redis is None:
+        return SqliteOwnership(state, config.settings.ownership)
+    from proxy.ownership import RedisOwnership  # noqa: PLC0415 - as above
+    from proxy.state import Remote  # noqa: PLC0415 - as above
+
+    return RedisOwnership(Remote(settings.redis), settings.name, config.settings.ownership)
 
 
 def alert_lead(config: Config) -> Lead | None:

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from proxy.app.ledgers import counter_book, released_calls, shared_state
+from proxy.app.ledgers import counter_book, ownership, released_calls, shared_state
 from proxy.billing import Adjustments, Statements
 from proxy.budget import BudgetStore
 from proxy.config import Config
 from proxy.core.clock import Clock
 from proxy.identity import KeyStore, load_or_make_body_key, load_or_make_hash_key
+from proxy.ownership import Ownership
 from proxy.policy import ApprovalBook, ProposalStore, ReleasedCalls, Sealer, SwitchStore
 from proxy.state import StateFile
 
@@ -25,6 +26,7 @@ class Stores:
     proposals: ProposalStore
     approvals: ApprovalBook
     released: ReleasedCalls
+    ownership: Ownership
     statements: Statements
     adjustments: Adjustments
 
@@ -41,6 +43,7 @@ class Stores:
             proposals=ProposalStore(state, clock=clock),
             approvals=ApprovalBook(state, Sealer(body_key_of(config)), config.settings.policy.approvals),
             released=released_calls(config, state),
+            ownership=ownership(config, state),
             statements=Statements(state),
             adjustments=Adjustments(state, clock=clock),
         )

@@ -53,6 +53,7 @@ class WorkerParts:
             sockets=self.transport,
             approvals=stores.approvals,
             released=stores.released,
+            ownership=stores.ownership,
             spool=self.spool,
             counters=counters,
             settings=settings.limits,
@@ -62,6 +63,7 @@ class WorkerParts:
         hosts = settings.server.allowed_hosts
         limits = EdgeLimits(
             max_body_bytes=settings.server.max_body_bytes,
+            max_upload_bytes=settings.server.max_upload_bytes,
             allowed_hosts=None if hosts is None else frozenset(host.lower().encode() for host in hosts),
         )
         self.port = DataPort(self.rooms, limits, self._readiness, self._find_operation)
@@ -76,6 +78,7 @@ class WorkerParts:
         await self.reader.close()
         self.stores.approvals.close()
         self.stores.released.close()
+        self.stores.ownership.close()
 
     def _readiness(self) -> Readiness:
         """Calls are refused without a ledger or a policy, and served without a spool; one that only lost a row earlier

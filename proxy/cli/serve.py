@@ -69,6 +69,7 @@ def run(options: argparse.Namespace) -> int:
 
 def example_model(routes: Sequence[RouteSettings]) -> str:
     """A model name to try: a route's own, else the known example of its provider, else words."""
+    routes = [route for route in routes if route.model]
     if not routes:
         return "sim-small"
     exact = next((route.model for route in routes if not is_glob(route.model)), None)

@@ -34,6 +34,8 @@ def contradictions(
     found = [
         *_routes(settings),
         *_providers(settings),
+        *_defaults(settings),
+        *_shared_state(settings),
         *_server(settings),
         *_policy(settings, taken_policy),
         *_tools(settings),
@@ -70,9 +72,14 @@ def _routes(settings: FileSettings) -> Iterator[tuple[str, str]]:
     for at, route in enumerate(settings.routes):
         if not route.targets:
             yield f"routes[{at}].targets", "is empty, so the route leads nowhere"
-        if route.model in seen:
-            yield f"routes[{at}].model", f"repeats {route.model!r}; the first route would always win"
-        seen.add(route.model)
+        if bool(route.model) == bool(route.path):
+            yield f"routes[{at}]", "needs exactly one of model and path"
+        elif route.path and not route.path.startswith("/"):
+            yield f"routes[{at}].path", f"must begin with a slash, as in /files; it is {route.path!r}"
+        what = "path" if route.path else "model"
+        if (name := route.model or route.path) in seen:
+            yield f"routes[{at}].{what}", f"repeats {name!r}; the first route would always win"
+        seen.add(name)
         for number, target in enumerate(route.targets):
             if target.model is not None and target.strip_prefix:
                 yield (
@@ -83,6 +90,22 @@ def _routes(settings: FileSettings) -> Iterator[tuple[str, str]]:
                 known = ", ".join(settings.providers) or "none"
                 path = f"routes[{at}].targets[{number}].provider"
                 yield path, f"names {target.provider!r}, which is not under providers (there: {known})"
+
+
+def _defaults(settings: FileSettings) -> Iterator[tuple[str, str]]:
+    name = settings.defaults.provider
+    if name is not None and name not in settings.providers:
+        known = ", ".join(settings.providers) or "none"
+        yield "defaults.provider", f"names {name!r}, which is not under providers (there: {known})"
+
+
+def _shared_state(settings: FileSettings) -> Iterator[tuple[str, str]]:
+    """What a provider keeps is shared by all keys only where all keys are of one org."""
+    if len({tenant.org for tenant in settings.tenants}) < 2:
+        return
+    for name, provider in settings.providers.items():
+        if provider.provider_state == "shared":
+            yield f"providers.{name}.provider_state", "is `shared`, which only one org may reach; there are several"
 
 
 def _tools(settings: FileSettings) -> Iterator[tuple[str, str]]:
@@ -238,17 +261,18 @@ def _keys(settings: FileSettings, environment: Mapping[str, str]) -> Iterator[tu
 
 
 def _ceiling(settings: FileSettings) -> Iterator[tuple[str, str]]:
-    ceiling = settings.limits.hosted_tools_ceiling_usd
-    if ceiling is not None:
-        try:
-            exact_usd(ceiling)
-        except NotMoney as error:
-            yield "limits.hosted_tools_ceiling_usd", str(error)
+    for name in ("hosted_tools_ceiling_usd", "unbounded_ceiling_usd"):
+        ceiling = getattr(settings.limits, name)
+        if ceiling is not None:
+            try:
+                exact_usd(ceiling)
+            except NotMoney as error:
+                yield f"limits.{name}", str(error)
 
 
 def _negatives(settings: FileSettings) -> Iterator[tuple[str, str]]:
     """No limit, time or size means anything below zero; a negative ceiling would even lower what is held."""
-    for name in ("server", "limits", "ledger", "holds", "telemetry", "metering", "upstream"):
+    for name in ("server", "limits", "ledger", "holds", "telemetry", "metering", "upstream", "ownership"):
         part = getattr(settings, name)
         for each in fields(part):
             value = getattr(part, each.name)

@@ -10,6 +10,7 @@ from proxy.core.secret import Secret
 from proxy.identity import OrgSettings
 from proxy.journey.rooms import JourneySettings
 from proxy.metering import MeteringSettings
+from proxy.ownership import OwnershipSettings
 from proxy.policy import PolicySettings, ToolSettings
 from proxy.pricing import PricingSettings
 from proxy.routing import RouteSettings
@@ -55,8 +56,24 @@ class ServerSettings:
         },
     )
     max_body_bytes: int = field(default=33_554_432, metadata={"doc": "The largest request body that is read."})
+    max_upload_bytes: int = field(
+        default=553_648_128, metadata={"doc": "The largest body that is sent on as it comes: files and parts of them."}
+    )
     shutdown_s: int = field(
         default=30, metadata={"doc": "How long running streams may finish after SIGTERM, in seconds."}
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DefaultsSettings:
+    """What holds where nothing else is said."""
+
+    provider: str | None = field(
+        default=None,
+        metadata={
+            "doc": "Where calls go that name no model and no object, such as uploads; unset is the only provider there "
+            "is, and none where there are several. A route with `path` comes first."
+        },
     )
 
 
@@ -106,6 +123,13 @@ class FileSettings:
     upstream: UpstreamSettings = field(default=UpstreamSettings(), metadata={"doc": "How providers are reached."})
     providers: Mapping[str, ProviderSettings] = field(default_factory=dict, metadata={"doc": "Name → provider."})
     routes: tuple[RouteSettings, ...] = field(default=(), metadata={"doc": "Which model goes where; first match wins."})
+    defaults: DefaultsSettings = field(
+        default=DefaultsSettings(), metadata={"doc": "What holds where nothing else is said."}
+    )
+    ownership: OwnershipSettings = field(
+        default=OwnershipSettings(),
+        metadata={"doc": "Whose the files, batches, stored responses and the like are that providers keep."},
+    )
     tenants: tuple[OrgSettings, ...] = field(default=(), metadata={"doc": "Organisations, teams and keys."})
     budgets: tuple[BudgetEntry, ...] = field(default=(), metadata={"doc": "How much each scope may spend."})
     rate_limits: tuple[RateLimitEntry, ...] = field(

@@ -19,16 +19,19 @@ from proxy.edge.own import FindOperation, key_facts, own_approval, own_operation
 from proxy.edge.refuse import refuse
 from proxy.edge.socket_port import SocketPort
 from proxy.edge.strangers import Strangers
-from proxy.edge.surface import Surface
+from proxy.edge.surface import Placed, Surface
 from proxy.edge.surfaces import surface_of
 from proxy.journey.call import Call
+from proxy.journey.kept.carry import carry
 from proxy.journey.pipeline import travel
-from proxy.journey.resolve import usable_models
+from proxy.journey.resolve import is_routed, usable_models
 from proxy.journey.rooms import Rooms
 from proxy.upstream import UpstreamFailed
 from proxy.wire.dialect import Dialect
+from proxy.wire.place import Does
 
 OWN_PATHS: Final = ("/models", "/flyball/")
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 log = logging.getLogger("flyball.edge")
 
 
@@ -37,6 +40,7 @@ class EdgeLimits:
     """What the data port accepts: bytes of a body, and names in `Host` (None: any well-formed one)."""
 
     max_body_bytes: int = 32 * 1024 * 1024
+    max_upload_bytes: int = 528 * 1024 * 1024
     allowed_hosts: frozenset[bytes] | None = None
 
 
@@ -61,7 +65,8 @@ class DataPort:
             return
         raw_headers = scope["headers"]
         headers = dict(raw_headers)
-        exchange = AsgiExchange(receive, send, headers, self._limits.max_body_bytes)
+        limits = self._limits
+        exchange = AsgiExchange(receive, send, headers, limits.max_body_bytes, limits.max_upload_bytes)
         operation = new_id("op")
         surface = surface_of(scope["raw_path"], headers)
         try:
@@ -93,13 +98,18 @@ class DataPort:
             await answer_health(exchange, raw_path, self._readiness)
             return
         check_head(scope["http_version"], raw_headers, headers, self._limits.allowed_hosts)
+        method: str = scope["method"]
         matched = surface.match(raw_path)
-        if matched is None or scope["method"] != "POST":
-            principal = self._principal(headers)
-            if matched is not None:
-                raise wrong_method(scope["method"], "POST")
-            await self._serve_own(surface, scope["method"], under_base(raw_path), principal, exchange)
-            return
+        place = None
+        if matched is None or method != "POST":
+            placed = self._placed(surface, method, raw_path)
+            if placed is None:
+                principal = self._principal(headers)
+                if matched is not None:
+                    raise wrong_method(method, "POST")
+                await self._serve_own(surface, method, under_base(raw_path), principal, exchange)
+                return
+            place, matched = placed.place, placed.matched
         clock = self._rooms.clock
         call = Call(
             operation=operation,
@@ -112,8 +122,20 @@ class DataPort:
             secret=secret_of(headers),
             received_ns=clock.monotonic_ns(),
             arrived_ns=clock.now_ns(),
+            method=method,
         )
-        await travel(call, exchange, self._rooms)
+        if place is None:
+            await travel(call, exchange, self._rooms)
+        else:
+            await carry(call, exchange, self._rooms, place)
+
+    def _placed(self, surface: Surface, method: str, raw_path: bytes) -> Placed | None:
+        """What a path of objects at providers means, or one that a provider passes on; None for all others."""
+        placed = surface.place(method, raw_path) if method in METHODS else None
+        if placed is None:
+            return None
+        is_unknown = placed.place.does is Does.UNKNOWN
+        return None if is_unknown and not self._rooms.snapshot().passes_unknown else placed
 
     async def _serve_own(
         self, surface: Surface, method: str, path: str, principal: Principal, exchange: AsgiExchange
@@ -139,7 +161,8 @@ class DataPort:
         raise surface.unknown_path(path)
 
     def _model(self, name: str, principal: Principal) -> str:
-        if name not in usable_models(self._rooms.snapshot(), principal):
+        snapshot = self._rooms.snapshot()
+        if name not in usable_models(snapshot, principal) and not is_routed(snapshot, principal, name):
             raise Refused(Refusal.MODEL_NOT_FOUND, f"This key may use no model named {name[:200]!r}.", param="model")
         return name
 

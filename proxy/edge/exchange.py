@@ -1,12 +1,12 @@
 """The client's end of a call, over ASGI."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
 from proxy.core.refusal import Refusal, Refused
 from proxy.edge.lean_head import cycle_of, write_head, write_part, write_whole
-from proxy.journey.call import Exchange, Headers
+from proxy.journey.call import Headers, UploadExchange
 
 Message: TypeAlias = MutableMapping[str, Any]
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -20,12 +20,15 @@ class AsgiExchange:
     Writing waits while the server's buffer (64 KB) is full, so that a slow client slows the upstream.
     """
 
-    def __init__(self, receive: Receive, send: Send, headers: dict[bytes, bytes], max_body_bytes: int) -> None:
+    def __init__(
+        self, receive: Receive, send: Send, headers: dict[bytes, bytes], max_body_bytes: int, max_upload_bytes: int = 0
+    ) -> None:
         self.started = False
         self._receive = receive
         self._send = send
         self._headers = headers
         self._max_body_bytes = max_body_bytes
+        self._max_upload_bytes = max(max_body_bytes, max_upload_bytes)
         self._gone = False
         self._watcher: asyncio.Task[None] | None = None
         self._cycle = cycle_of(receive)
@@ -36,7 +39,7 @@ class AsgiExchange:
         self._refuse_encoded()
         declared = self._headers.get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > self._max_body_bytes:
-            raise self._too_large()
+            raise self._too_large(self._max_body_bytes, "max_body_bytes")
         message = await self._receive()
         first = self._part(message)
         if not message.get("more_body"):
@@ -47,8 +50,24 @@ class AsgiExchange:
             parts.append(self._part(message))
             size += len(parts[-1])
             if size > self._max_body_bytes:
-                raise self._too_large()
+                raise self._too_large(self._max_body_bytes, "max_body_bytes")
         return b"".join(parts)
+
+    async def parts(self) -> AsyncIterator[bytes]:
+        """The request body as it comes, refused as soon as it is known to be too large; it may be compressed."""
+        declared = self._headers.get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > self._max_upload_bytes:
+            raise self._too_large(self._max_upload_bytes, "max_upload_bytes")
+        size, more = 0, True
+        while more:
+            message = await self._receive()
+            part = self._part(message)
+            more = bool(message.get("more_body"))
+            size += len(part)
+            if size > self._max_upload_bytes:
+                raise self._too_large(self._max_upload_bytes, "max_upload_bytes")
+            if part:
+                yield part
 
     async def start(self, status: int, headers: Headers) -> None:
         """Send the status line and headers."""
@@ -118,11 +137,11 @@ class AsgiExchange:
                 param="content-encoding",
             )
 
-    def _too_large(self) -> Refused:
+    def _too_large(self, most: int, name: str) -> Refused:
         return Refused(
             Refusal.REQUEST_TOO_LARGE,
-            f"The request body is larger than {self._max_body_bytes} bytes (server.max_body_bytes).",
-            facts={"max_body_bytes": self._max_body_bytes},
+            f"The request body is larger than {most} bytes (server.{name}).",
+            facts={name: most},
         )
 
 
@@ -140,4 +159,4 @@ def _would_disconnect(receive: Receive) -> bool:
     return False
 
 
-_: type[Exchange] = AsgiExchange
+_: type[UploadExchange] = AsgiExchange

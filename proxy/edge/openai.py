@@ -6,30 +6,22 @@ from urllib.parse import unquote
 
 from proxy.core.refusal import Refusal, Refused
 from proxy.edge.realtime import unserved
-from proxy.edge.surface import Matched, Surface
-from proxy.wire.endpoint import PATHS
+from proxy.edge.surface import Matched, Placed, Surface
+from proxy.wire.endpoint import PATHS, Endpoint
 from proxy.wire.openai.dialect import OPENAI
+from proxy.wire.openai.surface import place_of
 
 PREFIXES: Final = ("/openai/v1", "/v1", "")
+NOT_KEPT: Final = frozenset({Endpoint.COMPLETIONS, Endpoint.EMBEDDINGS})
+"""Endpoints whose answers no provider keeps."""
+MODELS: Final = "/models"
+OURS: Final = "/flyball"
 _PREFIXES_OF_ALL: Final = ("/anthropic/v1", *PREFIXES)
 """Under which a key's own pages are, in each dialect."""
 NOT_YET: Final = {
-    "assistants": "assistants",
     "audio": "audio",
-    "batches": "batches",
-    "chat": "stored chat completions",
-    "containers": "containers",
-    "conversations": "conversations",
-    "files": "files",
-    "fine_tuning": "fine-tuning",
     "images": "images",
     "moderations": "moderations",
-    "organization": "organization administration",
-    "responses": "stored responses",
-    "threads": "threads",
-    "uploads": "uploads",
-    "vector_stores": "vector stores",
-    "videos": "videos",
 }
 
 
@@ -49,6 +41,17 @@ def match(raw_path: bytes) -> Matched | None:
     return None if endpoint is None else Matched(endpoint, path)
 
 
+def place(method: str, raw_path: bytes) -> Placed | None:
+    """What a path of objects that a provider keeps means; None for our own, and for those that keep nothing."""
+    path = under_base(raw_path)
+    if not path.startswith("/") or PATHS.get(path) in NOT_KEPT or path.startswith(OURS):
+        return None
+    if path.startswith(MODELS) and method != "DELETE":
+        return None
+    found = place_of(method, path)
+    return None if found is None else Placed(found, Matched(found.endpoint, path))
+
+
 def unknown_path(path: str) -> Refused:
     """The refusal of a path that is not served, by name where we know it."""
     meant = "/" + "/".join(filter(None, unquote(path).lower().split("/")))
@@ -64,8 +67,7 @@ def unknown_path(path: str) -> Refused:
     if first in NOT_YET:
         return Refused(
             Refusal.PATH_NOT_FOUND,
-            f"Flyball does not serve {NOT_YET[first]} yet ({path[:100]}): what a provider keeps must be owned by "
-            "somebody before it can be governed.",
+            f"Flyball does not serve {NOT_YET[first]} yet ({path[:100]}).",
             facts={"path": path[:200], "known": True},
         )
     return Refused(
@@ -89,6 +91,7 @@ OPENAI_SURFACE: Final = Surface(
     dialect=OPENAI,
     owns=lambda raw_path, headers: True,
     match=match,
+    place=place,
     unknown_path=unknown_path,
     model_object=model_object,
     model_list=model_list,

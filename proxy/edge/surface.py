@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from proxy.core.refusal import Refused
 from proxy.wire.dialect import Dialect
 from proxy.wire.endpoint import Endpoint
+from proxy.wire.place import Place
 
 
 class Matched(NamedTuple):
@@ -16,12 +17,25 @@ class Matched(NamedTuple):
     path: str
 
 
+class Placed(NamedTuple):
+    """What a path of objects that a provider keeps means, or one that nobody here knows."""
+
+    place: Place
+    matched: Matched
+
+
+def nowhere(method: str, raw_path: bytes) -> Placed | None:
+    """For a dialect that has no such paths."""
+    return None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Surface:
     """One dialect's paths. `owns(raw_path, headers)`: whether an answer to it, an error too, is in this dialect.
 
-    `match(raw_path)`: the endpoint of a `POST` to it; None where there is none. `unknown_path(path)` is the refusal of
-    one that leads nowhere; `model_object` and `model_list` tell models as the dialect does.
+    `match(raw_path)`: the endpoint of a `POST` to it; None where there is none. `place(method, raw_path)`: what is
+    carried as it is; None for what is not to be passed on at all. `unknown_path(path)` is the refusal of one that leads
+    nowhere; `model_object` and `model_list` tell models as the dialect does.
     """
 
     dialect: Dialect
@@ -30,3 +44,4 @@ class Surface:
     unknown_path: Callable[[str], Refused]
     model_object: Callable[[str], dict[str, Any]]
     model_list: Callable[[Sequence[str]], dict[str, Any]]
+    place: Callable[[str, bytes], Placed | None] = nowhere

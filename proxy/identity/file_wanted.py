@@ -13,7 +13,7 @@ from proxy.identity.digests import Digester
 from proxy.identity.errors import IdentityError
 from proxy.identity.names import NAME_RULE, is_name
 from proxy.identity.records import Enforcement, KeyTerms
-from proxy.identity.secret_text import shown_prefix, well_shaped
+from proxy.identity.secret_text import shown_prefix, weakly_shaped, well_shaped
 from proxy.identity.settings import KeySettings, OrgSettings
 
 KeyPath: TypeAlias = tuple[str, str, str]
@@ -112,15 +112,20 @@ class _Reading:
             if env is not None and file is not None:
                 self.problems.append(f"{what}: {field_name}_env and {field_name}_file contradict; set one of them")
             elif env is not None:
-                yield from self._shaped(what, f"the variable {env}", self._environ.get(env))
+                yield from self._shaped(what, f"the variable {env}", self._environ.get(env), weak=key.allow_weak)
             elif file is not None:
-                yield from self._shaped(what, f"the file {file}", _first_line(file))
+                yield from self._shaped(what, f"the file {file}", _first_line(file), weak=key.allow_weak)
 
-    def _shaped(self, what: str, where: str, text: str | None) -> Iterator[Secret]:
+    def _shaped(self, what: str, where: str, text: str | None, *, weak: bool) -> Iterator[Secret]:
         if not text:
             self.problems.append(f"{what}: {where} is not set or empty")
-        elif not well_shaped(text):
-            self.problems.append(f"{what}: {where} does not hold 20 to 256 printable ASCII characters without spaces")
+        elif weak and not weakly_shaped(text):
+            self.problems.append(f"{what}: {where} does not hold 1 to 256 printable ASCII characters")
+        elif not weak and not well_shaped(text):
+            self.problems.append(
+                f"{what}: {where} does not hold 20 to 256 printable ASCII characters without spaces (allow_weak takes "
+                "shorter ones, and spaces)"
+            )
         else:
             yield Secret(text)
 

@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 from proxy.core.refusal import Refusal, Refused
 from proxy.core.tenant import Principal
 from proxy.identity.digests import Digester
-from proxy.identity.secret_text import LONGEST, SHORTEST, well_shaped
+from proxy.identity.secret_text import LONGEST, weakly_shaped, well_shaped
 
 GENERIC: Final = "The API key is missing or not valid."
 NEVER: Final = 2**63 - 1
@@ -26,12 +26,13 @@ class Opening:
 class Keyring:
     """An immutable snapshot of every secret that opens something; replaced whole when keys change."""
 
-    __slots__ = ("_digester", "_openings", "generation")
+    __slots__ = ("_digester", "_openings", "generation", "is_of_one_org")
 
     def __init__(self, digester: Digester, openings: Mapping[bytes, Opening], generation: int) -> None:
         self._digester = digester
         self._openings = openings
         self.generation = generation
+        self.is_of_one_org = len({each.principal.org for each in openings.values() if not each.revoked}) < 2
 
     def authenticate(self, secret: str, now_ns: int) -> Principal:
         """Whom a secret stands for.
@@ -39,7 +40,7 @@ class Keyring:
         Raises:
             Refused: INVALID_API_KEY with one text for every reason; `verdict` knows which, for the log.
         """
-        if SHORTEST <= len(secret) <= LONGEST and secret.isascii():
+        if 0 < len(secret) <= LONGEST and secret.isascii():
             opening = self._openings.get(self._digester.digest(secret))
             if opening is not None and now_ns < opening.expires_ns and not opening.revoked:
                 return opening.principal
@@ -47,11 +48,11 @@ class Keyring:
 
     def verdict(self, secret: str, now_ns: int) -> tuple[Verdict, str | None]:
         """Why a secret is refused, and the id of the key it once opened: for our own log, never for the caller."""
-        if not well_shaped(secret):
+        if not weakly_shaped(secret):
             return "malformed", None
         opening = self._openings.get(self._digester.digest(secret))
         if opening is None:
-            return "unknown", None
+            return "unknown" if well_shaped(secret) else "malformed", None
         if opening.revoked:
             return "revoked", opening.principal.key_id
         return ("valid" if now_ns < opening.expires_ns else "expired"), opening.principal.key_id

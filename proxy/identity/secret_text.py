@@ -24,6 +24,11 @@ def well_shaped(text: str) -> bool:
     return SHORTEST <= len(text) <= LONGEST and text.isascii() and text.isprintable() and " " not in text
 
 
+def weakly_shaped(text: str) -> bool:
+    """Whether a text can be a secret where weak ones are allowed: printable ASCII, no space at its ends."""
+    return 0 < len(text) <= LONGEST and text.isascii() and text.isprintable() and text == text.strip()
+
+
 def shown_prefix(secret: Secret) -> str:
     """The beginning that may be shown: the mark and 4 characters of ours, 4 characters of one brought along."""
     text = secret.reveal()

@@ -32,6 +32,13 @@ class KeySettings:
         default=None, metadata={"doc": "The variable of a second secret that is live too, while clients change over."}
     )
     next_key_file: Path | None = field(default=None, metadata={"doc": "The file of that second secret."})
+    allow_weak: bool = field(
+        default=False,
+        metadata={
+            "doc": "Take a secret of fewer than 20 characters, or with spaces in it: for tests whose key is fixed. "
+            "Whoever can reach the data port can guess such a key."
+        },
+    )
     owner: str = field(default="", metadata={"doc": "Who answers for this key."})
     cost_center: str = field(default="", metadata={"doc": "Who pays; empty means the team's, else the org's."})
     models: tuple[str, ...] = field(

@@ -38,6 +38,8 @@ def our_headers(journey: Journey, rooms: Rooms) -> Headers:
         (b"x-flyball-overhead-ms", b"%.3f" % (overhead_ns(journey, rooms) / NS_PER_MS)),
         (b"server-timing", _server_timing(journey)),
     ]
+    if not model:  # a carried call names none
+        del headers[1]
     if journey.reason:
         headers.append((b"x-flyball-reason", header_text(journey.reason)))
     if journey.accounted and journey.cost is not None:

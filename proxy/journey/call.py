@@ -1,6 +1,6 @@
 """One client call as the edge hands it over, and the way its answer goes back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Protocol, TypeAlias
 
 import msgspec
@@ -28,6 +28,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     secret: str
     received_ns: int
     arrived_ns: int
+    method: str = "POST"
 
 
 class Exchange(Protocol):
@@ -69,4 +70,16 @@ class Exchange(Protocol):
 
     def watch(self, when_gone: Callable[[], None]) -> None:
         """Call this once when the client hangs up, instead of what was to be called before; after the body was read."""
+        ...
+
+
+class UploadExchange(Exchange, Protocol):
+    """A client's end of a call whose body may be a file."""
+
+    def parts(self) -> AsyncIterator[bytes]:
+        """The request body as it comes, in the place of `body`, for files: it may be as large as uploads may be.
+
+        Raises:
+            Refused: REQUEST_TOO_LARGE over the configured bytes, INVALID_REQUEST when the client hangs up half-way.
+        """
         ...

@@ -24,7 +24,7 @@ async def dispatch(journey: Journey, rooms: Rooms) -> UpstreamResponse:
     """
     if not journey.dispatched:
         await mark_dispatched(journey, rooms)
-    attempt = _begin(journey, rooms)
+    attempt = begin_attempt(journey, rooms)
     request = _request(journey, attempt)
     journey.mark("dispatch", rooms.clock.monotonic_ns())
     try:
@@ -38,7 +38,7 @@ async def dispatch(journey: Journey, rooms: Rooms) -> UpstreamResponse:
     finally:
         journey.mark("upstream", rooms.clock.monotonic_ns())
     attempt.status = response.status
-    _note_headers(attempt, response)
+    note_headers(attempt, response)
     if journey.translation is None:
         return response
     attempt.translated = told = TranslatedResponse(response, journey.translation, streamed=journey.request.streamed)
@@ -87,7 +87,8 @@ async def mark_dispatched(journey: Journey, rooms: Rooms) -> None:
     journey.dispatched = True
 
 
-def _begin(journey: Journey, rooms: Rooms) -> Attempt:
+def begin_attempt(journey: Journey, rooms: Rooms) -> Attempt:
+    """One attempt at the target that was selected; its times run from here."""
     candidate = journey.candidate
     if candidate is None:
         raise RuntimeError("a call is dispatched before a target was selected")
@@ -128,7 +129,8 @@ def _request(journey: Journey, attempt: Attempt) -> UpstreamRequest:
     )
 
 
-def _note_headers(attempt: Attempt, response: UpstreamResponse) -> None:
+def note_headers(attempt: Attempt, response: UpstreamResponse) -> None:
+    """What an answer's headers say of the attempt: the provider's request id, and when to come again."""
     for name, value in response.headers:
         if name in REQUEST_ID_HEADERS and not attempt.provider_request_id:
             attempt.provider_request_id = value.decode("latin-1")[:200]

@@ -12,6 +12,7 @@ from proxy.journey.state import Estimate, Journey
 from proxy.pricing import Price, worst_case
 from proxy.routing import Candidate
 from proxy.wire.endpoint import ONE_WINDOW
+from proxy.wire.openai.stateful import NO_CONTEXT
 
 ROUGH_BYTES_PER_TOKEN = 3
 MOST = 10**18
@@ -55,7 +56,7 @@ async def estimate(journey: Journey, rooms: Rooms) -> None:
 def worst(journey: Journey, input_tokens: int, rooms: Rooms) -> Estimate:
     """The dearest that a call of so much input could be at any of its candidates."""
     extra = hosted_tools_ceiling(journey, rooms.settings)
-    estimates = [_worst(journey, price, input_tokens, extra, rooms.holding) for price in journey.prices.values()]
+    estimates = [_worst(journey, price, input_tokens, extra, rooms) for price in journey.prices.values()]
     return _bounded(max(estimates, key=lambda each: each.amount))
 
 
@@ -158,8 +159,45 @@ def output_bound(journey: Journey, price: Price | None, holding: BudgetSettings)
     return bound * facts.choices if journey.call.endpoint.has_output else 0
 
 
-def _worst(journey: Journey, price: Price | None, tokens: int, extra: Nano, holding: BudgetSettings) -> Estimate:
+def leans_on_context(journey: Journey) -> bool:
+    """Whether the call's prompt is longer than its body, by what the provider keeps."""
+    return any(each not in NO_CONTEXT for each in journey.request.stateful)
+
+
+def context_ceiling(journey: Journey, settings: JourneySettings) -> Nano:
+    """What is held for a stored context of a model whose window is not known.
+
+    Raises:
+        Refused: CAPABILITY_MISSING under a hard budget when no ceiling is configured.
+    """
+    binding = [line for line in journey.lines if (line.hard or line.observed) and line.unit in BOUND_BY_TOOLS]
+    binding = [line for line in binding if line.kind is not LineKind.RATE]
+    if not binding:
+        return ZERO
+    if settings.unbounded_ceiling_usd is None:
+        field = next(each for each in journey.request.stateful if each not in NO_CONTEXT)
+        refused = Refused(
+            Refusal.CAPABILITY_MISSING,
+            f"What {field!r} adds to the prompt is kept by the provider, and the model's window is not known, so the "
+            f"hard budget {binding[0].name!r} cannot cover it. Set limits.unbounded_ceiling_usd, or max_input_tokens "
+            "in the price overlay.",
+            param=field,
+            by=named(binding[0]),
+        )
+        refuse_unless_observed(journey, refused, allowed=not any(line.hard for line in binding))
+        return ZERO
+    return exact_usd(settings.unbounded_ceiling_usd)
+
+
+def _worst(journey: Journey, price: Price | None, tokens: int, extra: Nano, rooms: Rooms) -> Estimate:
+    holding, settings = rooms.holding, rooms.settings
     output = output_bound(journey, price, holding)
+    if journey.request.stateful and leans_on_context(journey):
+        # What a provider keeps of a conversation fills at most the model's window.
+        if price is not None and price.max_input is not None:
+            tokens = price.max_input
+        else:
+            extra = Nano(extra + context_ceiling(journey, settings))
     if price is not None and price.max_input is not None and journey.call.endpoint in ONE_WINDOW:
         tokens = min(tokens, price.max_input)
     if price is None:

@@ -10,6 +10,7 @@ from proxy.journey.estimate import estimate
 from proxy.journey.find import find
 from proxy.journey.hold import hold
 from proxy.journey.identify import identify
+from proxy.journey.kept.lean import lean_on_own
 from proxy.journey.pump import pump
 from proxy.journey.read import claim, read
 from proxy.journey.recall import recall, replay
@@ -34,6 +35,8 @@ async def travel(call: Call, exchange: Exchange, rooms: Rooms) -> None:
         claim(journey)
         while journey.granted is None:  # once more where a ladder names another model
             resolve(journey, rooms)
+            if journey.request.stateful:
+                await lean_on_own(journey, rooms)
             await estimate(journey, rooms)
             await find(journey, rooms)
             await look_back(journey, rooms)

@@ -48,6 +48,9 @@ async def policy_facts(journey: Journey, rooms: Rooms, point: Point, reads: Read
         "point": point.value,
         "operation": journey.call.operation,
         "endpoint": journey.call.endpoint.value,
+        "method": journey.call.method,
+        "path": journey.call.path,
+        "gate": journey.gate,
         "org": principal.org,
         "team": principal.team,
         "key": principal.key_name,
@@ -150,6 +153,8 @@ def response_facts(journey: Journey) -> dict[str, Json]:
 
 
 async def _view(journey: Journey) -> PolicyView:
+    if journey.call.endpoint.is_carried and not journey.request.is_object:
+        return _NOTHING
     view = journey.call.dialect.read_view
     if len(journey.body) <= INLINE_BYTES:
         return view(journey.call.endpoint, journey.body)

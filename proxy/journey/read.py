@@ -2,7 +2,6 @@
 
 from msgspec.structs import replace
 
-from proxy.core.refusal import Refusal, Refused
 from proxy.core.tenant import LITELLM
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
@@ -15,7 +14,7 @@ async def read(journey: Journey, rooms: Rooms) -> None:
     """Read the body whole and the few fields of it that we act on.
 
     Raises:
-        Refused: REQUEST_TOO_LARGE, INVALID_REQUEST, or CAPABILITY_MISSING for fields that lean on provider state.
+        Refused: REQUEST_TOO_LARGE, INVALID_REQUEST.
     """
     journey.body = journey.original = await journey.exchange.body()
     if LITELLM in journey.principal.compat and journey.call.dialect is OPENAI:
@@ -23,13 +22,6 @@ async def read(journey: Journey, rooms: Rooms) -> None:
         journey.body = journey.said_elsewhere.body
     journey.facts = facts = journey.call.dialect.read_request(journey.call.endpoint, journey.call.path, journey.body)
     journey.model = facts.model
-    if facts.stateful:
-        raise Refused(
-            Refusal.CAPABILITY_MISSING,
-            f"`{facts.stateful[0]}` leans on state kept at the provider, which is not served here yet; "
-            "send the whole conversation in the request instead.",
-            param=facts.stateful[0],
-        )
     journey.mark("read", rooms.clock.monotonic_ns())
 
 

@@ -12,6 +12,7 @@ from proxy.journey.gate_stream import stream_gate
 from proxy.journey.halt import Halt
 from proxy.journey.inflating import inflater_of
 from proxy.journey.judge_answer import stream_end
+from proxy.journey.kept.stored import StoredStream
 from proxy.journey.patience import Unread
 from proxy.journey.pinger import Pinger
 from proxy.journey.rooms import Rooms
@@ -39,6 +40,7 @@ class Relay:
         self.gate = stream_gate(journey, response, rooms)
         self.end = stream_end(journey, rooms)
         self.inflater = inflater_of(response)
+        self.stored = StoredStream(journey, rooms) if journey.request.stores else None
         self.client_gone = False
         self.failure: UpstreamFailed | None = None
         self.left_over = b""
@@ -75,7 +77,7 @@ class Relay:
     async def _forward(self, pinger: Pinger) -> None:
         tap, exchange, chunk_of, attempt = self.tap, self.journey.exchange, self.response.chunk, self.attempt
         inflater, facts, cover = self.inflater, tap.facts, self.cover
-        is_ruled = self.gate is not None or self.end is not None
+        is_ruled = self.gate is not None or self.end is not None or self.stored is not None
         while (chunk := await chunk_of()) is not None:
             attempt.response_bytes += len(chunk)
             if inflater is not None:
@@ -99,7 +101,9 @@ class Relay:
         self._end_at(None)
 
     async def _passed(self, out: bytes) -> bytes:
-        """What rules on tool calls and on finished answers let go on now."""
+        """What rules on tool calls and on finished answers let go on now; no id before it is known whose it is."""
+        if self.stored is not None and self.stored.waits:
+            out = await self.stored.noted(out)
         if self.gate is not None:
             out = await self.gate.passed(out)
         return out if self.end is None else self.end.passed(out)
@@ -113,6 +117,8 @@ class Relay:
 
     async def ending(self, last: bytes) -> bytes:
         """The last of the stream, behind what its gate has withheld and may let go, once all of it may be told."""
+        if self.stored is not None and self.stored.waits and not self.client_gone:
+            last = self.stored.close() + last
         if self.gate is not None:
             is_whole = self.attempt.outcome is Outcome.OK and not self.client_gone
             last = await self.gate.ended(b"" if self.client_gone else last, is_whole=is_whole)

@@ -15,6 +15,7 @@ from proxy.journey.gate_answer import gated_answer, watched_answer
 from proxy.journey.gate_calls import is_gated, is_watched
 from proxy.journey.inflating import inflated
 from proxy.journey.judge_answer import is_judged, judge_answer
+from proxy.journey.kept.stored import note_stored
 from proxy.journey.patience import Unread
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt, Journey
@@ -62,6 +63,8 @@ async def relay_unary(journey: Journey, response: UpstreamResponse, rooms: Rooms
     attempt.ended_ns = rooms.clock.monotonic_ns()
     journey.mark("upstream", attempt.ended_ns)
     changed = await _settle(journey, response, attempt, whole, rooms)
+    if journey.request.stores and response.status < 300:
+        await note_stored(journey, whole if changed is None else changed, response, rooms)
     exchange = journey.exchange
     if not exchange.started:
         headers = answer_headers(journey, response, rooms)

@@ -32,6 +32,17 @@ def usable_models(snapshot: Snapshot, principal: Principal) -> list[str]:
     return snapshot.router.names(lambda name: may_use(principal.models, name), known)
 
 
+def is_routed(snapshot: Snapshot, principal: Principal, model: str) -> bool:
+    """Whether a key may ask for a model by a name that no list has, because a pattern of the routes serves it."""
+    if not may_use(principal.models, model):
+        return False
+    try:
+        snapshot.router.resolve(model)
+    except Refused:
+        return False
+    return True
+
+
 def resolve(journey: Journey, rooms: Rooms) -> None:
     """Find the candidates for the model the client named, or that a ladder named in its place.
 

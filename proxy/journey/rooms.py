@@ -14,6 +14,7 @@ from proxy.journey.shadows import Shadows
 from proxy.journey.standing import Standing
 from proxy.journey.tracing import Tracing
 from proxy.metering import TokenCounter
+from proxy.ownership import Ownership
 from proxy.policy import NO_SWITCHES, NO_TOOLS, ApprovalBook, Finder, PolicyEngine, ReleasedCalls, Switches, ToolBook
 from proxy.pricing import PriceBook
 from proxy.routing import Router
@@ -38,6 +39,10 @@ class Snapshot:
     reads_results: bool = False
     """Whether any rule reads which results are to calls that were never given: else none is noted."""
     deny_unpriced: bool = False
+    default_provider: str = ""
+    """Where calls go that name neither a model nor an object; empty: nowhere."""
+    passes_unknown: bool = False
+    """Whether a provider takes paths that nobody here knows."""
     runs: RunBook = field(default_factory=RunBook)
     switches: Switches = NO_SWITCHES
     tools: ToolBook = NO_TOOLS
@@ -52,6 +57,14 @@ class JourneySettings:
     hosted_tools_ceiling_usd: Decimal | None = field(
         default=None,
         metadata={"doc": "Dollars held for a call with provider-run tools; unset refuses them under a hard budget."},
+    )
+    unbounded_ceiling_usd: Decimal | None = field(
+        default=None,
+        metadata={
+            "doc": "Dollars held for a call whose price nobody can bound beforehand (runs of assistants, fine-tuning, "
+            "evals, videos, calls of paths not known here), or whose context is kept by a provider and has no known "
+            "window; billed so where nothing tells its price. Unset refuses them under a hard budget."
+        },
     )
     buffered_answer_bytes: int = field(
         default=2_097_152,
@@ -139,6 +152,7 @@ class Rooms:
     sockets: Sockets
     approvals: ApprovalBook
     released: ReleasedCalls
+    ownership: Ownership
     spool: Spool
     counters: Counters
     settings: JourneySettings

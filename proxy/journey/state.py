@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct, field
 
@@ -115,6 +115,8 @@ class Journey(Struct):
     said_elsewhere: LitellmBody | None = None
     """What stood in the body that was meant for another proxy, and was taken out; None where none is looked for."""
     facts: RequestFacts | None = None
+    gate: Literal["full", "none"] = "full"
+    """Whether rules on tool calls and answers will see what a model says."""
     model: str = ""
     """The model that is routed: the client's, or the one a ladder put in its place."""
     claims: Claims = NO_CLAIMS

@@ -39,7 +39,8 @@ class Router:
     """The routes of one configuration; immutable, shared by all calls of its generation."""
 
     def __init__(self, routes: Sequence[RouteSettings]) -> None:
-        self._routes = tuple(routes)
+        self._routes = tuple(route for route in routes if route.model)
+        self._paths = tuple(route for route in routes if route.path)
         self._exact = {route.model: at for at, route in reversed([*enumerate(self._routes)])}
         self._resolved: dict[str, Resolution] = {}
         self._globs = [(at, route) for at, route in enumerate(self._routes) if is_glob(route.model)]
@@ -63,6 +64,13 @@ class Router:
             candidates=tuple(Candidate(target.provider, _sent(target, model)) for target in route.targets),
         )
         return found
+
+    def resolve_path(self, path: str) -> Resolution | None:
+        """The candidates for a path that names no model, under the base URL; None where no route is of it."""
+        for route in self._paths:
+            if path == route.path or path.startswith(route.path.rstrip("/") + "/"):
+                return Resolution(route.path, tuple(Candidate(target.provider, "") for target in route.targets))
+        return None
 
     def names(self, allowed: Callable[[str], bool], known: Callable[[str], Iterable[str]]) -> list[str]:
         """Model names a client may ask for: exact routes, and for globs the names their providers are known to have.

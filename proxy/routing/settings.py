@@ -20,9 +20,15 @@ class TargetSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class RouteSettings:
-    """Which targets serve a client's model name; the first route that matches wins."""
+    """Which targets serve a client's model name, or a path that names no model; the first route that matches wins."""
 
-    model: str = field(metadata={"doc": "The client's model name, or a glob such as `gpt-*`."})
+    model: str = field(default="", metadata={"doc": "The client's model name, or a glob such as `gpt-*`."})
+    path: str = field(
+        default="",
+        metadata={
+            "doc": "In the place of `model`: the path of calls that name none, such as `/files`, with all below it."
+        },
+    )
     targets: tuple[TargetSettings, ...] = field(metadata={"doc": "Where matching calls may go, best first."})
     strategy: Literal["priority"] = field(
         default="priority", metadata={"doc": "How a target is chosen; `priority` takes the first one."}

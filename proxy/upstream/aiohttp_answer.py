@@ -1,6 +1,7 @@
 """One attempt over an aiohttp connection: the request written, the answer read, one timer for all its patience."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Final, Protocol
 
@@ -13,6 +14,7 @@ from aiohttp.streams import EofStream, StreamReader
 from proxy.upstream.failure import FailureKind, UpstreamFailed
 from proxy.upstream.headers import RawHeader
 from proxy.upstream.provider import Provider
+from proxy.upstream.transport import UpstreamRequest
 
 # aiohttp stops reading a connection when twice this is waiting; one read of the loop (256,000 bytes) may come on top.
 READ_BUFFER: Final = 2 * 1024
@@ -45,6 +47,7 @@ class AiohttpAnswer:
         "_connection",
         "_failure",
         "_feeder",
+        "_has_no_body",
         "_home",
         "_kind",
         "_limit",
@@ -72,6 +75,7 @@ class AiohttpAnswer:
         self._failure: UpstreamFailed | None = None
         self._over = False
         self._until_close = False
+        self._has_no_body = False
         self._kind: FailureKind = "first_byte_timeout"
         self._limit = home.provider.first_byte_s
         # When the present wait began, on the loop's clock; 0 while nobody waits for the provider.
@@ -79,9 +83,11 @@ class AiohttpAnswer:
         self._total_at = started + home.provider.total_s
         self._timer = self._look_again(self._since + self._limit, self._since)
 
-    async def begin(self, head: bytes, body: bytes) -> None:
+    async def begin(self, head: bytes, request: UpstreamRequest) -> None:
         """Write the request, wait for status and headers; raises UpstreamFailed, always with `sent` true."""
+        self._has_no_body = request.method == "HEAD"
         self._protocol.set_response_params(
+            skip_payload=self._has_no_body,
             read_until_eof=True,
             auto_decompress=False,
             read_bufsize=READ_BUFFER,
@@ -90,7 +96,7 @@ class AiohttpAnswer:
             max_headers=MAX_HEADERS,
         )
         try:
-            self._write(head, body)
+            self._write(head, request)
             message, payload = await self._protocol.read()
             while message.code < 200 and message.code != 101:
                 message, payload = await self._protocol.read()
@@ -130,10 +136,15 @@ class AiohttpAnswer:
         """Done with it; what was not read to its end is dropped."""
         self.abort()
 
-    def _write(self, head: bytes, body: bytes) -> None:
+    def _write(self, head: bytes, request: UpstreamRequest) -> None:
         transport = self._protocol.transport
         if transport is None:
             raise ClientConnectionError("the connection closed")
+        body = request.body
+        if request.parts is not None:
+            transport.write(head)
+            self._feeder = self._loop.create_task(self._feed_parts(request.parts, chunked=request.length is None))
+            return
         if len(body) <= ONE_WRITE:
             transport.write(head + body)
             return
@@ -149,6 +160,24 @@ class AiohttpAnswer:
             for start in range(0, len(body), ONE_WRITE):
                 await writer.write(pieces[start : start + ONE_WRITE])
                 await writer.drain()
+
+    async def _feed_parts(self, parts: AsyncIterator[bytes], *, chunked: bool) -> None:
+        """Write a body as it comes; while it comes the provider is not late."""
+        writer = StreamWriter(self._protocol, self._loop)
+        if chunked:
+            writer.enable_chunking()
+        try:
+            async for part in parts:
+                await writer.write(part)
+                await writer.drain()
+                if self._payload is None and self._since:
+                    self._since = self._loop.time()
+            await writer.write_eof()
+        except UpstreamFailed as failure:
+            if not self._over:
+                self._fail(failure.kind, failure.message)
+        except (ClientError, OSError):
+            return  # the reading side tells
 
     def _accept(self, message: RawResponseMessage) -> None:
         """Take status and headers, or refuse an answer whose framing could be read in two ways."""
@@ -174,7 +203,7 @@ class AiohttpAnswer:
         if b"".join([name for name, _ in self.headers]).translate(None, _IN_TOKENS):
             raise self._refused("a header's name is not a token")
         self.status = message.code
-        self._until_close = lengths + codings == 0
+        self._until_close = lengths + codings == 0 and not self._has_no_body
 
     def _refused(self, why: str) -> UpstreamFailed:
         return UpstreamFailed("protocol", f"the provider's answer was not taken: {why}", sent=True)

@@ -36,6 +36,7 @@ from proxy.upstream.socket import HandshakeRefused, SocketRequest, UpstreamSocke
 from proxy.upstream.transport import UpstreamRequest, UpstreamResponse
 
 _RAW_TARGET: Final = re.compile(rb"[\x21-\x7e]+\Z")
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 # A kept connection found dead before use is thrown away and another taken; more often than this is not chance.
 _TAKES: Final = 3
 
@@ -64,7 +65,7 @@ class AiohttpTransport:
         key = lane.keys.in_use
         answer = await lane.send(request, key)
         other = lane.keys.other(key, answer.status)
-        if other is None:
+        if other is None or request.parts is not None:  # a body that was passed on as it came is gone
             return answer
         # A refused key is no use of the provider, so nothing is billed twice, and nothing of it is told to the client.
         answer.abort()
@@ -148,7 +149,7 @@ class _Lane:
         head = self.head(request, key, made)
         connection, protocol = await self.connect()
         answer = AiohttpAnswer(connection, protocol, self, started)
-        await answer.begin(head, request.body)
+        await answer.begin(head, request)
         return answer
 
     async def open(self, request: SocketRequest, key: KeyName) -> UpstreamSocket:
@@ -181,7 +182,7 @@ class _Lane:
         if not _RAW_TARGET.match(target) or not _one_line_each(lines, headers):
             raise UpstreamFailed("protocol", "the request cannot be written as HTTP", sent=False)
         method = request.method.encode("latin-1")
-        return b"%b %b%b%bcontent-length: %d\r\n\r\n" % (method, target, self._fixed[key], lines, len(request.body))
+        return b"%b %b%b%b%b\r\n" % (method, target, self._fixed[key], lines, _framing(request))
 
     async def _signed(self, request: UpstreamRequest) -> list[RawHeader]:
         """What identifies us in a request that is otherwise as it will be sent; raises UpstreamFailed."""
@@ -281,6 +282,17 @@ def _own_headers(provider: Provider, key: KeyName) -> list[RawHeader]:
         bearer = provider.auth_header == "bearer"
         told.append((b"authorization", b"Bearer " + value) if bearer else (provider.auth_header.encode(), value))
     return told
+
+
+def _framing(request: UpstreamRequest) -> bytes:
+    """How long the body is; a request that has none by its method says nothing of it, as clients do."""
+    if request.parts is not None:
+        return (
+            b"transfer-encoding: chunked\r\n" if request.length is None else b"content-length: %d\r\n" % request.length
+        )
+    if request.body or request.method in _WITH_BODY:
+        return b"content-length: %d\r\n" % len(request.body)
+    return b""
 
 
 def _one_line_each(lines: bytes, headers: list[RawHeader]) -> bool:

@@ -49,6 +49,8 @@ class Provider:
     total_s: float = 3600.0
     on_client_disconnect: Literal["cancel", "drain"] = "cancel"
     max_connections: int = 1024
+    shares_state: bool = False
+    passthrough: bool = False
 
     @classmethod
     def of(cls, name: str, settings: ProviderSettings) -> "Provider":
@@ -80,6 +82,8 @@ class Provider:
             total_s=settings.total_timeout_s,
             on_client_disconnect=settings.on_client_disconnect or profile.on_client_disconnect,
             max_connections=settings.max_connections,
+            shares_state=settings.provider_state == "shared",
+            passthrough=settings.passthrough,
         )
 
 

@@ -85,6 +85,16 @@ class ProviderSettings:
         default=None,
         metadata={"doc": "user:password for the proxy (by proxy_credentials_env or proxy_credentials_file only)."},
     )
+    provider_state: Literal["owned", "shared"] = field(
+        default="owned",
+        metadata={
+            "doc": "`owned`: what it keeps (files, batches, stored responses) is served to the org that made it only. "
+            "`shared`: to every key, for an account that serves one org; refused where there is a second org."
+        },
+    )
+    passthrough: bool = field(
+        default=False, metadata={"doc": "Pass on paths that are not known here, as they are, priced by nobody."}
+    )
     connect_timeout_s: float = field(
         default=10.0, metadata={"doc": "Longest wait for a connection: a free place, DNS, TCP and TLS together."}
     )

@@ -1,5 +1,6 @@
 """The door to providers: one request in, one answer out, chunk by chunk; every client behind it obeys this."""
 
+from collections.abc import AsyncIterator
 from typing import Protocol
 
 from msgspec import Struct, field
@@ -13,7 +14,9 @@ class UpstreamRequest(Struct):
 
     `path` begins with `/` and continues the provider's base_url; `query` is the client's, raw, without `?`. `headers`
     are the client's own that may pass (see `forwardable`): host, framing, credentials and the provider's extra headers
-    are added by the transport. A streamed request asks for an unencoded answer. `method` is an HTTP method.
+    are added by the transport. A streamed request asks for an unencoded answer. `method` is an HTTP method. `parts` are
+    a body that is still coming, in the place of `body`; `length` is how long it will be in bytes, None where nobody
+    knows.
     """
 
     provider: Provider
@@ -23,6 +26,8 @@ class UpstreamRequest(Struct):
     query: bytes = b""
     headers: list[RawHeader] = field(default_factory=list)
     method: str = "POST"
+    parts: AsyncIterator[bytes] | None = None
+    length: int | None = None
 
 
 class UpstreamResponse(Protocol):
@@ -65,7 +70,8 @@ class Transport(Protocol):
         """Send and wait for status and headers.
 
         Raises:
-            UpstreamFailed: no answer; `sent` tells whether the provider may have acted. It is never sent twice.
+            UpstreamFailed: no answer; `sent` tells whether the provider may have acted. It is never sent twice. What
+                `parts` raise of this kind ends the attempt, and is raised.
         """
         ...
 

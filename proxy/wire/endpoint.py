@@ -1,4 +1,4 @@
-"""The endpoints that are read: each has a request, a stream and an answer of its own shape."""
+"""The endpoints: those that are read, and those whose calls are carried as they are."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -14,6 +14,20 @@ class Endpoint(StrEnum):
     RESPONSES = "responses"
     EMBEDDINGS = "embeddings"
     REALTIME = "realtime"
+    FILES = "files"
+    UPLOADS = "uploads"
+    BATCHES = "batches"
+    STORED_RESPONSES = "responses.stored"
+    STORED_CHATS = "chat.completions.stored"
+    CONVERSATIONS = "conversations"
+    VECTOR_STORES = "vector_stores"
+    CONTAINERS = "containers"
+    FINE_TUNING = "fine_tuning"
+    EVALS = "evals"
+    ASSISTANTS = "assistants"
+    THREADS = "threads"
+    VIDEOS = "videos"
+    PASSTHROUGH = "passthrough"
     MESSAGES = "messages"
     COUNT_TOKENS = "messages.count_tokens"
 
@@ -25,7 +39,12 @@ class Endpoint(StrEnum):
     @property
     def has_output(self) -> bool:
         """Whether its answers are made of output tokens."""
-        return self not in _WITHOUT_OUTPUT
+        return self not in _WITHOUT_OUTPUT and self not in CARRIED
+
+    @property
+    def is_carried(self) -> bool:
+        """Whether its calls are carried as they are: they name what a provider keeps, and no prompt."""
+        return self in CARRIED
 
     @property
     def is_free(self) -> bool:
@@ -38,6 +57,25 @@ class Endpoint(StrEnum):
         return self in (Endpoint.CHAT, Endpoint.COMPLETIONS)
 
 
+CARRIED: Final = frozenset(
+    {
+        Endpoint.FILES,
+        Endpoint.UPLOADS,
+        Endpoint.BATCHES,
+        Endpoint.STORED_RESPONSES,
+        Endpoint.STORED_CHATS,
+        Endpoint.CONVERSATIONS,
+        Endpoint.VECTOR_STORES,
+        Endpoint.CONTAINERS,
+        Endpoint.FINE_TUNING,
+        Endpoint.EVALS,
+        Endpoint.ASSISTANTS,
+        Endpoint.THREADS,
+        Endpoint.VIDEOS,
+        Endpoint.PASSTHROUGH,
+    }
+)
+"""What is not read as a prompt: objects that a provider keeps, and what nobody here knows."""
 _DIALECTS: Final[Mapping[Endpoint, str]] = MappingProxyType(
     {
         Endpoint.MESSAGES: "anthropic",

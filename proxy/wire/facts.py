@@ -30,6 +30,10 @@ class RequestFacts(Struct, frozen=True):
     session: str | None = None
     stateful: tuple[str, ...] = ()
     service_tier: str | None = None
+    stores: bool = False
+    """Whether the provider keeps the answer, to be asked for by its id."""
+    is_object: bool = True
+    """Whether the body is a JSON object; where it is read to be governed it always is."""
 
 
 class UnaryFacts(Struct):

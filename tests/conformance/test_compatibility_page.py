@@ -26,6 +26,7 @@ from proxy.wire.encoding import KNOWN_ENCODINGS
 from proxy.wire.endpoint import PATHS, Endpoint
 from proxy.wire.openai.request import CLIENT_RUN_TOOLS
 from proxy.wire.openai.stateful import _IN_RESPONSES
+from proxy.wire.openai.surface import SERVED
 from proxy.wire.profile import GENERIC, PROFILES, Arithmetic, Profile
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
@@ -54,12 +55,12 @@ MEANING: Final = {
     Refusal.MODEL_NOT_FOUND: "no route for that name; the nearest names are in the facts",
     Refusal.PATH_NOT_FOUND: "a path that is not served, by name where it is known",
     Refusal.METHOD_NOT_ALLOWED: "a method that the path does not take",
-    Refusal.NOT_FOUND: "an operation that does not exist or is somebody else's",
+    Refusal.NOT_FOUND: "an operation or an object that does not exist or is somebody else's",
     Refusal.UNPRICED_MODEL: "a hard budget and no price to hold by",
     Refusal.CAPABILITY_MISSING: "a field that cannot be governed yet; `param` names it",
     Refusal.INVALID_REQUEST: "what we read of the request cannot be meant; `param` names it",
     Refusal.HOST_NOT_ALLOWED: "a `Host` outside `server.allowed_hosts`",
-    Refusal.REQUEST_TOO_LARGE: "a body over `server.max_body_bytes`",
+    Refusal.REQUEST_TOO_LARGE: "a body over `server.max_body_bytes`, a file over `server.max_upload_bytes`",
     Refusal.CACHE_MISS: "only a cached answer was wanted, and there is none",
     Refusal.DEPENDENCY_UNAVAILABLE: "the ledger cannot be asked, so nothing may be spent",
     Refusal.SHUTTING_DOWN: "this process is stopping",
@@ -90,7 +91,8 @@ def lists() -> dict[str, str]:
         "anthropic_prefix": ANTHROPIC_PREFIX,
         "prefixes": words(prefix for prefix in PREFIXES if prefix),
         "not_yet": ", ".join(f"`/{path}` ({name})" for path, name in sorted(NOT_YET.items())),
-        "stateful": words(_IN_RESPONSES),
+        "stateful": words(name for name in _IN_RESPONSES if name not in ("background", "prompt")),
+        "kept": words(SERVED),
         "client_tools": words(sorted(CLIENT_RUN_TOOLS)),
         "key_headers": words([OWN_HEADER.decode(), *(name.decode() for name in BARE_HEADERS)]),
         "claim_headers": words(sorted(name.decode() for name in CLAIM_HEADERS)),

@@ -122,24 +122,34 @@ class Client:
     sent: list[dict[str, Any]] = field(default_factory=list)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     takes: asyncio.Event | None = None
+    query: bytes = b""
+    body_parts: list[bytes | None] | None = None
+    """The body in the parts it comes in, None where the client hangs up; in the place of `body`."""
     _asked: bool = False
 
     @property
     def scope(self) -> dict[str, Any]:
         """The call's ASGI scope."""
-        given = [(b"host", b"localhost"), (b"authorization", f"Bearer {KEY}".encode()), *self.headers]
+        own = any(name == b"x-flyball-key" for name, _ in self.headers)
+        bearer = [] if own else [(b"authorization", f"Bearer {KEY}".encode())]
+        given = [(b"host", b"localhost"), *bearer, *self.headers]
         return {
             "type": "http",
             "http_version": "1.1",
             "method": self.method,
             "raw_path": self.path.encode(),
-            "query_string": b"",
+            "query_string": self.query,
             "headers": given,
         }
 
     async def receive(self) -> dict[str, Any]:
         """The body, then in its time the end."""
-        if not self._asked:
+        if self.body_parts:
+            part = self.body_parts.pop(0)
+            if part is None:
+                return {"type": "http.disconnect"}
+            return {"type": "http.request", "body": part, "more_body": bool(self.body_parts)}
+        if self.body_parts is None and not self._asked:
             self._asked = True
             return {"type": "http.request", "body": self.body, "more_body": False}
         await self.gone.wait()

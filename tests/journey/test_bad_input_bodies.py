@@ -141,10 +141,13 @@ def test_a_model_outside_the_keys_list_is_refused(scene: Guarded) -> None:
     assert error["flyball"]["allowed"] == ["sim-*"]
 
 
-def test_what_leans_on_the_providers_state_is_refused(scene: Guarded) -> None:
+def test_what_leans_on_the_providers_state_is_refused_unless_it_is_ones_own(scene: Guarded) -> None:
     body = {"model": "sim-small", "input": "Hello", "previous_response_id": "resp_1"}
-    error = scene.refused(scene.post(body, target="/v1/responses"), 400, "capability_missing")
+    error = scene.refused(scene.post(body, target="/v1/responses"), 404, "not_found")
     assert error["param"] == "previous_response_id"
+    other = {"model": "sim-small", "input": "Hello", "prompt": {"id": "pmpt_1"}}
+    error = scene.refused(scene.post(other, target="/v1/responses"), 400, "capability_missing")
+    assert error["param"] == "prompt"
 
 
 def test_a_compressed_body_is_refused(scene: Guarded) -> None:

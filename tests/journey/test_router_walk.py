@@ -11,6 +11,7 @@ import pytest
 
 from proxy.edge.openai import NOT_YET, PREFIXES
 from proxy.wire.endpoint import PATHS
+from proxy.wire.openai.surface import SERVED
 from tests.journey.guarded import KEY, UNKNOWN_KEY, Guarded, guarded
 from tests.journey.raw_http import Answer, connect, read_answer, request
 
@@ -19,7 +20,8 @@ budgets: [{name: nothing, scope: "org:acme", window: total, limit_usd: 0, hard: 
 """
 GOVERNED: Final = tuple(f"{prefix}{path}" for prefix in PREFIXES for path in PATHS)
 OWN: Final = ("/models", "/models/sim-small", "/flyball/key", "/flyball/operations/op_0", "/flyball", "/flyball/key/x")
-STATEFUL: Final = tuple(f"/{name}{rest}" for name in (*NOT_YET, "realtime") for rest in ("", "/x_1", "/x_1/cancel"))
+KEPT: Final = tuple(path + rest for path in SERVED for rest in ("", "/x_1", "/x_1/cancel") if path + rest not in PATHS)
+NEVER: Final = tuple(f"/{name}{rest}" for name in (*NOT_YET, "realtime") for rest in ("", "/x_1", "/x_1/cancel"))
 FOREIGN: Final = (
     "/",
     "/v1",
@@ -41,10 +43,13 @@ FOREIGN: Final = (
 )
 PATHS_WALKED: Final = (
     *GOVERNED,
-    *(f"{prefix}{path}" for prefix in PREFIXES for path in (*OWN, *STATEFUL)),
+    *(f"{prefix}{path}" for prefix in PREFIXES for path in (*OWN, *KEPT, *NEVER)),
     *FOREIGN,
 )
 NOT_SERVED: Final = ("path_not_found", "method_not_allowed")
+CARRIED: Final = frozenset(f"{prefix}{path}" for prefix in PREFIXES for path in SERVED)
+BARRED: Final = {(402, "budget_exceeded"), (404, "not_found"), (400, "capability_missing")}
+"""How a carried call ends without money: there is none, the object is nobody's, or its price has no bound."""
 VARIANTS: Final[dict[str, Callable[[str], str]]] = {
     "as it is": lambda path: path,
     "double slash before": lambda path: "/" + path,
@@ -144,6 +149,8 @@ def test_with_a_valid_key_only_the_written_paths_are_served(scene: Guarded) -> N
         path = target.removeprefix("http://evil.example").partition("?")[0]
         if path in GOVERNED:
             assert (answer.status, answer.error["code"]) == (402, "budget_exceeded"), (target, answer)
+        elif (answer.status, answer.error["code"]) in BARRED:
+            assert any(path == each or path.startswith(each + "/") for each in CARRIED), (target, answer)
         else:
             assert answer.status in (404, 405), (target, answer)
             assert answer.error["code"] in NOT_SERVED, (target, answer)

@@ -50,7 +50,7 @@ def _messages(endpoint: Endpoint, fields: Mapping[str, Json]) -> Iterator[Messag
             yield Message("user", given)
         for item in _objects(given):
             yield Message(_role_of(item), _texts(item))
-    else:
+    elif not endpoint.is_carried:
         prompts = fields.get("prompt" if endpoint is Endpoint.COMPLETIONS else "input")
         for prompt in prompts if isinstance(prompts, list) else [prompts]:
             if isinstance(prompt, str):

@@ -13,7 +13,7 @@ from proxy.wire.endpoint import Endpoint
 from proxy.wire.facts import RequestFacts
 from proxy.wire.members import begins
 from proxy.wire.openai.countable import read_countable
-from proxy.wire.openai.stateful import state_fields
+from proxy.wire.openai.stateful import is_stored, state_fields
 
 __all__ = ["Countable", "RequestFacts", "read_countable", "read_request"]
 
@@ -121,6 +121,7 @@ def read_request(endpoint: Endpoint, body: bytes) -> RequestFacts:
         user=request.user,
         session=None if request.metadata is None else _session(request.metadata.session_id),
         stateful=state_fields(endpoint, body, members, hosted),
+        stores=is_stored(endpoint, members),
         service_tier=request.service_tier,
     )
 

@@ -1,6 +1,7 @@
 """Which parts of a request lean on state that the provider keeps: earlier responses, files, stores, containers.
 
-State belongs to who made it, and what it adds to a prompt cannot be counted: such parts are named, not judged.
+State belongs to who made it, and what it adds to a prompt cannot be counted: such parts are named, not judged. Also:
+whether the answer is kept.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,10 @@ from proxy.wire.endpoint import Endpoint
 from proxy.wire.members import begins
 
 _IN_RESPONSES: Final = ("previous_response_id", "conversation", "background", "prompt")
+NO_CONTEXT: Final = frozenset({"background", "tools[].vector_store_ids", "tools[].container"})
+"""What adds nothing to the prompt by itself: what tools that the provider runs bring is covered as theirs."""
+UNOWNED: Final = frozenset({"prompt", "input[].item_reference", "messages[].item_reference"})
+"""What is never made through us, or is a part of an object that the request does not name: its owner is not known."""
 _FILE: Final = b'"file_id"'
 _ID: Final = b'"id"'
 # An escaped letter could spell any key.
@@ -70,6 +75,13 @@ def state_fields(
     if hosted_tools:
         found += sorted(set(_in_tools(members.get("tools"))))
     return tuple(found)
+
+
+def is_stored(endpoint: Endpoint, members: dict[str, Raw]) -> bool:
+    """Whether a request has its answer kept: a response unless it says no, a chat completion if it says yes."""
+    if endpoint is _RESPONSES:
+        return "store" not in members or bytes(members["store"]) != b"false"
+    return endpoint is _CHAT and "store" in members and bytes(members["store"]) == b"true"
 
 
 def _in_items(name: str, raw: Raw | None) -> Iterator[str]:

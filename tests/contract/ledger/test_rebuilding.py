@@ -32,6 +32,7 @@ from proxy.core.ids import new_id
 from proxy.core.money import ZERO, Nano
 from proxy.core.secret import Secret
 from proxy.identity import KeyStore
+from proxy.ownership import OwnershipSettings, SqliteOwnership
 from proxy.policy import ApprovalBook, ProposalStore, Sealer, SqliteReleasedCalls, SwitchStore
 from proxy.state import Remote, StateFile
 from proxy.telemetry import CountedQuery, CountedRow
@@ -78,6 +79,7 @@ def stores(folder: Path) -> Stores:
         proposals=ProposalStore(state, clock=clock),
         approvals=ApprovalBook(state, Sealer(b"b" * 32)),
         released=SqliteReleasedCalls(state),
+        ownership=SqliteOwnership(state, OwnershipSettings()),
         statements=Statements(state),
         adjustments=Adjustments(state, clock=clock),
     )

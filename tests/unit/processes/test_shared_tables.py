@@ -10,6 +10,7 @@ from proxy.billing import Adjustments, Statements
 from proxy.budget import BudgetStore
 from proxy.core.clock import SystemClock
 from proxy.identity import KeyStore
+from proxy.ownership import OwnershipSettings, SqliteOwnership
 from proxy.policy import ApprovalBook, ProposalStore, Sealer, SqliteReleasedCalls, SwitchStore
 from proxy.processes.joining import know_all_tables
 from proxy.state import StateFile
@@ -40,6 +41,7 @@ def test_a_host_that_joins_has_every_table_that_is_shared(tmp_path: Path) -> Non
         proposals=ProposalStore(state, clock=SystemClock()),
         approvals=ApprovalBook(state, Sealer(b"b" * 32)),
         released=SqliteReleasedCalls(state),
+        ownership=SqliteOwnership(state, OwnershipSettings()),
         statements=Statements(state),
         adjustments=Adjustments(state, clock=SystemClock()),
     )
