@@ -43,6 +43,20 @@ BIN: Final = "map(toInt16(round(log(greatest({0}, 0.001)) / log(1.05))), toUInt6
 MICROS: Final = "toUInt64(round(greatest({0}, 0) * 1000))"
 _RATE: Final = "1000 * (r.output_tokens + r.reasoning_tokens) / (r.duration_ms - ifNull(r.ttft_ms, 0))"
 _EMPTY: Final = "CAST(map(), 'Map(Int16, UInt64)')"
+# As rows have them, and as older rows do: never both.
+_STAGES_MS: Final = f"mapApply((stage, spent) -> (toString(stage), {MICROS.format('spent')}), r.stages_ms)"
+_KEPT: Final = (
+    "identity", "read", "findings", "policy", "estimate", "hold", "throttle", "approval", "dispatch", "relay", "settle",
+)  # fmt: skip
+_UPSTREAM: Final = (
+    "if(r.stages_us.beside_upstream = 0, 0,"
+    " toUInt64(greatest(round(r.duration_ms * 1000) - r.stages_us.beside_upstream, 0)))"
+)
+_STAGES_US: Final = (
+    f"if(empty(r.stages_ms), map('upstream', toUInt64({_UPSTREAM}), "
+    + ", ".join(f"'{stage}', r.stages_us.{stage}" for stage in _KEPT)
+    + "), map())"
+)
 _TIMES: Final[Mapping[str, str]] = {
     "calls": "1",
     "duration_us": MICROS.format("r.duration_ms"),
@@ -56,7 +70,7 @@ _TIMES: Final[Mapping[str, str]] = {
     "generating_us": f"if(r.duration_ms > r.ttft_ms, {MICROS.format('r.duration_ms - ifNull(r.ttft_ms, 0)')}, 0)",
     "rate_bins": "if(r.duration_ms > r.ttft_ms AND r.output_tokens + r.reasoning_tokens > 0,"
     f" {BIN.format(_RATE)}, {_EMPTY})",
-    "stages_us": f"mapApply((stage, spent) -> (toString(stage), {MICROS.format('spent')}), r.stages_ms)",
+    "stages_us": f"mapFilter((stage, spent) -> spent > 0, mapConcat({_STAGES_MS}, {_STAGES_US}))",
 }  # fmt: skip
 _LATENCIES: Final = Source(
     days="latency_days",

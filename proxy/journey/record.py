@@ -12,7 +12,7 @@ from proxy.journey.answer_headers import overhead_of
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import NO_CLAIMS, Attempt, Journey, Measures
 from proxy.runs import Claims
-from proxy.telemetry import AttemptRow, OperationRow, Table
+from proxy.telemetry import AttemptRow, OperationRow, Table, kept_stages
 
 COLUMNS = {bucket: f"{bucket.value}_tokens" for bucket in Bucket}
 _encode = msgspec.json.Encoder().encode
@@ -175,7 +175,6 @@ def _note_last(row: OperationRow, last: Attempt, usage: Usage) -> None:
     row.stated_usd = _usd(usage.stated_cost)
     row.price_source = last.price_source
     row.response_bytes = last.response_bytes
-    row.provider_request_id = last.provider_request_id
 
 
 def _note_place_and_times(row: OperationRow, journey: Journey, rooms: Rooms) -> None:
@@ -184,7 +183,7 @@ def _note_place_and_times(row: OperationRow, journey: Journey, rooms: Rooms) -> 
     total = rooms.clock.monotonic_ns() - journey.call.received_ns
     row.duration_ms = _ms(total)
     row.overhead_ms = _ms(overhead_of(journey, total))
-    row.stages_ms = {stage: _ms(spent) for stage, spent in journey.stages.items()}
+    row.stages_us = kept_stages(journey.stages, total // 1000)
     first_output_ns = journey.attempts[-1].first_output_ns if journey.attempts else 0
     if first_output_ns:
         row.ttft_ms = _ms(first_output_ns - journey.call.received_ns)

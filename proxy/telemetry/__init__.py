@@ -76,6 +76,7 @@ from proxy.telemetry.spend import SpendQuery
 from proxy.telemetry.spend import SpendRow as SpendRow
 from proxy.telemetry.spend_file import FileFormat as FileFormat
 from proxy.telemetry.spool import Spool
+from proxy.telemetry.stages import kept_stages as kept_stages
 from proxy.telemetry.store import StoreAddress as StoreAddress
 from proxy.telemetry.store import StoreRefused as StoreRefused
 from proxy.telemetry.store import TelemetryUnavailable as TelemetryUnavailable

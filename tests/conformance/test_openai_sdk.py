@@ -181,7 +181,8 @@ async def test_what_the_headers_tell(running: Bench, ours: Sdk) -> None:
     assert Decimal(raw.headers["x-flyball-cost-usd"]) == Decimal(row["cost_usd"]) > 0
     assert raw.headers["x-flyball-model"] == "sim-small"
     assert Decimal(raw.headers["x-flyball-budget-remaining-usd"]) < 5
-    assert raw.request_id == row["provider_request_id"] != ""
+    (attempt,) = running.flyball.wait_for_rows(1, "attempts", f"operation_id = '{row['operation_id']}'")
+    assert raw.request_id == attempt["provider_request_id"] != ""
     assert raw.headers["openai-organization"] == "sim"
     assert raw.headers["x-ratelimit-limit-requests"]
     parsed = raw.parse()

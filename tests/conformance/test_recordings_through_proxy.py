@@ -102,7 +102,7 @@ def test_the_row_tells_how_it_ended(replays: Replays, recording: Recording) -> N
         if row["usage_source"] == "none":
             assert Decimal(row["cost_usd"]) == 0
         told = {value for name, value in recording.headers.items() if name in REQUEST_IDS}
-        assert row["provider_request_id"] in (told or {""}), outcome.case.name
+        assert outcome.attempt["provider_request_id"] in (told or {""}), outcome.case.name
 
 
 @every_recording

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pyarrow.parquet as pq
 import pytest
 
@@ -225,9 +226,25 @@ async def test_an_operation_comes_with_its_attempts(
     reader: Reader, collector: CollectorProcess, operation: Make, attempt: Make
 ) -> None:
     ours = new_id("op")
-    row = operation(1, "detail", operation_id=ours, charged_at=str(datetime.now(UTC))[:23], attempts=2, tags={"a": "b"})
+    row = operation(
+        1,
+        "detail",
+        operation_id=ours,
+        charged_at=str(datetime.now(UTC))[:23],
+        attempts=2,
+        tags={"a": "b"},
+        stages_us={"hold": 250, "beside_upstream": 12_500},
+    )
     attempts = [
-        attempt(each, "detail", operation_id=ours, purpose="retry", started_at=f"{datetime.now(UTC):%F %T}.{each:03d}")
+        attempt(
+            each,
+            "detail",
+            operation_id=ours,
+            number=each,
+            purpose="retry",
+            started_at=f"{datetime.now(UTC):%F %T}.{each:03d}",
+            provider_request_id=f"req_{each}",
+        )
         for each in (1, 2)
     ]
     spool = Spool(collector.spool, "detail")
@@ -239,7 +256,10 @@ async def test_an_operation_comes_with_its_attempts(
     collector.all_shipped()
     found = await reader.operation(ours, "detail")
     assert found is not None
-    assert found.operation == row
+    assert found.operation.stages_ms == {"hold": 0.25, "upstream": 800.0}
+    assert found.operation.provider_request_id == "req_2", "that of the last attempt, where alone it is kept"
+    assert await reader.recent(org="detail") == [found.operation]
+    assert msgspec.structs.replace(found.operation, stages_ms={}, provider_request_id="") == row
     assert list(found.attempts) == attempts
     assert await reader.operation(new_id("op"), None) is None
     assert await reader.operation("'; DROP TABLE operations", None) is None

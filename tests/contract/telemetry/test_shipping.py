@@ -84,6 +84,7 @@ def test_a_row_comes_back_as_it_was(collector: CollectorProcess, operation: Make
         tool_fees={"web_search": 2},
         usage_flaws=["negative"],
         stages_ms={"hold": 0.25},
+        stages_us={"hold": 250, "beside_upstream": 1},
         streamed=True,
         cost_usd="12345.678901234",
         stated_usd=None,
@@ -100,6 +101,8 @@ def test_a_row_comes_back_as_it_was(collector: CollectorProcess, operation: Make
             assert stored == (None if value is None else Decimal(value)), field
         elif field.endswith("_at"):
             assert stored.isoformat(sep=" ", timespec="milliseconds") == value, field
+        elif field == "stages_us":
+            assert {stage: spent for stage, spent in stored.items() if spent} == value
         else:
             assert stored == value, field
 

@@ -198,7 +198,7 @@ async def test_a_call_that_is_held_open_goes_on_once_it_is_decided(tmp_path: Pat
         assert (client.status, worker.rooms.awaiting) == (status, 0)
         row = worker.rows()[-1]
         assert row.get("code", "") == ("policy_denied" if verdict == "denied" else "")
-        assert row["stages_ms"]["approval"] >= 0 and (await worker.standing())[1] == 0
+        assert row["stages_us"]["approval"] > 0 and (await worker.standing())[1] == 0
 
 
 async def test_when_the_time_is_over_it_is_answered_as_if_it_had_not_waited(tmp_path: Path) -> None:

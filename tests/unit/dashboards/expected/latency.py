@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from proxy.telemetry.rows import OperationRow
+from proxy.telemetry.stages import shown_stages
 from tests.unit.dashboards.world import Near, Rows, World, at, grouped, outputs, quantile, ratio, shown
 
 Value: TypeAlias = Callable[[OperationRow], float | None]
@@ -86,8 +87,9 @@ def _models(world: World) -> Rows:
 
 
 def _spent(rows: list[OperationRow]) -> dict[str, float]:
-    names = {stage for row in rows for stage in row.stages_ms}
-    return {stage: sum(row.stages_ms.get(stage, 0) for row in rows) for stage in names}
+    spent = [row.stages_ms or shown_stages(row.stages_us, row.duration_ms) for row in rows]
+    names = {stage for each in spent for stage in each}
+    return {stage: sum(each.get(stage, 0) for each in spent) for stage in names}
 
 
 def _stages_over_time(world: World) -> Rows:
