@@ -15,11 +15,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+import msgspec
 from clickhouse_connect.driver.httpclient import HttpClient
 
-from proxy.telemetry.rows import Table
+from proxy.telemetry.rows import OperationRow, Table, encode
 from proxy.telemetry.segments import SegmentName
-from tests.bench import report
+from tests.bench import report, store_boards
 from tests.bench.store_panels import PANELS
 from tests.bench.store_rows import BEGINS, DAYS, rows_sql
 from tests.contract.telemetry.collecting import CollectorProcess
@@ -43,6 +44,7 @@ class Found:
     bytes_by_column: dict[str, float] = field(default_factory=dict)
     rows_by_table: dict[str, int] = field(default_factory=dict)
     panels: dict[str, list[float]] = field(default_factory=dict)
+    boards: dict[str, store_boards.Cost] = field(default_factory=dict)
     facts: dict[str, float] = field(default_factory=dict)
 
 
@@ -104,7 +106,11 @@ def _weigh(client: HttpClient, found: Found) -> None:
 def _ask(making: CollectorProcess, client: HttpClient, found: Found, rounds: int) -> None:
     found.facts["resident MB before the panels"] = _resident_mb(making)
     peak = 0.0
+    assert making.process is not None
+    pid = making.process.pid
     for _ in range(rounds):
+        store_boards.ask(making.client("grafana"), lambda: _cpu_s(pid), found.boards)
+        peak = max(peak, _resident_mb(making))
         for name, sql in PANELS.items():
             began = time.perf_counter()
             client.query(sql)
@@ -117,7 +123,7 @@ def _written(client: HttpClient, operations: int, count: int) -> list[bytes]:
     """The first rows in time as workers write them, one JSON line each."""
     stretch_s = DAYS * 86_400 * count / operations
     raw = client.raw_query(
-        f"SELECT * EXCEPT (segment) FROM operations WHERE charged_at < toDateTime('{BEGINS}', 'UTC') + {stretch_s + 60}"
+        f"SELECT * EXCEPT (segment, stages_ms) FROM operations WHERE charged_at < toDateTime('{BEGINS}', 'UTC') + {stretch_s + 60}"
         " ORDER BY charged_at LIMIT {count:UInt32}",
         parameters={"count": count},
         fmt="JSONEachRow",
@@ -127,7 +133,7 @@ def _written(client: HttpClient, operations: int, count: int) -> list[bytes]:
             "max_result_bytes": 0,
         },
     )
-    return raw.splitlines(keepends=True)
+    return [encode(msgspec.json.decode(line, type=OperationRow)) for line in raw.splitlines()]
 
 
 def _ingest(rows: list[bytes], count: int, found: Found) -> None:
@@ -180,7 +186,7 @@ def text_of(found: Found) -> str:
     lines += ["", f"The heaviest columns of `operations`: {heaviest}.", ""]
     lines += ["| panel over 30 days | seconds, median | most |", "| --- | --- | --- |"]
     lines += [f"| {name} | {median(each):.2f} | {max(each):.2f} |" for name, each in found.panels.items()]
-    lines += ["", "| | |", "| --- | --- |"]
+    lines += ["", *store_boards.text_of(found.boards), "| | |", "| --- | --- |"]
     return "\n".join([*lines, *(f"| {name} | {value:,.0f} |" for name, value in found.facts.items())])
 
 

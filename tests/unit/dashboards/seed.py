@@ -82,7 +82,10 @@ def _measure(row: OperationRow, number: int) -> None:
     row.duration_ms = float(100 + number)
     row.ttft_ms = float(1 + number) if number % 4 else None
     row.overhead_ms = 0.5 + number % 8
-    row.stages_ms = {"identify": 0.25, "policy": float(number % 4), "hold": 0.5}
+    if number % 2:
+        row.stages_us = {"identity": 250, "policy": number % 4 * 1000, "hold": 500, "beside_upstream": 50_000}
+    else:
+        row.stages_ms = {"identity": 0.25, "policy": float(number % 4), "hold": 0.5}
     row.run = ("", f"run_{number // 8}", f"{HOSTILE[number % 7]}/{number // 40}", "run_1")[number % 4]
     row.tool_calls = number % 3
     row.service_tier = ("", "default", "priority")[number % 3]
