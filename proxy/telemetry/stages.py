@@ -18,7 +18,7 @@ BESIDE: Final = "beside_upstream"
 
 def kept_stages(spent_ns: Mapping[str, int], total_us: int) -> dict[str, int]:
     """What the column `stages_us` keeps of a call that took so long altogether."""
-    stages = {stage: -(-spent // 1000) for stage, spent in spent_ns.items()}
+    stages = {stage: spent // 1000 + 1 for stage, spent in spent_ns.items()}
     if (upstream := stages.pop(UPSTREAM, None)) is not None:
         stages[BESIDE] = max(total_us - upstream, 1)
     return stages

@@ -123,8 +123,8 @@ def _written(client: HttpClient, operations: int, count: int) -> list[bytes]:
     """The first rows in time as workers write them, one JSON line each."""
     stretch_s = DAYS * 86_400 * count / operations
     raw = client.raw_query(
-        f"SELECT * EXCEPT (segment, stages_ms) FROM operations WHERE charged_at < toDateTime('{BEGINS}', 'UTC') + {stretch_s + 60}"
-        " ORDER BY charged_at LIMIT {count:UInt32}",
+        "SELECT * EXCEPT (segment, stages_ms) FROM operations"
+        f" WHERE charged_at < toDateTime('{BEGINS}', 'UTC') + {stretch_s + 60} ORDER BY charged_at LIMIT {count:UInt32}",
         parameters={"count": count},
         fmt="JSONEachRow",
         settings={

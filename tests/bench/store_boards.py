@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
@@ -56,8 +55,8 @@ def text_of(costs: dict[str, Cost]) -> list[str]:
     within = sum(median(cost.clock) <= 1 for cost in costs.values())
     light = sum(median(cost.cpu) <= 1 for cost in costs.values())
     lines = [
-        f"The boards' own panels over 30 days, in UTC and in Europe/Berlin: of {len(costs)}, {within} took at most 1 s of"
-        f" the clock and {light} at most 1 s of CPU of the whole collector. The dearest:",
+        f"The boards' own panels over 30 days, in UTC and in Europe/Berlin: of {len(costs)}, {within} took at most 1 s"
+        f" of the clock and {light} at most 1 s of CPU of the whole collector. The dearest:",
         "",
         "| panel | seconds of the clock, median | most | seconds of CPU, median |",
         "| --- | --- | --- | --- |",
