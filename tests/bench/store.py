@@ -124,7 +124,8 @@ def _written(client: HttpClient, operations: int, count: int) -> list[bytes]:
     stretch_s = DAYS * 86_400 * count / operations
     raw = client.raw_query(
         "SELECT * EXCEPT (segment, stages_ms) FROM operations"
-        f" WHERE charged_at < toDateTime('{BEGINS}', 'UTC') + {stretch_s + 60} ORDER BY charged_at LIMIT {count:UInt32}",
+        f" WHERE charged_at < toDateTime('{BEGINS}', 'UTC') + {stretch_s + 60}"
+        " ORDER BY charged_at LIMIT {count:UInt32}",
         parameters={"count": count},
         fmt="JSONEachRow",
         settings={

@@ -88,7 +88,7 @@ def _models(world: World) -> Rows:
 
 def _spent(rows: list[OperationRow]) -> dict[str, float]:
     spent = [row.stages_ms or shown_stages(row.stages_us, row.duration_ms) for row in rows]
-    names = {stage for each in spent for stage in each}
+    names = {stage for each in spent for stage, length in each.items() if length}
     return {stage: sum(each.get(stage, 0) for each in spent) for stage in names}
 
 
