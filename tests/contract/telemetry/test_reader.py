@@ -240,13 +240,13 @@ async def test_an_operation_comes_with_its_attempts(
             each,
             "detail",
             operation_id=ours,
-            number=each,
             purpose="retry",
             started_at=f"{datetime.now(UTC):%F %T}.{each:03d}",
             provider_request_id=f"req_{each}",
         )
         for each in (1, 2)
     ]
+    attempts[1].number = 2
     spool = Spool(collector.spool, "detail")
     spool.append(Table.OPERATIONS, row)
     for each in attempts:

