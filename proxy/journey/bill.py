@@ -56,6 +56,11 @@ def charge(journey: Journey, attempt: Attempt, usage: Usage, rooms: Rooms) -> No
     attempt.price_source = entry.source
 
 
+def is_made_later(journey: Journey, raw_usage: bytes | None) -> bool:
+    """Whether the answer goes on to be made after this one: what it will be nobody knows, so it is billed as held."""
+    return journey.request.in_background and raw_usage is None
+
+
 async def bill_unanswered(journey: Journey, attempt: Attempt, rooms: Rooms) -> None:
     """Bill an attempt that got no whole answer: nothing if it was never sent or refused, else what its hold allowed."""
     billable = attempt.status < 400 and not attempt.error.endswith("(not sent)")

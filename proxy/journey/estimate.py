@@ -154,6 +154,8 @@ def output_bound(journey: Journey, price: Price | None, holding: BudgetSettings)
     facts = journey.request
     asked = facts.max_output_tokens
     bound = holding.first_hold_output_tokens if asked is None else asked
+    if asked is None and facts.in_background and price is not None and price.max_output is not None:
+        bound = price.max_output  # no hold can grow with what nobody sees flow
     if price is not None and price.max_output is not None:
         bound = min(bound, price.max_output)
     return bound * facts.choices if journey.call.endpoint.has_output else 0

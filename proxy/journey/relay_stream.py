@@ -5,7 +5,7 @@ import asyncio
 from proxy.core.outcome import Outcome
 from proxy.journey.account import account
 from proxy.journey.answer_headers import answer_headers, stream_headers
-from proxy.journey.bill import Evidence, bill
+from proxy.journey.bill import Evidence, bill, is_made_later
 from proxy.journey.dispatch import sends_usage_flag
 from proxy.journey.extend import Cover
 from proxy.journey.gate_stream import stream_gate
@@ -282,5 +282,5 @@ def _evidence(relay: Relay) -> Evidence:
         tool_calls=facts.tool_calls,
         delivered=facts.delivered,
         output_chars=facts.output_chars,
-        complete=not unread,
+        complete=not unread and not is_made_later(relay.journey, facts.raw_usage),
     )

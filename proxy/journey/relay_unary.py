@@ -9,7 +9,7 @@ from proxy.core.outcome import Outcome
 from proxy.core.refusal import Refusal, Refused
 from proxy.journey.account import account
 from proxy.journey.answer_headers import answer_headers
-from proxy.journey.bill import Evidence, bill
+from proxy.journey.bill import Evidence, bill, is_made_later
 from proxy.journey.call import Headers
 from proxy.journey.gate_answer import gated_answer, watched_answer
 from proxy.journey.gate_calls import is_gated, is_watched
@@ -128,7 +128,7 @@ async def _settle(
         output_chars=facts.output_chars,
         billable=response.status < 400,
         # Not kept, or not readable: what was delivered is not known, so it is billed at the hold.
-        complete=readable or not attempt.response_bytes,
+        complete=(readable or not attempt.response_bytes) and not is_made_later(journey, facts.raw_usage),
     )
     await bill(journey, attempt, evidence, rooms)
     changed = None

@@ -13,6 +13,7 @@ from proxy.journey.rooms import Rooms, Snapshot
 from proxy.journey.state import Journey
 from proxy.journey.switched import drop_switched, look_again, refuse_switched
 from proxy.journey.translated import choose, is_spoken
+from proxy.routing import Candidate, Resolution
 
 _OWN_KEY: Final = b"x-flyball-key"
 
@@ -64,13 +65,32 @@ def resolve(journey: Journey, rooms: Rooms) -> None:
             by=f"{journey.principal.scopes[-1]}/models",
         )
         refuse_unless_observed(journey, refused)
-    journey.resolution = journey.snapshot.router.resolve(
-        model, lambda: usable_models(journey.snapshot, journey.principal)
-    )
+    if model:
+        journey.resolution = journey.snapshot.router.resolve(
+            model, lambda: usable_models(journey.snapshot, journey.principal)
+        )
+    else:
+        journey.resolution = _without_model(journey)
     _drop_strangers(journey)
     _refuse_our_key(journey)
     if switches:
         drop_switched(journey, switches, rooms)
+
+
+def _without_model(journey: Journey) -> Resolution:
+    """Where a call goes that leaves its model to what the provider keeps: to a provider that shares it, and passes on
+    what is not known here.
+
+    Raises:
+        Refused: INVALID_REQUEST.
+    """
+    snapshot = journey.snapshot
+    routed = snapshot.router.resolve_path(journey.call.path)
+    name = routed.candidates[0].provider if routed is not None else snapshot.default_provider
+    provider = snapshot.providers.get(name)
+    if provider is None or not (provider.shares_state and provider.passthrough):
+        raise Refused(Refusal.INVALID_REQUEST, "`model` is missing; name the model to call", param="model")
+    return Resolution(journey.call.path, (Candidate(name, ""),))
 
 
 def _drop_strangers(journey: Journey) -> None:

@@ -16,7 +16,8 @@ class RequestFacts(Struct, frozen=True):
     `max_output_tokens` is the largest output limit it gives, None when it gives none (or one of nothing or less, which
     some servers take as "no limit"). `choices` is how many completions are made and billed: `n` or `best_of`, times the
     prompts of a legacy completion. `hosted_tools` are types of provider-run tools. `session` is
-    `metadata.session_id`. `stateful` names what leans on state kept at the provider.
+    `metadata.session_id`. `model` is empty where only the provider can know it.
+    `stateful` names what leans on state kept at the provider.
     """
 
     model: str
@@ -30,6 +31,8 @@ class RequestFacts(Struct, frozen=True):
     session: str | None = None
     stateful: tuple[str, ...] = ()
     service_tier: str | None = None
+    in_background: bool = False
+    """Whether the answer is made after the call was answered."""
     stores: bool = False
     """Whether the provider keeps the answer, to be asked for by its id."""
     is_object: bool = True

@@ -107,11 +107,11 @@ def read_request(endpoint: Endpoint, body: bytes) -> RequestFacts:
     try:
         request = _REQUEST.decode(body)
     except (msgspec.ValidationError, UnicodeDecodeError):
-        request = _read_patiently(members)
+        request = _read_patiently(endpoint, members)
     tools = request.tools or ()
     hosted = _hosted(tools, members)
     return RequestFacts(
-        model=checked_model(request.model),
+        model=checked_model(request.model) if "model" in members else "",
         streamed=request.stream is True,
         asked_for_usage=request.stream_options is not None and request.stream_options.include_usage is True,
         max_output_tokens=_output_limit(request),
@@ -121,19 +121,22 @@ def read_request(endpoint: Endpoint, body: bytes) -> RequestFacts:
         user=request.user,
         session=None if request.metadata is None else _session(request.metadata.session_id),
         stateful=state_fields(endpoint, body, members, hosted),
+        in_background="background" in members and endpoint is _RESPONSES and bytes(members["background"]) == b"true",
         stores=is_stored(endpoint, members),
         service_tier=request.service_tier,
     )
 
 
-def _read_patiently(members: dict[str, Raw]) -> _Request:
+def _read_patiently(endpoint: Endpoint, members: dict[str, Raw]) -> _Request:
     """Reads field by field, to name the one that is wrong; a whole number written as 100.0 is taken."""
     values: dict[str, object] = {}
     for name, wanted in _WANTED.items():
         raw = members.get(name)
         if raw is None:
             if name == "model":
-                refuse("`model` is missing; name the model to call", name)
+                if endpoint is not _RESPONSES:
+                    refuse("`model` is missing; name the model to call", name)
+                values[name] = ""  # a prompt that the provider keeps may name it
             continue
         values[name] = _read_field(name, raw, wanted)
     try:
