@@ -88,12 +88,13 @@ def load(name: EncodingName, folder: Path = VOCAB_FOLDER) -> tiktoken.Encoding:
 
 
 def preload(name: EncodingName = "o200k_base") -> None:
-    """Load a shipped vocabulary for this process and for all that it forks, which share its memory.
+    """Load a shipped vocabulary, once, for this process and for all that it forks, which share its memory.
 
     A file that is not as shipped is left to those who count by it.
     """
-    with contextlib.suppress(BadVocabulary):
-        _PRELOADED[name] = load(name)
+    if name not in _PRELOADED:
+        with contextlib.suppress(BadVocabulary):
+            _PRELOADED[name] = load(name)
 
 
 def preloaded(name: EncodingName, folder: Path) -> tiktoken.Encoding | None:

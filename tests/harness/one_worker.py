@@ -13,6 +13,7 @@ from proxy.app.stores import Stores
 from proxy.app.worker import WorkerParts
 from proxy.config import load_config
 from proxy.core.clock import SystemClock
+from proxy.metering import preload_vocabulary
 from proxy.processes.metrics import WorkerCounters
 from proxy.upstream import UpstreamFailed, UpstreamRequest
 
@@ -217,6 +218,7 @@ class OneWorker:
 @contextmanager
 def one_worker(folder: Path, text: str = "", environment: Mapping[str, str] | None = None) -> Iterator[OneWorker]:
     """Make the parts over a fresh state folder; to be used within a running loop."""
+    preload_vocabulary()
     (folder / "prices.yaml").write_text(PRICES)
     path = folder / "flyball.yaml"
     path.write_text(text or config())
