@@ -298,14 +298,16 @@ class KillRun(Step[bool]):
 
 
 def number_of(operation: str) -> int:
-    """The row number of an operation's hold: the 62 random bits of a UUIDv7, a digest of any other id.
+    """The row number of an operation's hold: both halves of a UUIDv7, of which one is counted and one random; a digest
+    of any other id.
 
     Two open operations meeting in one number is a matter of 1 in 1e11 years of such proxies, and safe: the second
     is told that its hold is lost.
     """
     if len(operation) == _OURS:
         try:
-            return int(operation[-16:], 16) & _ROW_NUMBERS
+            # Ids of one process differ in the first half only.
+            return (int(operation[3:19], 16) ^ int(operation[19:], 16)) & _ROW_NUMBERS
         except ValueError:
             pass
     return int.from_bytes(blake2b(operation.encode(), digest_size=8).digest()) & _ROW_NUMBERS

@@ -71,6 +71,10 @@ async def account(journey: Journey, rooms: Rooms) -> None:
     """
     if journey.accounted:
         return
+    if journey.is_deferred:
+        journey.accounted = True
+        rooms.open_holds -= 1
+        return
     for attempt in journey.attempts:
         if not attempt.ended_ns:
             _end_with(journey, attempt, rooms)

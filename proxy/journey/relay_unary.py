@@ -15,7 +15,7 @@ from proxy.journey.gate_answer import gated_answer, watched_answer
 from proxy.journey.gate_calls import is_gated, is_watched
 from proxy.journey.inflating import inflated
 from proxy.journey.judge_answer import is_judged, judge_answer
-from proxy.journey.kept.stored import note_stored
+from proxy.journey.kept.stored import defer_stored, note_stored
 from proxy.journey.patience import Unread
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt, Journey
@@ -130,6 +130,13 @@ async def _settle(
         # Not kept, or not readable: what was delivered is not known, so it is billed at the hold.
         complete=(readable or not attempt.response_bytes) and not is_made_later(journey, facts.raw_usage),
     )
+    if (
+        response.status < 300
+        and is_made_later(journey, facts.raw_usage)
+        and await defer_stored(journey, whole, response, rooms)
+    ):
+        await account(journey, rooms)
+        return None
     await bill(journey, attempt, evidence, rooms)
     changed = None
     if response.status < 400 and whole and is_gated(journey, rooms):

@@ -66,6 +66,13 @@ class JourneySettings:
             "window; billed so where nothing tells its price. Unset refuses them under a hard budget."
         },
     )
+    unfinished_hours: int = field(
+        default=48,
+        metadata={
+            "doc": "How long money stays held for work that goes on after its call (background responses, batches) "
+            "before it counts as lost and is billed as it was held, if nobody has seen it finished."
+        },
+    )
     buffered_answer_bytes: int = field(
         default=2_097_152,
         metadata={"doc": "Answers up to this size are settled before they are sent, so that headers tell their cost."},

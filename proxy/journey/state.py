@@ -154,6 +154,8 @@ class Journey(Struct):
     error: str = ""
     overrun: Nano = ZERO
     accounted: bool = False
+    is_deferred: bool = False
+    """Whether its work goes on after it was answered: the row is written, and the hold settled, when that is done."""
     stages: dict[str, int] = field(default_factory=dict)
     marked_ns: int = 0
     at: datetime = EPOCH

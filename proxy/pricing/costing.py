@@ -63,14 +63,17 @@ def worst_case(
     service_tier: str | None = None,
     region: str | None = None,
     media: Callable[[], bool] = lambda: True,
+    is_certain: bool = False,
 ) -> Nano:
     """The most that so many tokens can cost, rounded up: the dearest rate an input or output token could meet.
 
     Off-peak discounts are not counted on, so `at` changes nothing today. A requested service tier counts where it is
-    dearer than the standard one, for the provider may serve either. `media` tells whether the request may carry audio
-    or images; it is asked only where their tokens are dearer than those of text.
+    dearer than the standard one, for the provider may serve either; `is_certain`: it will serve that one. `media` tells
+    whether the request may carry audio or images; it is asked only where their tokens are dearer than those of text.
     """
-    tiers = (None, service_tier) if price.prices_tier(service_tier) else (None,)
+    tiers = [None, service_tier] if price.prices_tier(service_tier) else [None]
+    if is_certain:
+        tiers = tiers[-1:]
     prompts = (0, input_tokens) if price.has_context_tiers else (0,)
     dearest = 0
     for tier in tiers:

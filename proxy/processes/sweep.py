@@ -17,7 +17,6 @@ from proxy.core.usage import UsageSource
 from proxy.journey.start_record import row_of
 from proxy.telemetry import AttemptRow, Recorded, SalvagedRows, Spool, Table, abandoned, salvage
 
-EVER: Final = 1 << 62
 NS: Final = 1_000_000_000
 OUR_LEASE: Final = "supervisor"
 SUPERVISORS: Final = "sup_"
@@ -81,7 +80,8 @@ class Sweeper:
                     for lapsed in holds:
                         await self._end(lapsed, rows)
         else:
-            while holds := await self._ledger.lapsed(EVER):
+            # A worker's holds end with its lease; what is held for longer is work that providers go on with.
+            while holds := await self._ledger.lapsed(self._clock.now_ns() + 2 * self._lease_ns):
                 for lapsed in holds:
                     await self._end(lapsed, rows)
         for worker, salvaged in left.items():

@@ -22,6 +22,7 @@ from proxy.budget import LedgerUnavailable
 from proxy.config import BadConfig, Config, load_config
 from proxy.core.clock import SystemClock
 from proxy.journey.ask import ask_shadows
+from proxy.journey.kept.finish import look_after
 from proxy.journey.running import end_killed
 from proxy.journey.switched import end_switched
 from proxy.processes.duty import repeated
@@ -39,6 +40,8 @@ KILLS_S: Final = 0.5
 END_POLL_S: Final = 0.25
 KNOCK_S: Final = 1.0
 SHADOWS_S: Final = 0.1
+UNFINISHED_S: Final = 15.0
+UNFINISHED_AGAIN_NS: Final = 60_000_000_000
 LAST_CALLS_S: Final = 3.0
 log = logging.getLogger("flyball.worker")
 
@@ -114,6 +117,7 @@ class Worker:
             (self._end_killed, KILLS_S),
             (self._look_whether_to_end, END_POLL_S),
             (self._ask_shadows, SHADOWS_S),
+            (self._look_after_unfinished, UNFINISHED_S),
         ]
 
     async def _watch_state(self) -> None:
@@ -189,6 +193,10 @@ class Worker:
     async def _ask_shadows(self) -> None:
         """Ask the rules that are only tried about the calls that have gone on."""
         await ask_shadows(self._parts.rooms)
+
+    async def _look_after_unfinished(self) -> None:
+        """Ask providers about work that goes on there, and that no client has asked about for a minute."""
+        await look_after(self._parts.rooms, UNFINISHED_AGAIN_NS)
 
     async def _look_whether_to_end(self) -> None:
         """After SIGTERM running calls go on for a while, but none waits for a person."""

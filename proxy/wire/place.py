@@ -49,5 +49,11 @@ class Place(Struct, frozen=True, kw_only=True):
     yields: tuple[Yield, ...] = ()
     is_whole: bool = False
     never: bool = False
+    is_cancel: bool = False
+    """Whether the path is an object's own `/cancel`."""
     streams_in: bool = False
     """Whether its body is a file, to be sent on as it comes; others are read before, for the objects they name."""
+
+    def is_shown(self, method: str) -> bool:
+        """Whether the answer is the object itself, as it stands now: asked for, or cancelled."""
+        return bool(self.id) and (self.is_whole if method == "GET" else self.is_cancel)

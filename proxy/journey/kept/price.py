@@ -2,19 +2,18 @@
 
 from typing import Final
 
-from proxy.budget import HoldLine, LineKind, Unit
 from proxy.core.money import Nano, exact_usd
 from proxy.core.refusal import Refusal, Refused
 from proxy.journey.estimate import lines_of
+from proxy.journey.kept.batch_worst import batch_worst, binding_lines
 from proxy.journey.kept.passage import Passage
 from proxy.journey.observe import named, refuse_unless_observed
 from proxy.journey.rooms import Rooms
-from proxy.journey.state import Estimate, Journey
+from proxy.journey.state import Estimate
 from proxy.wire.place import Spends
 
 LEAST: Final = Nano(1)
 """Held for what costs nothing: a budget that is used up lets nothing pass to a provider."""
-COUNTED: Final = frozenset({Unit.USD, Unit.TOKENS, Unit.INPUT_TOKENS, Unit.OUTPUT_TOKENS})
 
 
 async def price(passage: Passage, rooms: Rooms) -> None:
@@ -26,9 +25,12 @@ async def price(passage: Passage, rooms: Rooms) -> None:
     journey = passage.journey
     journey.lines = lines_of(journey)
     amount = LEAST
-    if passage.place.spends is not Spends.NOTHING or journey.request.hosted_tools:
+    tokens_in = tokens_out = 0
+    if passage.place.spends is Spends.BATCH and binding_lines(journey):
+        amount, tokens_in, tokens_out = await batch_worst(passage, rooms)
+    elif passage.place.spends is Spends.UNBOUNDED or journey.request.hosted_tools:
         amount = ceiling_for(passage, rooms)
-    journey.estimate = Estimate(0, 0, amount)
+    journey.estimate = Estimate(tokens_in, tokens_out, amount)
     journey.mark("estimate", rooms.clock.monotonic_ns())
 
 
@@ -50,12 +52,3 @@ def ceiling_for(passage: Passage, rooms: Rooms) -> Nano:
         return LEAST
     passage.holds_ceiling = True
     return exact_usd(ceiling)
-
-
-def binding_lines(journey: Journey) -> list[HoldLine]:
-    """The lines of a call that refuse what costs more than there is; a rate is made up for by the calls after it."""
-    return [
-        line
-        for line in journey.lines
-        if (line.hard or line.observed) and line.unit in COUNTED and line.kind is not LineKind.RATE
-    ]

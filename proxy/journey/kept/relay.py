@@ -9,6 +9,8 @@ from proxy.journey.account import account
 from proxy.journey.answer_headers import answer_headers, stream_headers
 from proxy.journey.call import Headers
 from proxy.journey.inflating import inflated
+from proxy.journey.kept.due import defer
+from proxy.journey.kept.finish import finish
 from proxy.journey.kept.first_event import FirstEvent
 from proxy.journey.kept.lists import owned_list
 from proxy.journey.kept.note import forget, note
@@ -17,7 +19,8 @@ from proxy.journey.kept.settle import settle
 from proxy.journey.patience import Unread
 from proxy.journey.rooms import Rooms
 from proxy.upstream import UpstreamFailed, UpstreamResponse
-from proxy.wire.place import Does
+from proxy.wire.openai.yielded import named_in
+from proxy.wire.place import Does, Spends
 
 BODILESS: Final = frozenset({204, 304})
 _OF_THE_BYTES: Final = frozenset({b"content-encoding", b"content-length", b"content-md5", b"digest", b"etag"})
@@ -84,13 +87,17 @@ async def _relay_whole(passage: Passage, response: UpstreamResponse, rooms: Room
 
 async def _read(passage: Passage, response: UpstreamResponse, whole: bytes, rooms: Rooms) -> bytes | None:
     """Note what the answer names and bill it; the body to send in its place where it lists what is others'."""
-    readable = inflated(response, whole)
+    journey, readable = passage.journey, inflated(response, whole)
     changed = None
     if response.status < 300:
         if passage.place.does is Does.LIST and not passage.provider.shares_state:
             changed = await owned_list(passage, readable, rooms)
+        elif passage.place.spends is Spends.BATCH:
+            await defer(journey, journey.attempts[-1], named_in(readable, passage.place.yields), rooms)
         else:
             await note(passage, readable, rooms)
+            if (kept := passage.kept.get(passage.place.id)) is not None and passage.place.is_shown(journey.call.method):
+                await finish(kept, readable, rooms)
         await forget(passage, rooms)
     await settle(passage, response, readable, rooms)
     return changed

@@ -3,6 +3,7 @@
 from proxy.core.money import ZERO
 from proxy.journey.bill import Evidence, bill
 from proxy.journey.kept.passage import Passage
+from proxy.journey.kept.price import LEAST
 from proxy.journey.rooms import Rooms
 from proxy.metering import estimated
 from proxy.upstream import UpstreamResponse
@@ -15,6 +16,8 @@ async def settle(passage: Passage, response: UpstreamResponse | None, answer: by
     """Set the attempt's cost: nothing for what is free or was refused; by its usage, where the answer tells it; else
     what was held under a hard budget, and an unknown price where nothing was."""
     journey = passage.journey
+    if journey.is_deferred:
+        return
     attempt = journey.attempts[-1]
     is_billed = passage.place.spends is not Spends.NOTHING and attempt.status < 400
     told = read_response(Endpoint.CHAT, answer) if answer and is_billed else None
@@ -29,13 +32,14 @@ def close_bill(passage: Passage, rooms: Rooms) -> None:
     """Set the cost of an attempt whose answer tells none, or never came: what was not sent costs nothing."""
     journey = passage.journey
     attempt = journey.attempts[-1] if journey.attempts else None
-    if attempt is None or not attempt.is_unbilled:
+    if attempt is None or not attempt.is_unbilled or journey.is_deferred:
         return
     if passage.place.spends is Spends.NOTHING or attempt.status >= 400 or attempt.error.endswith("(not sent)"):
         attempt.cost = attempt.list_cost = ZERO
         return
     attempt.usage = estimated(0, 0)
-    if passage.holds_ceiling and journey.granted is not None:
+    is_bounded = passage.holds_ceiling or passage.place.spends is Spends.BATCH
+    if is_bounded and journey.granted is not None and journey.granted.amount > LEAST:
         attempt.cost = attempt.list_cost = journey.granted.amount
         attempt.price_source = "assumed"
     else:

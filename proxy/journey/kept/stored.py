@@ -5,6 +5,7 @@ from typing import Final
 
 from proxy.core.refusal import Refused
 from proxy.journey.inflating import inflated
+from proxy.journey.kept.due import defer
 from proxy.journey.kept.first_event import FirstEvent
 from proxy.journey.kept.note import remember
 from proxy.journey.rooms import Rooms
@@ -28,6 +29,14 @@ log = logging.getLogger("flyball.journey")
 async def note_stored(journey: Journey, whole: bytes, response: UpstreamResponse, rooms: Rooms) -> None:
     """Remember whose a whole answer is, before anybody is told its id."""
     await _note(journey, inflated(response, whole), UNARY[journey.call.endpoint], rooms)
+
+
+async def defer_stored(journey: Journey, whole: bytes, response: UpstreamResponse, rooms: Rooms) -> bool:
+    """Leave an answer that is made in the background to be billed when it is done; whether it is left."""
+    if journey.translation is not None:
+        return False
+    named = named_in(inflated(response, whole), UNARY[journey.call.endpoint])
+    return await defer(journey, journey.attempts[-1], named, rooms)
 
 
 class StoredStream:

@@ -108,6 +108,7 @@ def _in_collection(found: _Collection, method: str, path: str, rest: list[str], 
         spends=spends,
         yields=(*extra, *found.also),
         is_whole=len(rest) == 1,
+        is_cancel=rest[1:] == ["cancel"],
         streams_in=method == "POST" and _UPLOADS.fullmatch(path) is not None,
     )
 

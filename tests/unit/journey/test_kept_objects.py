@@ -365,17 +365,6 @@ async def test_one_account_is_not_shared_once_there_is_a_second_org(tmp_path: Pa
         assert (client.status, json.loads(client.text)["error"]["code"]) == (400, "capability_missing")
 
 
-async def test_what_is_made_in_the_background_is_billed_as_it_was_held(tmp_path: Path) -> None:
-    with house(tmp_path) as worker:
-        body = json.dumps({"model": "m", "input": "x", "background": True, "max_output_tokens": 1000}).encode()
-        client = await worker.call(asked("POST", "/responses", body), told({"id": "resp_1", "status": "queued"}))
-        assert client.status == 200
-        (row,) = worker.rows()
-        assert (row["output_tokens"], row["usage_source"]) == (1000, "estimated")
-        spent, held = await worker.standing()
-        assert (held, spent >= 100_000_000) == (0, True)
-
-
 async def test_a_model_may_be_left_to_what_the_provider_keeps_where_all_is_shared(tmp_path: Path) -> None:
     body = json.dumps({"prompt": {"id": "pmpt_1"}, "input": "x"}).encode()
     for shared, status in ((True, 200), (False, 400)):
