@@ -29,8 +29,16 @@ def test_testing_runs_the_gates() -> None:
     for gate in ("ruff format --check", "ruff check", "mypy", "lint-imports", "dashboards.build --check"):
         assert gate in commands
     first, then = (line for line in commands.splitlines() if "pytest" in line)
-    assert '"not long and not alone"' in first and "-n 2" in first
+    assert '"not long and not alone"' in first and "-n 3" in first and " tests/" not in first
     assert '"alone and not long"' in then and "-n" not in then.split() and "--cov-fail-under=90" in then
+
+
+def test_every_file_with_a_test_that_runs_alone_is_read_for_it() -> None:
+    """One that is not named would be left out of both turns."""
+    _, then = (line for line in make("--dry-run", "test").splitlines() if "pytest" in line)
+    mark = ".".join(["mark", "alone"])  # not here, or this file would be one of them
+    marked = {path.relative_to(ROOT) for path in (ROOT / "tests").rglob("*.py") if mark in path.read_text("utf-8")}
+    assert marked == {Path(word) for word in then.split() if word.startswith("tests/")} != set()
 
 
 def test_finding_no_test_is_a_failure_unless_some_were_named() -> None:
