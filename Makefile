@@ -58,10 +58,13 @@ bench-store: $(DEV) ## what the telemetry store takes in, holds and answers: BEN
 	$(BIN)/python -m tests.bench.store $(BENCH_ARGS)
 
 lock: ## write requirements/*.txt anew from *.in, and the node lock (needs `uv` and `npm` on the path)
-	cd requirements && for part in runtime dev image frameworks-llama-index frameworks-crewai frameworks-smolagents frameworks-presidio; do \
+	cd requirements && for part in runtime dev image frameworks-llama-index frameworks-crewai frameworks-smolagents frameworks-presidio \
+	    frameworks-langchain frameworks-haystack frameworks-openai-agents frameworks-semantic-kernel frameworks-pydantic-ai \
+	    frameworks-dspy frameworks-instructor frameworks-autogen frameworks-litellm; do \
 	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-header --no-annotate --quiet $$part.in -o $$part.txt; done
-	cd tests/frameworks/vercel && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
+	for part in vercel node; do (cd tests/frameworks/$$part && \
+	  npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund); done
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile

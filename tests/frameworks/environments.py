@@ -16,7 +16,6 @@ REPOSITORY: Final = Path(__file__).resolve().parents[2]
 CACHE: Final = Path(sys.prefix) / "frameworks"
 """Beside the packages of the tests themselves; a changed lock file gets a new folder."""
 HERE: Final = Path(__file__).parent
-VERCEL: Final = HERE / "vercel"
 _INSTALL_S: Final = 900
 
 
@@ -42,16 +41,16 @@ def python_of(framework: str) -> Path:
     return python
 
 
-def vercel() -> Path:
-    """The folder with the caller and the Vercel AI SDK beside it.
+def node_folder(name: str) -> Path:
+    """A copy of a folder here with its caller, and beside it the packages of its lock: `vercel` or `node`.
 
     Raises:
         CannotInstall: node or npm is missing, or npm failed.
     """
     if shutil.which("node") is None or shutil.which("npm") is None:
         raise CannotInstall("node or npm is missing")
-    files = sorted(each for each in VERCEL.iterdir() if each.is_file())
-    folder = _folder("vercel", b"".join(each.read_bytes() for each in files))
+    files = sorted(each for each in (HERE / name).iterdir() if each.is_file())
+    folder = _folder(name, b"".join(each.read_bytes() for each in files))
     with _alone(folder):
         if not (folder / "done").exists():
             shutil.rmtree(folder, ignore_errors=True)

@@ -65,6 +65,11 @@ def stopped(folder: Path) -> Iterator[Stopped]:
 
 def made_by(command: Sequence[str], stopped: Stopped, key: str) -> dict[str, Any]:
     """What a caller in an environment of its own says of its one call; address and key are in its environment."""
+    return all_made_by(command, stopped, key)[-1]
+
+
+def all_made_by(command: Sequence[str], stopped: Stopped, key: str) -> list[dict[str, Any]]:
+    """What a caller says of each of its calls."""
     url = stopped.relay.url + "/v1"
     plain = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     quiet = {"CREWAI_DISABLE_TELEMETRY": "true", "OTEL_SDK_DISABLED": "true", "CREWAI_TRACING_ENABLED": "false"}
@@ -76,8 +81,7 @@ def made_by(command: Sequence[str], stopped: Stopped, key: str) -> dict[str, Any
     assert done.returncode == 0, done.stderr[-3000:]
     said = [line.removeprefix("told:") for line in done.stdout.splitlines() if line.startswith("told:")]
     assert said, done.stdout[-3000:]
-    told: dict[str, Any] = json.loads(said[-1])
-    return told
+    return [json.loads(line) for line in said]
 
 
 def _config(url: str) -> dict[str, Any]:
@@ -85,7 +89,10 @@ def _config(url: str) -> dict[str, Any]:
     return {
         "server": {"listen": "127.0.0.1:0", "admin_listen": "127.0.0.1:0", "workers": 1},
         "providers": {"sim": {"base_url": url, "profile": "sim"}},
-        "routes": [{"model": MODEL, "targets": [{"provider": "sim", "model": "sim-small"}]}],
+        "routes": [
+            {"model": MODEL, "targets": [{"provider": "sim", "model": "sim-small"}]},
+            {"model": "embed", "targets": [{"provider": "sim", "model": "sim-embed"}]},
+        ],
         "tenants": [{"org": "acme", "teams": [{"team": "t", "keys": keys}]}],
-        "budgets": [{"name": "poor", "scope": "key:acme/t/poor", "window": "total", "limit_usd": "0.000001"}],
+        "budgets": [{"name": "poor", "scope": "key:acme/t/poor", "window": "total", "limit_usd": "0.000000001"}],
     }

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from tests.frameworks.environments import HERE, CannotInstall, python_of, told_when_absent, vercel
+from tests.frameworks.environments import HERE, CannotInstall, node_folder, python_of, told_when_absent
 from tests.frameworks.stopped import POOR, RICH, Stopped, made_by, stopped
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
@@ -29,7 +29,7 @@ def _python(framework: str, how: str) -> Caller:
 
 
 def _node(provider: str, how: str) -> Caller:
-    return Caller(f"vercel-{provider}-{how}", lambda: ["node", str(vercel() / "call.mjs"), provider, how])
+    return Caller(f"vercel-{provider}-{how}", lambda: ["node", str(node_folder("vercel") / "call.mjs"), provider, how])
 
 
 CALLERS: Final = (
