@@ -23,6 +23,7 @@ CALLERS: Final = {
     "semantic-kernel": ("whole", "stream", "tool"),
     "npm openai": ("whole", "stream", "tool", "responses", "embed"),
     "npm langchain": ("whole", "stream", "tool"),
+    "npm anthropic": ("whole", "stream", "tool"),
 }
 """How each is asked to call."""
 IN_EVERY_RUN: Final = ("instructor", "langchain", "openai-agents", "pydantic-ai")

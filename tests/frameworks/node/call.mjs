@@ -43,7 +43,7 @@ async function byLangChain(how) {
 
 async function byAnthropic(how) {
   const client = new Anthropic({ baseURL: given.baseURL.replace(/\/v1$/, ""), apiKey: given.apiKey });
-  const asked = { model: process.env.ANTHROPIC_MODEL ?? "claude-sonnet-5", max_tokens: 50, messages };
+  const asked = { model, max_tokens: 50, messages };
   if (how === "stream") return await client.messages.stream(asked).finalText();
   const tools = how === "tool" ? [{ name: "add", input_schema: schema }] : undefined;
   const { content } = await client.messages.create({ ...asked, tools });
