@@ -11,13 +11,19 @@ from proxy.upstream import ProviderSettings
 
 @dataclass(frozen=True, slots=True)
 class KnownProvider:
-    """A public provider, the dialect it speaks and the model names that mean it."""
+    """A public provider, the dialect it speaks and the model names that mean it.
+
+    `also` is a second variable for its key. `native`: where it speaks a dialect of its own beside that, for clients of
+    it: (provider's name, dialect, URL).
+    """
 
     name: str
     variable: str
     base_url: str
     models: tuple[str, ...]
     dialect: Literal["openai", "anthropic"] = "openai"
+    also: str = ""
+    native: tuple[str, Literal["gemini"], str] | None = None
 
 
 EXAMPLES: Final = {
@@ -44,6 +50,8 @@ KNOWN: Final = (
         "GEMINI_API_KEY",
         "https://generativelanguage.googleapis.com/v1beta/openai",
         ("gemini-*", "gemma-*"),
+        also="GOOGLE_API_KEY",
+        native=("google", "gemini", "https://generativelanguage.googleapis.com"),
     ),
     KnownProvider(
         "mistral",
@@ -64,10 +72,14 @@ def from_environment(
     providers: dict[str, ProviderSettings] = {}
     routes: list[RouteSettings] = []
     for known in KNOWN:
-        key = environment.get(known.variable, "").strip()
+        key = environment.get(known.variable, "").strip() or environment.get(known.also, "").strip()
         if not key:
             continue
         providers[known.name] = ProviderSettings(dialect=known.dialect, base_url=known.base_url, api_key=Secret(key))
-        target = TargetSettings(provider=known.name)
-        routes += [RouteSettings(model=pattern, targets=(target,)) for pattern in known.models]
+        targets = [TargetSettings(provider=known.name)]
+        if known.native is not None:
+            name, dialect, base_url = known.native
+            providers[name] = ProviderSettings(dialect=dialect, base_url=base_url, api_key=Secret(key))
+            targets.append(TargetSettings(provider=name))
+        routes += [RouteSettings(model=pattern, targets=tuple(targets)) for pattern in known.models]
     return providers, tuple(routes)

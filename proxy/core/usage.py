@@ -29,6 +29,7 @@ class ToolFee(StrEnum):
     WEB_SEARCH = "web_search"
     FILE_SEARCH = "file_search"
     CODE_INTERPRETER = "code_interpreter"
+    MAPS_SEARCH = "maps_search"
 
 
 class UsageSource(StrEnum):

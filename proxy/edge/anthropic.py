@@ -29,7 +29,7 @@ def owns(raw_path: bytes, headers: Mapping[bytes, bytes]) -> bool:
     return VERSION_HEADER in headers and raw_path.startswith(_SHARED)
 
 
-def match(raw_path: bytes) -> Matched | None:
+def match(raw_path: bytes, query: bytes) -> Matched | None:
     """The governed endpoint at a path, None when there is none."""
     path = raw_path.decode("latin-1").removeprefix(PREFIX)
     endpoint = PATHS.get(path)

@@ -10,7 +10,6 @@ from proxy.core.ids import new_id
 from proxy.core.refusal import Refusal, Refused
 from proxy.core.tenant import Principal
 from proxy.edge.answers import answer_json
-from proxy.edge.credentials import secret_of
 from proxy.edge.exchange import AsgiExchange, Receive, Scope, Send
 from proxy.edge.heads import check_head
 from proxy.edge.health import HEALTH_PATHS, Readiness, answer_health
@@ -73,7 +72,7 @@ class DataPort:
             await self._serve(surface, scope, raw_headers, headers, exchange, operation)
         except Refused as refused:
             if refused.why is Refusal.INVALID_API_KEY:
-                self._strangers.note(secret_of(headers), operation)
+                self._strangers.note(surface.secret(headers, scope["query_string"]), operation)
             await self._refuse(exchange, refused, operation, surface.dialect)
         except UpstreamFailed:
             # The answer was under way: leaving it unfinished makes the server cut the connection, which is the truth.
@@ -99,15 +98,17 @@ class DataPort:
             return
         check_head(scope["http_version"], raw_headers, headers, self._limits.allowed_hosts)
         method: str = scope["method"]
-        matched = surface.match(raw_path)
+        query: bytes = scope["query_string"]
+        secret = surface.secret(headers, query)
+        matched = surface.match(raw_path, query)
         place = None
         if matched is None or method != "POST":
             placed = self._placed(surface, method, raw_path)
             if placed is None:
-                principal = self._principal(headers)
+                principal = self._principal(secret)
                 if matched is not None:
                     raise wrong_method(method, "POST")
-                await self._serve_own(surface, method, under_base(raw_path), principal, exchange)
+                await self._serve_own(surface, method, raw_path, principal, exchange)
                 return
             place, matched = placed.place, placed.matched
         clock = self._rooms.clock
@@ -116,10 +117,10 @@ class DataPort:
             dialect=surface.dialect,
             endpoint=matched.endpoint,
             path=matched.path,
-            query=scope["query_string"],
+            query=surface.query(query),
             raw_headers=raw_headers,
             headers=headers,
-            secret=secret_of(headers),
+            secret=secret,
             received_ns=clock.monotonic_ns(),
             arrived_ns=clock.now_ns(),
             method=method,
@@ -138,8 +139,13 @@ class DataPort:
         return None if is_unknown and not self._rooms.snapshot().passes_unknown else placed
 
     async def _serve_own(
-        self, surface: Surface, method: str, path: str, principal: Principal, exchange: AsgiExchange
+        self, surface: Surface, method: str, raw_path: bytes, principal: Principal, exchange: AsgiExchange
     ) -> None:
+        if surface.own is not None:
+            models = usable_models(self._rooms.snapshot(), principal)
+            await answer_json(exchange, surface.own(raw_path, method, models))
+            return
+        path = under_base(raw_path)
         if not path.startswith(OWN_PATHS):
             raise surface.unknown_path(path)
         if method != "GET":
@@ -166,9 +172,9 @@ class DataPort:
             raise Refused(Refusal.MODEL_NOT_FOUND, f"This key may use no model named {name[:200]!r}.", param="model")
         return name
 
-    def _principal(self, headers: dict[bytes, bytes]) -> Principal:
+    def _principal(self, secret: str) -> Principal:
         rooms = self._rooms
-        return rooms.snapshot().keyring.authenticate(secret_of(headers), rooms.clock.now_ns())
+        return rooms.snapshot().keyring.authenticate(secret, rooms.clock.now_ns())
 
     async def _refuse(self, exchange: AsgiExchange, refused: Refused, operation: str, dialect: Dialect) -> None:
         if not exchange.started:

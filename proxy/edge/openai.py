@@ -34,7 +34,7 @@ def under_base(raw_path: bytes) -> str:
     return path
 
 
-def match(raw_path: bytes) -> Matched | None:
+def match(raw_path: bytes, query: bytes) -> Matched | None:
     """The governed endpoint at a path, None when there is none."""
     path = under_base(raw_path)
     endpoint = PATHS.get(path)

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from proxy.edge.anthropic import ANTHROPIC_SURFACE
+from proxy.edge.gemini import GEMINI_SURFACE
 from proxy.edge.openai import OPENAI_SURFACE
 from proxy.edge.surface import Surface
 
-SURFACES: Final[tuple[Surface, ...]] = (ANTHROPIC_SURFACE, OPENAI_SURFACE)
+SURFACES: Final[tuple[Surface, ...]] = (GEMINI_SURFACE, ANTHROPIC_SURFACE, OPENAI_SURFACE)
 """The last one owns every path."""
 
 
 def surface_of(raw_path: bytes, headers: Mapping[bytes, bytes]) -> Surface:
-    """Whose path it is."""
+    """Whose path it is; some paths are several dialects', and the headers of its SDKs tell whose."""
     return next(surface for surface in SURFACES if surface.owns(raw_path, headers))

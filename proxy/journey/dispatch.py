@@ -11,6 +11,7 @@ from proxy.journey.state import Attempt, Journey
 from proxy.journey.tracing import new_span, passed_on
 from proxy.journey.translated import TranslatedResponse, without_dialect
 from proxy.upstream import Provider, UpstreamFailed, UpstreamRequest, UpstreamResponse, forwardable
+from proxy.wire.dialects import DIALECTS
 
 TIMEOUTS = frozenset({"connect_timeout", "first_byte_timeout", "idle_timeout", "total_timeout"})
 REQUEST_ID_HEADERS = (b"x-request-id", b"request-id", b"apim-request-id", b"x-generation-id", b"mistral-correlation-id")
@@ -114,6 +115,8 @@ def _request(journey: Journey, attempt: Attempt) -> UpstreamRequest:
         path, body = call.dialect.retarget(path, body, attempt.sent_model)
     if sends_usage_flag(journey, attempt.provider):
         body = call.dialect.with_usage_flag(body)
+    speaker = call.dialect if translation is None else DIALECTS.get(attempt.provider.dialect, call.dialect)
+    path = speaker.under(attempt.provider.base_url, path)
     headers = forwardable(call.raw_headers, attempt.provider)
     if translation is not None:
         headers = without_dialect(headers) + translation.request.headers

@@ -73,7 +73,7 @@ class StreamEnd:
         self._journey.code = no.why.code
         self._journey.measured.refused_by = no.by
         call = self._journey.call
-        return out + call.dialect.refused_event(call.endpoint, call.operation, no)
+        return out + held.instead(call.dialect.refused_event(call.endpoint, call.operation, no))
 
     async def _too_large(self) -> Refused:
         journey = self._journey

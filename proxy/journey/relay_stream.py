@@ -58,7 +58,9 @@ class Relay:
         """Forward until the upstream ends; never raises for what the upstream or the client does."""
         exchange = self.journey.exchange
         exchange.watch(self._when_client_leaves)
-        pinger = Pinger(exchange, self.tap, self.rooms.settings.ping_after_s, self.journey.call.dialect.ping)
+        call = self.journey.call
+        ping = call.dialect.ping if call.endpoint.takes_pings else b""
+        pinger = Pinger(exchange, self.tap, self.rooms.settings.ping_after_s, ping)
         try:
             # In a task of its own: each chunk wakes four coroutines instead of all that this call is wrapped in.
             await asyncio.get_running_loop().create_task(self._forward(pinger))

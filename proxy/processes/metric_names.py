@@ -138,7 +138,8 @@ METRICS: Final = (
 BY_NAME: Final = {metric.name: metric for metric in METRICS}
 
 LABELS: Final = {
-    "endpoint": "the endpoints that are read: `chat.completions`, `completions`, `responses`, `embeddings`",
+    "endpoint": "the endpoints that are read: `chat.completions`, `completions`, `responses`, `embeddings`, "
+    "`gemini.generate_content`, …",
     "outcome": "`ok`, `cached`, `cancelled`, `truncated`, `refused`, `upstream_error`, `lost`; of policies `taken`, "
     "`refused`, `fetch_failed`",
     "code": "the codes of refusals (DESIGN §3), empty for none",

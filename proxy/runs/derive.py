@@ -16,12 +16,16 @@ class _Body(Struct, gc=False):
     messages: Raw = Raw(b"")
     instructions: Raw = Raw(b"")
     input: Raw = Raw(b"")
+    contents: Raw = Raw(b"")
+    systemInstruction: Raw = Raw(b"")
+    system_instruction: Raw = Raw(b"")
 
 
 class _Message(Struct, gc=False):
     role: str = ""
 
 
+_GEMINI: Final = frozenset({Endpoint.GENERATE_CONTENT, Endpoint.GENERATE_CONTENT_LIST})
 _BODY: Final = msgspec.json.Decoder(_Body)
 _LIST: Final = msgspec.json.Decoder(list[Raw])
 _MESSAGE: Final = msgspec.json.Decoder(_Message)
@@ -53,17 +57,21 @@ def _opening(endpoint: Endpoint, body: bytes) -> list[bytes | Raw]:
     if endpoint is Endpoint.RESPONSES:
         given = _until_user(found.input)
         return [found.instructions, *given] if given else []
+    if endpoint in _GEMINI:
+        given = _until_user(found.contents, "user")
+        return [found.systemInstruction or found.system_instruction, *given] if given else []
     return []  # a completion's or an embedding's text is no conversation: each is a call by itself
 
 
-def _until_user(messages: Raw) -> list[bytes | Raw]:
-    """The messages up to the first one of a user; a text is one; nothing where no user speaks."""
+def _until_user(messages: Raw, default: str = "") -> list[bytes | Raw]:
+    """The messages up to the first one of a user; a text is one; nothing where no user speaks. `default`: who speaks
+    where a message does not say."""
     kind = bytes(memoryview(messages)[:1])
     if kind != b"[":
         return [messages] if kind == b'"' else []
     opening: list[bytes | Raw] = []
     for message in _LIST.decode(messages):
         opening.append(message)
-        if _MESSAGE.decode(message).role == "user":
+        if (_MESSAGE.decode(message).role or default) == "user":
             return opening
     return []

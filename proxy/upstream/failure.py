@@ -13,6 +13,7 @@ FailureKind: TypeAlias = Literal[
     "dns",
     "forbidden_address",
     "protocol",
+    "credentials",
 ]
 
 

@@ -12,6 +12,7 @@ from proxy.upstream.bad_provider import BadProvider
 from proxy.upstream.credentials import Signer
 from proxy.upstream.egress import DIRECT, Egress
 from proxy.upstream.headers import NEVER_FORWARDED
+from proxy.upstream.service_account import signer_of
 from proxy.upstream.settings import AuthHeader, ProviderSettings
 from proxy.wire.profile import GENERIC, PROFILES, Profile, profile_of
 
@@ -67,6 +68,7 @@ class Provider:
             base_url=_base_url(name, settings),
             profile=profile,
             api_key=_sendable_key(name, settings.api_key),
+            signer=_signer(name, settings),
             api_key_next=_next_key(name, settings),
             auth_header=settings.auth_header or _auth_header(settings, profile),
             passes_credentials=_passes_credentials(name, settings),
@@ -90,6 +92,8 @@ class Provider:
 def _auth_header(settings: ProviderSettings, profile: Profile) -> AuthHeader:
     if settings.dialect == "anthropic":
         return "x-api-key"
+    if settings.dialect == "gemini":
+        return "x-goog-api-key"
     return "api-key" if profile.name == "azure" else "bearer"
 
 
@@ -99,6 +103,16 @@ def _passes_credentials(name: str, settings: ProviderSettings) -> bool:
     if settings.api_key is not None:
         raise BadProvider(f"provider {name}: credentials: passthrough sends the client's key; leave api_key out")
     return True
+
+
+def _signer(name: str, settings: ProviderSettings) -> Signer | None:
+    if settings.service_account is None:
+        return None
+    if settings.dialect != "gemini":
+        raise BadProvider(f"provider {name}: service_account is for dialect: gemini")
+    if settings.api_key is not None or settings.credentials != "own":
+        raise BadProvider(f"provider {name}: service_account says who calls; leave api_key and credentials out")
+    return signer_of(name, settings.service_account)
 
 
 def _profile(name: str, settings: ProviderSettings) -> Profile:

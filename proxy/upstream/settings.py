@@ -14,7 +14,9 @@ AuthHeader: TypeAlias = Literal["bearer", "api-key", "x-api-key", "x-goog-api-ke
 class ProviderSettings:
     """One provider: where it is, how it is paid, and how long it may take."""
 
-    dialect: Literal["openai", "anthropic"] = field(default="openai", metadata={"doc": "The API the provider speaks."})
+    dialect: Literal["openai", "anthropic", "gemini"] = field(
+        default="openai", metadata={"doc": "The API the provider speaks."}
+    )
     base_url: str = field(
         metadata={
             "doc": "Where the API's paths begin, e.g. https://api.openai.com/v1; http only where you trust the way."
@@ -35,6 +37,13 @@ class ProviderSettings:
         metadata={
             "doc": "`passthrough` sends a client's own `Authorization` or `x-api-key` on in place of a key of ours; it "
             "names itself to Flyball by `x-flyball-key` then."
+        },
+    )
+    service_account: Secret | None = field(
+        default=None,
+        metadata={
+            "doc": "The JSON key of a Google service account (by service_account_file or service_account_env), for "
+            "Vertex AI: its tokens are fetched and renewed by Flyball."
         },
     )
     profile: str | None = field(

@@ -41,6 +41,10 @@ class Tap(Protocol):
         ...
 
 
+def _as_it_is(base_url: str, path: str) -> str:
+    return path
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dialect:
     """How one dialect is read, changed in place and answered. `body` is a request's, and has passed `read_request`.
@@ -60,6 +64,7 @@ class Dialect:
     - `tool_gate(endpoint, observes=…)`, `answer_gate(endpoint, body)`, `held_end(endpoint)`.
     - `truncated_event`, `refused_event` (endpoint, operation, what): the in-band error that ends a stream.
     - `ping`: what may be sent between events of a silent stream; empty where nothing may.
+    - `under(base_url, path)`: a path as it continues a provider's base URL (without a slash at its end).
     - `error_body(refused, operation)`, `error_headers(refused)`: a refusal as an answer.
     """
 
@@ -91,6 +96,7 @@ class Dialect:
     error_headers: Callable[[Refused], Sequence[tuple[bytes, bytes]]]
     request_id_headers: tuple[bytes, ...] = (b"x-request-id",)
     """Under which names a client looks for the id of an answer of our own."""
+    under: Callable[[str, str], str] = _as_it_is
 
 
 class LimitOutput(Protocol):

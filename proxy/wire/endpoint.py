@@ -30,6 +30,11 @@ class Endpoint(StrEnum):
     PASSTHROUGH = "passthrough"
     MESSAGES = "messages"
     COUNT_TOKENS = "messages.count_tokens"
+    GENERATE_CONTENT = "gemini.generate_content"
+    GENERATE_CONTENT_LIST = "gemini.generate_content_list"
+    EMBED_CONTENT = "gemini.embed_content"
+    BATCH_EMBED_CONTENTS = "gemini.batch_embed_contents"
+    GEMINI_COUNT_TOKENS = "gemini.count_tokens"
 
     @property
     def dialect(self) -> str:
@@ -48,8 +53,13 @@ class Endpoint(StrEnum):
 
     @property
     def is_free(self) -> bool:
-        """Whether providers charge nothing for it."""
+        """Whether its provider charges nothing for it: nothing is held, and the row costs zero."""
         return self in _FREE
+
+    @property
+    def takes_pings(self) -> bool:
+        """Whether something may be put between the events of its streams that every client passes over."""
+        return self is not Endpoint.GENERATE_CONTENT_LIST
 
     @property
     def takes_stream_options(self) -> bool:
@@ -80,12 +90,25 @@ _DIALECTS: Final[Mapping[Endpoint, str]] = MappingProxyType(
     {
         Endpoint.MESSAGES: "anthropic",
         Endpoint.COUNT_TOKENS: "anthropic",
+        Endpoint.GENERATE_CONTENT: "gemini",
+        Endpoint.GENERATE_CONTENT_LIST: "gemini",
+        Endpoint.EMBED_CONTENT: "gemini",
+        Endpoint.BATCH_EMBED_CONTENTS: "gemini",
+        Endpoint.GEMINI_COUNT_TOKENS: "gemini",
     }
 )
 """Those of other dialects than OpenAI's."""
-_WITHOUT_OUTPUT: Final = frozenset({Endpoint.EMBEDDINGS, Endpoint.COUNT_TOKENS})
-_FREE: Final = frozenset({Endpoint.COUNT_TOKENS})
-ONE_WINDOW: Final = frozenset({Endpoint.CHAT, Endpoint.RESPONSES, Endpoint.MESSAGES})
+_FREE: Final = frozenset({Endpoint.COUNT_TOKENS, Endpoint.GEMINI_COUNT_TOKENS})
+_WITHOUT_OUTPUT: Final = _FREE | {Endpoint.EMBEDDINGS, Endpoint.EMBED_CONTENT, Endpoint.BATCH_EMBED_CONTENTS}
+ONE_WINDOW: Final = frozenset(
+    {
+        Endpoint.CHAT,
+        Endpoint.RESPONSES,
+        Endpoint.MESSAGES,
+        Endpoint.GENERATE_CONTENT,
+        Endpoint.GENERATE_CONTENT_LIST,
+    }
+)
 """Where all input goes into one window of the model; elsewhere each of many inputs has one of its own."""
 
 PATHS: Final[Mapping[str, Endpoint]] = MappingProxyType(

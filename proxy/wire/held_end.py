@@ -39,6 +39,10 @@ class HeldEnd:
             return self._up_to_the_end([*too_large.events, self._splitter.close()], is_blind=True)
         return self._up_to_the_end(events)
 
+    def instead(self, event: bytes) -> bytes:
+        """An event of ours as it stands in the place of what is kept here."""
+        return event
+
     def close(self) -> bytes:
         """The stream is over: all that is here, byte for byte."""
         rest = self._splitter.close()

@@ -31,8 +31,9 @@ _SAID: Final = (
 _REASONS: Final[Mapping[str, str]] = {
     "refusal": CONTENT_FILTER,
     "model_context_window_exceeded": CONTEXT_LENGTH,
+    **dict.fromkeys(("SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "IMAGE_SAFETY"), CONTENT_FILTER),
 }
-"""Anthropic's reasons to stop that are no ends of an answer."""
+"""Anthropic's reasons to stop that are no ends of an answer; Google's, by which prompts are blocked, too."""
 
 
 def meaning_of(error: bytes) -> str | None:

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from proxy.config.known_providers import KNOWN
+from proxy.config.known_providers import KNOWN, KnownProvider
 from proxy.core.refusal import MAX_RETRY_AFTER_S, NEVER_RETRIED, Refusal
 from proxy.edge.anthropic import PATHS as ANTHROPIC_PATHS
 from proxy.edge.anthropic import PREFIX as ANTHROPIC_PREFIX
@@ -72,6 +72,14 @@ MEANING: Final = {
 }
 
 
+def variables(known: KnownProvider) -> str:
+    return " or ".join(code(name) for name in (known.variable, known.also) if name)
+
+
+def names(known: KnownProvider) -> str:
+    return known.name if known.native is None else f"{known.name}, {known.native[0]} (`dialect: {known.native[1]}`)"
+
+
 def page() -> str:
     """The page, with every list filled in from the code."""
     text = TEMPLATE.read_text()
@@ -110,7 +118,7 @@ def lists() -> dict[str, str]:
         ),
         "known": table(
             ("environment variable", "provider", "model names"),
-            ((code(each.variable), each.name, words(each.models)) for each in KNOWN),
+            ((variables(each), names(each), words(each.models)) for each in KNOWN),
         ),
         "refusals": table(("status", "`code`", "`type`", "when"), map(refusal_row, Refusal)),
         "never_retried": words(why.code for why in Refusal if why in NEVER_RETRIED),

@@ -32,6 +32,10 @@ OPERATIONS: Final = {
     "responses": "chat",
     "completions": "text_completion",
     "embeddings": "embeddings",
+    "gemini.generate_content": "generate_content",
+    "gemini.generate_content_list": "generate_content",
+    "gemini.embed_content": "embeddings",
+    "gemini.batch_embed_contents": "embeddings",
 }
 """Our endpoints in the conventions' words."""
 
