@@ -90,6 +90,7 @@ class Collector:
         self._check = SelfCheck(address)
         self._patience: dict[str, _Patience] = {}
         self._away_for = 0
+        self._is_behind = False
         self._reported = self._complained = float("-inf")
         self.metrics = CollectorMetrics()
 
@@ -104,8 +105,7 @@ class Collector:
             busy = await self.round()
             await asyncio.to_thread(self._seals.flush)
             await self._report()
-            if not busy:
-                await _until(stop, self._pause())
+            await _until(stop, self._pause(busy=busy))
         deadline = time.monotonic() + self._settings.flush_timeout_s
         while time.monotonic() < deadline and await self.round():
             pass
@@ -125,6 +125,7 @@ class Collector:
         async with asyncio.TaskGroup() as sending:
             tasks = [sending.create_task(self._send(parcel, places)) for parcel in due]
         self._away_for = self._away_for + 1 if self.metrics.away else 0
+        self._is_behind = self._parcels.backlog.segments > sum(len(parcel.segments) for parcel in due)
         return not self.metrics.away and any(task.result() is Shipped.DONE for task in tasks)
 
     async def _send(self, parcel: Parcel, places: asyncio.Semaphore) -> Shipped:
@@ -193,8 +194,14 @@ class Collector:
         self.metrics.lag_seconds = 0.0 if oldest is None else max(0.0, time.time() - oldest / 1e9)
         return due[:_AT_ONCE]
 
-    def _pause(self) -> float:
-        """Seconds until the next look: short when all is well, growing with jitter while ClickHouse is away."""
+    def _pause(self, *, busy: bool) -> float:
+        """Seconds until the next look: short when all is well, growing with jitter while ClickHouse is away.
+
+        After a shipment that left nothing, what is sealed next is gathered, for an insert costs the same whatever it
+        brings.
+        """
+        if busy:
+            return 0.0 if self._is_behind else self._settings.gather_ms / 1000
         if not self._away_for:
             return _LOOK_EVERY_S
         longest = min(_LOOK_EVERY_S * 2.0 ** min(self._away_for, 10), _LONGEST_WAIT_S)

@@ -1,7 +1,8 @@
-"""What is sent in one insert: a segment, or many small ones of a backlog.
+"""What is sent in one insert: a segment, or all that wait.
 
-After hours without ClickHouse thousands of small segments wait; one insert each would make more parts, in the table
-and in each rollup, than the engine merges. So a backlog is bound into lists. A list is written down before it is sent
+An insert costs the same for each rollup that it feeds, however few rows it brings, and makes a part in each; after
+hours without ClickHouse thousands of small segments wait. So what waits of a table, be it two segments of two workers,
+is bound into lists. A list is written down before it is sent
 and goes out under one token until it is through, so that a restart sends the same again and never a segment twice:
 
     <list>.list  → sent → renamed to <list>.done → its segments deleted → <list>.done deleted
@@ -28,7 +29,7 @@ _LOG: Final = logging.getLogger(__name__)
 LISTS: Final = "lists"
 SINGLY_FILE: Final = "singly.json"
 _LOOK_AT: Final = 4096
-_BACKLOG: Final = 8
+_TOGETHER: Final = 2
 _FEW: Final = 16
 _MOST_SEGMENTS: Final = 256
 _MOST_BYTES: Final = 24 * 1024 * 1024
@@ -156,7 +157,7 @@ class Parcels:
     def _bind(self, loose: list[SegmentName]) -> None:
         for table in Table:
             waiting = [name for name in loose if name.table is table and name not in self._alone]
-            if len(waiting) >= _BACKLOG:
+            if len(waiting) >= _TOGETHER:
                 for names in self._portions(waiting):
                     self._write_list(table, names)
 

@@ -62,6 +62,13 @@ class TelemetrySettings:
     seal_bytes: int = field(
         default=4 * 1024 * 1024, metadata={"doc": "A segment of rows is closed for shipping at this size, in bytes."}
     )
+    gather_ms: int = field(
+        default=1000,
+        metadata={
+            "doc": "After a shipment, how long segments are gathered that then go out in one insert a table, in "
+            "milliseconds: longer costs the collector less, and shows rows later."
+        },
+    )
     insert_timeout_s: int = field(default=30, metadata={"doc": "The longest one insert may take, in seconds."})
     parallel_inserts: int = field(default=2, metadata={"doc": "Segments that are sent at the same time."})
     flush_timeout_s: int = field(

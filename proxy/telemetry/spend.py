@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from proxy.core.money import Nano
 from proxy.core.refusal import Refusal, Refused
 from proxy.core.usage import Bucket
+from proxy.telemetry.whole_days import whole_days
 
 ROLLED_UP: Final[Mapping[str, str]] = {
     "org": "org",
@@ -96,7 +97,7 @@ class Select:
 
 
 def select_spend(asked: SpendQuery) -> Select:
-    """The SQL of a spend question; from the quarter-hours where they know all that is asked.
+    """The SQL of a spend question; from sums of days and quarter-hours where they know all that is asked.
 
     Raises:
         Refused: a name, time zone or span that is none (INVALID_REQUEST, with its parameter).
@@ -109,10 +110,11 @@ def select_spend(asked: SpendQuery) -> Select:
     bucket = _BUCKETS[asked.bucket].replace("{time}", time)
     groups = ["bucket", *(f"g{number}" for number in range(len(columns)))]
     chosen = [f"{bucket} AS bucket", *(f"{each} AS g{number}" for number, each in enumerate(columns))]
+    terms = _conditions(asked, time, parameters)
     sql = (
         f"SELECT {', '.join([*chosen, *_SUMS])}"  # noqa: S608 - closed lists only
-        f" FROM {'spend_quarter_hours' if rolled else _CORRECTED} AS t"
-        f" WHERE {' AND '.join(_conditions(asked, time, parameters))}"
+        f" FROM {_rolled_up(asked, terms, parameters) if rolled else _CORRECTED} AS t"
+        f" WHERE {' AND '.join(terms)}"
         f" GROUP BY {', '.join(groups)} ORDER BY bucket, sum_cost DESC, {', '.join(groups)} LIMIT {{limit:UInt32}}"
     )
     return Select(sql=sql, parameters=parameters)
@@ -148,6 +150,32 @@ _CORRECTED: Final = (
     f" {', '.join(f'toUInt64(0) AS {name}' for name in _TOKENS)} FROM corrections AS t)"
 )
 """Operations, and what they were corrected by since, as the quarter-hours have them too."""
+
+
+_SUMMED: Final = ", ".join(
+    f"t.{name} AS {name}" for name in (*ROLLED_UP.values(), "calls", "unpriced", "cost_usd", "list_usd", *_TOKENS)
+)
+
+
+def _rolled_up(asked: SpendQuery, terms: Sequence[str], parameters: dict[str, Any]) -> str:
+    """Whole days of the span from their sums, and quarter-hours for the rest of it."""
+    days = whole_days(asked.start, asked.end, asked.bucket, asked.timezone)
+    if days is None:
+        return "spend_quarter_hours"
+    parameters |= {"first_day": days.first, "end_day": days.end, "cut_days": list(days.cut)}
+    first, end = "toDate({first_day:UInt16})", "toDate({end_day:UInt16})"
+    cut = "IN (SELECT toDate(arrayJoin({cut_days:Array(UInt16)})))"
+    outside = f"t.quarter < toDateTime({first}, 'UTC') OR t.quarter >= toDateTime({end}, 'UTC')"
+    of_days = [f"t.day >= {first}", f"t.day < {end}", *terms[1:]]
+    of_quarters = [f"({outside} OR toDate(t.quarter) {cut})" if days.cut else f"({outside})", *terms]
+    if days.cut:
+        of_days.append(f"t.day NOT {cut}")
+    return (
+        f"(SELECT toDateTime(t.day, 'UTC') AS quarter, {_SUMMED} FROM spend_days AS t"  # noqa: S608 - closed lists only
+        f" WHERE {' AND '.join(of_days)}"
+        f" UNION ALL SELECT t.quarter AS quarter, {_SUMMED} FROM spend_quarter_hours AS t"
+        f" WHERE {' AND '.join(of_quarters)})"
+    )
 
 
 def read_spend(asked: SpendQuery, rows: Iterable[Sequence[Any]]) -> list[SpendRow]:

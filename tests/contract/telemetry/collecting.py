@@ -30,7 +30,12 @@ class CollectorProcess:
     def start(self) -> None:
         script = str(Path(__file__).with_name("collector_process.py"))
         self.process = subprocess.Popen(
-            [sys.executable, script, str(self.folder), json.dumps({"listen": "127.0.0.1:0", **self.changes})],
+            [
+                sys.executable,
+                script,
+                str(self.folder),
+                json.dumps({"listen": "127.0.0.1:0", "gather_ms": 50, **self.changes}),
+            ],
             stdout=subprocess.PIPE,
             text=True,
             env={**os.environ, "PYTHONPATH": str(ROOT)},

@@ -23,7 +23,7 @@ from proxy.core.usage import Bucket
 from proxy.telemetry.reader import Reader, cursor
 from proxy.telemetry.rows import OperationRow, Table
 from proxy.telemetry.settings import TelemetrySettings
-from proxy.telemetry.spend import SpendQuery, select_spend
+from proxy.telemetry.spend import SpendQuery, read_spend, select_spend
 from proxy.telemetry.spool import Spool
 from proxy.telemetry.store import StoreAddress, TelemetryUnavailable
 from tests.contract.telemetry.collecting import CollectorProcess
@@ -212,6 +212,29 @@ async def test_a_span_that_cuts_quarter_hours_is_exact_too(reader: Reader, seede
     assert (row.calls, row.cost) == (len(inside), total(inside))
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Asia/Kathmandu"])
+@pytest.mark.parametrize("bucket", ["all", "day", "week", "month"])
+async def test_days_and_quarter_hours_say_what_quarter_hours_say(
+    reader: Reader, seeded: list[OperationRow], collector: CollectorProcess, bucket: Any, zone: str
+) -> None:
+    start = START + timedelta(hours=5, minutes=45)
+    asked = replace(ALL, start=start, end=start + timedelta(days=2), bucket=bucket, timezone=zone, group_by=("team",))
+    read = await reader.spend(asked)
+    inside = [row for row in seeded if start <= at(row) < asked.end]
+    assert sum(each.cost for each in read) == total(inside)
+    split = select_spend(asked)
+    plain = (
+        split.sql.replace(
+            split.sql[split.sql.index("(SELECT toDateTime(t.day") : split.sql.rindex(" AS t WHERE")],
+            "spend_quarter_hours",
+        )
+        if "spend_days" in split.sql
+        else split.sql
+    )
+    rows = collector.client().query(plain, parameters=split.parameters).result_rows
+    assert read == read_spend(asked, rows)
+
+
 async def test_another_org_sees_nothing_of_it(reader: Reader, seeded: list[OperationRow]) -> None:
     assert await reader.spend(replace(ALL, org="nobody")) == []
     assert await reader.spend(replace(ALL, org="nobody", filters={"org": ["spend"]})) == []
@@ -320,6 +343,8 @@ async def test_wrong_pages_are_refused(reader: Reader) -> None:
 def test_the_rollup_is_used_where_it_knows_everything() -> None:
     assert "spend_quarter_hours" in select_spend(replace(ALL, group_by=("team", "model"), bucket="day")).sql
     assert "operations" in select_spend(replace(ALL, group_by=("user",))).sql
+    assert "spend_days" in select_spend(replace(ALL, bucket="month", timezone="Asia/Kathmandu")).sql
+    assert "spend_days" not in select_spend(replace(ALL, bucket="day", timezone="Asia/Kathmandu")).sql
     assert "operations" in select_spend(replace(ALL, start=START + timedelta(seconds=1))).sql
 
 

@@ -24,19 +24,24 @@ def left(spool: Path) -> list[str]:
     return sorted(path.name for folder in ("sealed", "lists") for path in (spool / folder).glob("*"))
 
 
-def test_a_few_segments_go_singly_and_oldest_first(tmp_path: Path) -> None:
-    names = [seal(tmp_path, number) for number in (3, 1, 2)]
-    names.append(seal(tmp_path, 0, Table.ATTEMPTS))
+def test_one_segment_of_a_table_goes_singly_and_the_oldest_first(tmp_path: Path) -> None:
+    names = [seal(tmp_path, 3), seal(tmp_path, 0, Table.ATTEMPTS), seal(tmp_path, 2, Table.DECISIONS)]
     parcels = Parcels(tmp_path)
     due = parcels.due(never)
     assert [parcel.segments for parcel in due] == [(name,) for name in sorted(names, key=str)]
-    assert len({parcel.token for parcel in due}) == 4
-    assert (parcels.backlog.segments, parcels.backlog.oldest_ns) == (4, 10**18)
+    assert len({parcel.token for parcel in due}) == 3
+    assert (parcels.backlog.segments, parcels.backlog.oldest_ns) == (3, 10**18)
+
+
+def test_what_two_workers_sealed_goes_together(tmp_path: Path) -> None:
+    names = (seal(tmp_path, 1), seal(tmp_path, 2))
+    (due,) = Parcels(tmp_path).due(never)
+    assert (due.segments, due.listed) == (names, True)
 
 
 def test_a_backlog_goes_in_lists_by_table(tmp_path: Path) -> None:
     operations = [seal(tmp_path, number) for number in range(20)]
-    attempts = [seal(tmp_path, number, Table.ATTEMPTS) for number in range(3)]
+    attempts = [seal(tmp_path, number, Table.ATTEMPTS) for number in range(1)]
     due = Parcels(tmp_path).due(never)
     listed = [parcel for parcel in due if parcel.listed]
     assert [parcel.segments for parcel in listed] == [tuple(operations)]

@@ -24,21 +24,21 @@ def tokens(parcels: Parcels) -> dict[SegmentName, str]:
 
 def test_what_was_sent_alone_goes_alone_again_after_a_death(tmp_path: Path) -> None:
     """The collector was killed between the insert and the deletion; while it was away a backlog grew."""
-    sent = [seal(tmp_path, number) for number in range(3)]
+    sent = [seal(tmp_path, 0)]
     before = tokens(Parcels(tmp_path))
-    for number in range(3, 20):
+    for number in range(1, 20):
         seal(tmp_path, number)
     again = Parcels(tmp_path)
     after = tokens(again)
     assert {name: after[name] for name in sent} == before
-    assert len(set(after.values())) == 4, "the others go in one list"
+    assert len(set(after.values())) == 2, "the others go in one list"
 
 
 def test_what_nobody_heard_of_goes_alone_again_in_the_same_life(tmp_path: Path) -> None:
     parcels = Parcels(tmp_path)
-    sent = [seal(tmp_path, number) for number in range(3)]
+    sent = [seal(tmp_path, 0)]
     before = tokens(parcels)
-    for number in range(3, 20):
+    for number in range(1, 20):
         seal(tmp_path, number)
     after = tokens(parcels)
     assert {name: after[name] for name in sent} == before

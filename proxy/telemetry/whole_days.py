@@ -1,0 +1,50 @@
+"""Which whole UTC days of a span may be read from sums of days: those that no local bucket begins in the middle of."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+_DAY: Final = timedelta(days=1)
+_DAY_S: Final = 86_400
+_MOST_CUTS: Final = 120
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WholeDays:
+    """UTC days since 1970 from `first` on, below `end`, without those in `cut`."""
+
+    first: int
+    end: int
+    cut: tuple[int, ...] = ()
+
+
+def whole_days(start: datetime, end: datetime, bucket: str, timezone: str) -> WholeDays | None:
+    """The whole days of a span in which every moment of a day falls into the same bucket; None where that saves little.
+
+    `bucket` is `all`, `day`, `week` or `month`, local to `timezone`; shorter ones have no whole days.
+    """
+    first, last = -int(-start.timestamp() // _DAY_S), int(end.timestamp() // _DAY_S)
+    if bucket not in ("all", "day", "week", "month") or first >= last or first < 0:
+        return None
+    cut: list[int] = []
+    for moment in () if bucket == "all" else _begins(start, end, bucket, ZoneInfo(timezone)):
+        if moment % _DAY_S and first <= moment // _DAY_S < last:
+            cut.append(moment // _DAY_S)
+            if len(cut) > _MOST_CUTS:
+                return None
+    found = WholeDays(first=first, end=last, cut=tuple(dict.fromkeys(cut)))
+    return found if len(found.cut) < last - first else None
+
+
+def _begins(start: datetime, end: datetime, bucket: str, zone: ZoneInfo) -> Iterator[int]:
+    """When buckets begin in a span, in seconds since 1970; both times where clocks are set back over midnight."""
+    day = start.astimezone(zone).date()
+    last = end.astimezone(zone).date()
+    while day <= last:
+        if bucket == "day" or (bucket == "week" and day.weekday() == 0) or (bucket == "month" and day.day == 1):
+            for fold in (0, 1):
+                midnight = datetime.combine(day, time(fold=fold), zone)
+                yield int(midnight.astimezone(UTC).timestamp())
+        day += _DAY
