@@ -25,6 +25,7 @@ _ALL: Final = (
     Host(name="openai", base_url="https://api.openai.com/v1", key_env="OPENAI_API_KEY"),
     Host(name="azure", key_env="AZURE_API_KEY", path="/openai/v1", extra=(("profile", "azure"),)),
     Host(name="gemini", base_url="https://generativelanguage.googleapis.com/v1beta/openai", key_env="GEMINI_API_KEY"),
+    Host(name="anthropic", base_url="https://api.anthropic.com", key_env="ANTHROPIC_API_KEY", dialect="anthropic"),
     Host(name="mistral", base_url="https://api.mistral.ai/v1", key_env="MISTRAL_API_KEY"),
     Host(name="groq", base_url="https://api.groq.com/openai/v1", key_env="GROQ_API_KEY"),
     Host(name="deepseek", base_url="https://api.deepseek.com/v1", key_env="DEEPSEEK_API_KEY"),
@@ -52,6 +53,7 @@ _ALL: Final = (
 HOSTS: Final = MappingProxyType({host.name: host for host in _ALL})
 _UNPREFIXED: Final = (
     (("gpt-", "o1", "o3", "o4", "chatgpt-", "text-embedding-", "codex-"), "openai"),
+    (("claude-",), "anthropic"),
     (("deepseek-",), "deepseek"),
     (("mistral-", "ministral-", "codestral-", "magistral-"), "mistral"),
 )

@@ -42,6 +42,8 @@ model_list:
       api_key: sk-literal-secret-of-our-own
   - model_name: openai/*
     litellm_params: {model: openai/*, api_key: os.environ/OPENAI_API_KEY}
+  - model_name: claude
+    litellm_params: {model: anthropic/claude-sonnet-5, api_key: os.environ/ANTHROPIC_API_KEY}
   - model_name: exotic
     litellm_params: {model: nlp_cloud/chatdolphin}
 router_settings:
@@ -120,7 +122,7 @@ def running() -> Iterator[str]:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where a LiteLLM config lies, with what it needs in the environment."""
     (tmp_path / "config.yaml").write_text(CONFIG)
-    for name in ("OPENAI_API_KEY", "GROQ_API_KEY", "HOSTED_VLLM_API_KEY", "HOSTED_VLLM_2_API_KEY"):
+    for name in ("OPENAI_API_KEY", "GROQ_API_KEY", "HOSTED_VLLM_API_KEY", "ANTHROPIC_API_KEY"):
         monkeypatch.setenv(name, "provider-secret")
     monkeypatch.setenv("LITELLM_MASTER_KEY", "sk-master")
     return tmp_path
@@ -147,6 +149,9 @@ def test_what_it_writes_is_a_good_configuration(folder: Path, running: str, caps
     assert Candidate("groq", "llama-3.3-70b-versatile") in router.resolve("gpt-4o").candidates  # its fallback
     assert router.resolve("openai/o3-mini").candidates == (Candidate("openai", "o3-mini"),)
     assert router.resolve("in-house").candidates == (Candidate("hosted-vllm", "our-model"),)
+
+    assert router.resolve("claude").candidates == (Candidate("anthropic", "claude-sonnet-5"),)
+    assert settings.providers["anthropic"].dialect == "anthropic"
 
     (org,) = settings.tenants
     teams = {team.team: {key.name: key for key in team.keys} for team in org.teams}
@@ -192,7 +197,7 @@ def test_every_line_that_is_not_carried_is_told_with_its_place(
     assert left["litellm_settings.success_callback"] == line_of("success_callback")
     assert left["litellm_settings.request_timeout"] == line_of("request_timeout")
     assert left["general_settings.master_key"] == line_of("master_key")
-    assert "model_list[5]" in left and "key gone" in left and "team old" in left
+    assert "model_list[6]" in left and "key gone" in left and "team old" in left
     assert told["variables"] == {"HOSTED_VLLM_API_KEY": line_of("sk-literal-secret")}
     for name in ("flyball.yaml", "prices.litellm.yaml"):
         assert "sk-literal" not in (folder / name).read_text()
