@@ -60,7 +60,7 @@ bench-store: $(DEV) ## what the telemetry store takes in, holds and answers: BEN
 lock: ## write requirements/*.txt anew from *.in, and the node lock (needs `uv` and `npm` on the path)
 	cd requirements && for part in runtime dev image frameworks-llama-index frameworks-crewai frameworks-smolagents frameworks-presidio \
 	    frameworks-langchain frameworks-haystack frameworks-openai-agents frameworks-semantic-kernel frameworks-pydantic-ai \
-	    frameworks-dspy frameworks-instructor frameworks-autogen frameworks-litellm; do \
+	    frameworks-dspy frameworks-instructor frameworks-autogen frameworks-litellm frameworks-anthropic-0x; do \
 	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-header --no-annotate --quiet $$part.in -o $$part.txt; done
 	for part in vercel node; do (cd tests/frameworks/$$part && \

@@ -27,12 +27,14 @@ class Family:
     `native`: the vocabulary is the model's own, so that text is counted exactly. `preamble` are tokens that the
     provider puts before every prompt, `tools_preamble` those that it adds when there are tools: bounds, from
     recordings (75 for a gpt-5-mini with one function; none to 71 for gpt-oss, whose template has a system message).
+    `stretch_percent`: how many tokens more than the vocabulary's the model's own may make of a text.
     """
 
     encoding: EncodingName
     native: bool
     image: ImageCeiling | None = None
     preamble: int = 0
+    stretch_percent: int = 0
     tools_preamble: int = 100
 
 
@@ -40,11 +42,21 @@ class Family:
 # Anthropic documents 313 to 346 for tools.
 _OTHER: Final = Family(encoding="o200k_base", native=False, preamble=64, tools_preamble=400)
 
+# Anthropic documents up to 804 tokens for tools and, from Opus 4.7 on, up to 1.35 times the tokens of before.
+_CLAUDE: Final = Family(
+    encoding="o200k_base",
+    native=False,
+    preamble=64,
+    tools_preamble=900,
+    stretch_percent=35,
+)
+
 _ENCODINGS: Final[tuple[tuple[re.Pattern[str], EncodingName], ...]] = (
     (re.compile(r"gpt-4(-|$)|gpt-3\.5|gpt-35|text-embedding-|davinci-002|babbage-002"), "cl100k_base"),
     (re.compile(r"gpt-|chatgpt-|o\d(-|$)|codex-|computer-use-preview"), "o200k_base"),
 )
 
+_CLAUDES: Final = ("claude-", "anthropic.claude-")
 _HARMONY_PREAMBLE: Final = 80
 
 # The first that begins a name counts; longer names stand before the shorter ones they begin with.
@@ -75,7 +87,7 @@ def family_of(model: str) -> Family:
         if pattern.match(name):
             preamble = _HARMONY_PREAMBLE if name.startswith("gpt-oss") else 0
             return Family(encoding=encoding, native=True, image=_image_ceiling(name), preamble=preamble)
-    return _OTHER
+    return _CLAUDE if name.startswith(_CLAUDES) else _OTHER
 
 
 def _image_ceiling(name: str) -> ImageCeiling | None:

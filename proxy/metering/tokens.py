@@ -40,6 +40,7 @@ Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
 _CHAT: Final = Endpoint.CHAT
 _RESPONSES: Final = Endpoint.RESPONSES
+_MESSAGES: Final = Endpoint.MESSAGES
 
 
 class InputCount(Struct, frozen=True):
@@ -90,6 +91,7 @@ class TokenCounter:
         tokens = texts + self._around(family, endpoint, countable)
         if family.native:
             return InputCount(tokens, countable.is_text and not family.preamble, family.encoding)
+        tokens += -(-texts * family.stretch_percent // 100)
         return InputCount(self._with_margin(tokens), False, family.encoding)
 
     async def count_output(self, model: str, texts: Sequence[str], chars: int) -> int:
@@ -144,7 +146,7 @@ class TokenCounter:
 
     def _around(self, family: Family, endpoint: Endpoint, countable: Countable) -> int:
         tokens = countable.markers + countable.token_ids + PER_MESSAGE * countable.messages
-        if endpoint is _CHAT or endpoint is _RESPONSES:
+        if endpoint is _CHAT or endpoint is _RESPONSES or endpoint is _MESSAGES:
             tokens += PER_PROMPT + family.preamble
         elif not family.native:
             tokens += PER_FOREIGN_TEXT * len(countable.texts)

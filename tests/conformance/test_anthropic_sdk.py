@@ -158,7 +158,7 @@ def _config(url: str, policies: Path) -> dict[str, Any]:
         "tenants": [{"org": "acme", "teams": [{"team": "t", "keys": keys}]}],
         "budgets": [
             {"name": "all", "scope": "org:acme", "window": "total", "limit_usd": 100, "hard": True},
-            {"name": "poor", "scope": "key:acme/t/poor", "window": "total", "limit_usd": "0.000000001", "hard": True},
+            {"name": "poor", "scope": "key:acme/t/poor", "window": "total", "limit_usd": 0, "hard": True},
         ],
     }
 
@@ -175,7 +175,8 @@ def test_a_message_reads_as_it_does_directly(scene: Scene) -> None:
     assert (row["input_tokens"], row["cache_read_tokens"], row["output_tokens"]) == (12, 3, 9)
     # 12 × 2 + 3 × 0.2 + 9 × 10 dollars a million
     assert Decimal(row["cost_usd"]) == Decimal("0.0001146")
-    assert row["provider_request_id"] == "req_1"
+    (attempt,) = scene.flyball.wait_for_rows(1, "attempts", where=f"operation_id = '{row['operation_id']}'")
+    assert attempt["provider_request_id"] == "req_1"
 
 
 def test_the_provider_sees_the_request_and_its_own_key(scene: Scene) -> None:
@@ -342,6 +343,29 @@ def test_counting_tokens_is_free_and_has_its_row(scene: Scene) -> None:
     row = scene.row(counted.headers["x-flyball-operation"])
     assert (row["endpoint"], row["outcome"]) == ("messages.count_tokens", "ok")
     assert (Decimal(row["cost_usd"]), row["usage_source"]) == (Decimal(0), "none")
+
+
+def test_who_has_no_money_counts_no_tokens(scene: Scene) -> None:
+    with scene.client("count", POOR) as client, pytest.raises(anthropic.PaymentRequiredError):
+        client.messages.count_tokens(model=MODEL, messages=HELLO)
+
+
+@pytest.mark.parametrize(
+    ("more", "param"),
+    [
+        ({"container": "container_1"}, "container"),
+        ({"thread": {"type": "create"}}, "thread"),
+        ({"fallbacks": "default"}, "fallbacks"),
+    ],
+)
+def test_what_leans_on_others_state_or_models_is_refused_by_name(
+    scene: Scene, more: dict[str, Any], param: str
+) -> None:
+    history = [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "Blue."}]}]
+    body = {"model": MODEL, "max_tokens": 10, "messages": history, **more}
+    answer = scene.post("/v1/messages", "whole", body, x_api_key=CLIENT)
+    assert answer.status_code in (400, 404)
+    assert answer.json()["error"]["details"]["param"] == param
 
 
 def test_models_are_told_in_the_dialects_shape(scene: Scene) -> None:

@@ -18,8 +18,8 @@ from typing import Any, Final
 
 import pytest
 
-from proxy.core.usage import Bucket, Flaw, Usage, UsageSource
-from proxy.metering import normalise
+from proxy.core.usage import Bucket, Flaw, ToolFee, Usage, UsageSource
+from proxy.metering import usage_told
 from proxy.pricing import PriceBook, PricingSettings, load_book, price
 from proxy.wire.endpoint import Endpoint
 from proxy.wire.profile import PROFILES, Profile
@@ -48,6 +48,7 @@ FLAVOURS: Final[dict[tuple[str, str], tuple[Profile, Endpoint]]] = {
     ("x-ai", "default"): (PROFILES["xai"], Endpoint.CHAT),
     ("zai", "chat"): (PROFILES["zai"], Endpoint.CHAT),
     ("google", "chat"): (PROFILES["gemini"], Endpoint.CHAT),
+    ("anthropic", "default"): (PROFILES["anthropic"], Endpoint.MESSAGES),
 }
 
 BUCKETS: Final = {
@@ -80,6 +81,10 @@ XAI_INSIDE: Final = (
     " for it, or is missing, we add it too."
 )
 GEMINI_TOTAL: Final = "Billable output is total minus prompt: thinking is missing from `completion_tokens`."
+COMPACTION: Final = (
+    "A compaction is a call of its own, whose tokens are not in Anthropic's totals. The oracle leaves them out; they"
+    " are billed, so we add them."
+)
 OLDER_FLAVOUR: Final = "An older flavour of the same extractor, which reads fewer fields than xAI sends today."
 
 RATES: Final = {
@@ -101,6 +106,9 @@ RATES: Final = {
         "mistral-large-latest",
     ): "The alias moved to mistral-large-2512 in December 2025; the oracle has the older.",
 }
+
+
+TOKENS: Final = frozenset(bucket.value for bucket in Bucket)
 
 
 @dataclass(frozen=True)
@@ -148,7 +156,9 @@ def book() -> PriceBook:
 def ours(case: Case) -> Usage:
     profile, endpoint = FLAVOURS[case.provider, case.flavour]
     raw = json.dumps(case.raw).encode()
-    return normalise(raw, arithmetic=profile.arithmetic, endpoint=endpoint, service_tier=None, tool_calls={})
+    return usage_told(
+        endpoint.dialect, raw, arithmetic=profile.arithmetic, endpoint=endpoint, service_tier=None, tool_calls={}
+    )
 
 
 def in_their_words(usage: Usage) -> dict[str, int]:
@@ -183,6 +193,8 @@ def why_usage_differs(case: Case, name: str, usage: Usage) -> str | None:
         return OLDER_FLAVOUR
     if case.provider == "google" and name in ("output_tokens", "output_reasoning_tokens") and mine > theirs:
         return GEMINI_TOTAL if usage.completion_tokens == raw["total_tokens"] - raw["prompt_tokens"] else None
+    if case.provider == "anthropic" and any(each["type"] == "compaction" for each in raw.get("iterations") or ()):
+        return COMPACTION
     if name == "cache_write_tokens" and theirs == 0:
         return WRITTEN_UNREAD
     if name in BUCKETS and theirs == 0 and mine > 0:
@@ -218,7 +230,9 @@ def price_differences(case: Case) -> Iterator[Difference]:
 
 
 def exact(usage: Usage, found: Any) -> Decimal:
-    return sum((Decimal(line.usd) for line in price(usage, found, AT).lines), Decimal(0))
+    """What the tokens cost; fees of tools are no part of the oracle's prices."""
+    lines = price(usage, found, AT).lines
+    return sum((Decimal(line.usd) for line in lines if line.bucket in TOKENS), Decimal(0))
 
 
 @cache
@@ -237,8 +251,8 @@ def page() -> str:
         "",
         "`usage-oracle.json` (from pydantic/genai-prices, MIT) holds recorded usage bodies with the tokens and the",
         "price an independent library makes of them, each tried as every provider's. This page lists every difference",
-        f"over the OpenAI-dialect flavours: {len(everything)} readings of {len({c.number for c in everything})} bodies,"
-        f" of which {priced} have a price.",
+        f"over the flavours of served dialects: {len(everything)} readings of"
+        f" {len({c.number for c in everything})} bodies, of which {priced} have a price.",
         "It is made and checked by `tests/conformance/test_usage_oracle.py`: a difference that is not here fails, and",
         f"so does one that has gone. Prices are compared exactly, before rounding, as of {AT:%Y-%m-%d}: the day the",
         "oracle prices by. Numbers are positions in the file, counted from 0.",
@@ -274,8 +288,9 @@ def test_most_readings_agree() -> None:
     readings = Counter(case.where for case in cases())
     if not readings:
         return
-    assert sum(readings.values()) == 3012
+    assert sum(readings.values()) == 3242
     differing = {(d.where, d.number) for d in differences() if d.kind == "usage"}
+    assert readings["anthropic/default"] - len({n for w, n in differing if w == "anthropic/default"}) == 229
     own = [("openai/responses", 230), ("openai/chat", 179), ("groq/default", 176), ("openrouter/chat", 179)]
     for where, agreeing in own:
         assert readings[where] - len({n for w, n in differing if w == where}) == agreeing
@@ -294,6 +309,12 @@ def test_only_gemini_bodies_read_as_somebody_elses_leave_a_total_unexplained() -
     readings = [case for case in cases() if case.where in ("openai/chat", "openai/responses", "google/chat")]
     flawed = {(case.where, case.model) for case in readings if Flaw.TOTAL_UNEXPLAINED in ours(case).flaws}
     assert not readings or flawed == {("openai/chat", "gemini-2.5-pro-preview-05-06")}
+
+
+def test_searches_are_counted_as_the_oracle_does() -> None:
+    for case in cases():
+        if case.provider == "anthropic":
+            assert ours(case).tool_calls.get(ToolFee.WEB_SEARCH, 0) == case.oracle.get("web_searches", 0), case.number
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ POOR: Final = "fb-frameworks-poor-key-0123456789"
 RICH: Final = "fb-frameworks-rich-key-0123456789"
 MODEL: Final = "gpt-4o-mini"
 """A name that frameworks know; it is the simulated provider that answers."""
+CLAUDE: Final = "claude-sonnet-5"
+"""A name that Anthropic's packages know; nobody answers who has no money."""
 CALLER_S: Final = 100
 
 
@@ -74,6 +76,7 @@ def all_made_by(command: Sequence[str], stopped: Stopped, key: str) -> list[dict
     plain = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     quiet = {"CREWAI_DISABLE_TELEMETRY": "true", "OTEL_SDK_DISABLED": "true", "CREWAI_TRACING_ENABLED": "false"}
     ours = {"OPENAI_API_KEY": key, "OPENAI_BASE_URL": url, "OPENAI_API_BASE": url}
+    ours |= {"ANTHROPIC_API_KEY": key, "ANTHROPIC_BASE_URL": stopped.relay.url}
     done = subprocess.run(
         command, env={**plain, **quiet, **ours}, cwd=stopped.flyball.folder, stdin=subprocess.DEVNULL,
         capture_output=True, text=True, timeout=CALLER_S, check=False,
@@ -88,9 +91,13 @@ def _config(url: str) -> dict[str, Any]:
     keys = [{"name": name, "key_env": name.upper()} for name in ("poor", "rich")]
     return {
         "server": {"listen": "127.0.0.1:0", "admin_listen": "127.0.0.1:0", "workers": 1},
-        "providers": {"sim": {"base_url": url, "profile": "sim"}},
+        "providers": {
+            "sim": {"base_url": url, "profile": "sim"},
+            "anthropic": {"dialect": "anthropic", "base_url": url},
+        },
         "routes": [
             {"model": MODEL, "targets": [{"provider": "sim", "model": "sim-small"}]},
+            {"model": CLAUDE, "targets": [{"provider": "anthropic"}]},
             {"model": "embed", "targets": [{"provider": "sim", "model": "sim-embed"}]},
         ],
         "tenants": [{"org": "acme", "teams": [{"team": "t", "keys": keys}]}],

@@ -1,16 +1,20 @@
 """The openai and anthropic packages make one HTTP request on a budget stop, whatever they are told of retrying."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import anthropic
 import openai
 import pytest
 
-from tests.frameworks.stopped import MODEL, POOR, RICH, Stopped, stopped
+from tests.frameworks.environments import CannotInstall, python_of, told_when_absent
+from tests.frameworks.stopped import CLAUDE, MODEL, POOR, RICH, Stopped, made_by, stopped
 
 HELLO: Final[list[Any]] = [{"role": "user", "content": "Say hello."}]
 CHAT: Final = "POST /v1/chat/completions"
+MESSAGES: Final = "POST /v1/messages"
+CALLER: Final = Path(__file__).parent / "callers" / "call_anthropic.py"
 
 
 @pytest.fixture(scope="module")
@@ -57,14 +61,28 @@ async def test_the_asynchronous_openai_asks_once(running: Stopped) -> None:
     assert (asked, raised.value.status_code) == ([CHAT], 402)
 
 
-def test_anthropic_asks_once(running: Stopped) -> None:
-    """Its Messages door is not there yet: its own client posts to the chat door, so that its retries meet our 402."""
-    body = {"model": MODEL, "messages": HELLO, "max_tokens": 20}
-    raised = pytest.raises(anthropic.APIStatusError)
+@pytest.mark.parametrize("streamed", [False, True])
+def test_anthropic_asks_once(running: Stopped, streamed: bool) -> None:
+    raised = pytest.raises(anthropic.PaymentRequiredError)
     with anthropic_of(running, POOR) as client, running.counted() as asked, raised as error:
-        client.post("/v1/chat/completions", body=body, cast_to=object)
-    assert asked == [CHAT]
+        client.messages.create(model=CLAUDE, messages=HELLO, max_tokens=20, stream=streamed)
+    assert asked == [MESSAGES]
     assert told(error.value) == (402, "false", None)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("streamed", ["", "streamed"])
+def test_the_older_anthropic_asks_once(running: Stopped, streamed: str) -> None:
+    """0.x, which sends `x-api-key` and an older version, in an environment of its own."""
+    try:
+        python = python_of("anthropic-0x")
+    except CannotInstall as why:
+        told_when_absent(why)
+        return
+    with running.counted() as asked:
+        said = made_by([str(python), str(CALLER), streamed], running, POOR)
+    assert asked == [MESSAGES]
+    assert said == {"status": 402, "type": "billing_error", "code": "budget_exceeded", "version": "0"}
 
 
 @pytest.mark.parametrize("package", ["openai", "anthropic"])

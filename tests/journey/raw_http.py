@@ -23,14 +23,25 @@ class Answer:
 
     @property
     def error(self) -> dict[str, Any]:
-        """The error object of OpenAI's shape; an assertion error when the body has not that shape."""
+        """The error object in OpenAI's words; an assertion error when the body has no dialect's shape."""
         told = json.loads(self.body)
+        if told.get("type") == "error":
+            told = {"error": _in_openais_words(told)}
         assert set(told) == {"error"}, told
         error: dict[str, Any] = told["error"]
         assert {"message", "type", "param", "code"} <= set(error), error
         assert isinstance(error["message"], str), error
         assert error["message"], error
         return error
+
+
+def _in_openais_words(told: dict[str, Any]) -> dict[str, Any]:
+    """An error of Anthropic's shape."""
+    assert set(told) == {"type", "error", "request_id"}, told
+    error = told["error"]
+    details = error["details"]
+    said = {"message": error["message"], "type": error["type"], "param": details.get("param")}
+    return {**said, "code": details["error_code"], "flyball": details["flyball"]}
 
 
 def connect(url: str) -> socket.socket:

@@ -9,9 +9,8 @@ from proxy.wire.anthropic.tool_types import is_client_run
 from proxy.wire.countable import Countable
 from proxy.wire.endpoint import Endpoint
 
-_TOOL_PREAMBLE: Final = 1024
-"""Tokens of the system prompt that tools bring along (346 to 735 by Anthropic's table), and of a tool of its own."""
-_PREAMBLE: Final = "tool " * _TOOL_PREAMBLE
+_OWN_TOOL: Final = 1024
+"""Tokens that a tool of Anthropic's own adds (245 for bash to 735 for a computer by its table, and some more)."""
 _SEALED: Final = frozenset({"signature", "encrypted_content", "encrypted_index", "data"})
 
 
@@ -32,7 +31,7 @@ class _Gathered:
 
     def __init__(self) -> None:
         self.texts: list[str] = []
-        self.messages = self.tools = self.images = self.file_bytes = self.files = self.opaque_bytes = 0
+        self.messages = self.markers = self.tools = self.images = self.file_bytes = self.files = self.opaque_bytes = 0
 
     def all_of(self, fields: Mapping[str, Any]) -> Countable:
         if fields.get("system"):
@@ -50,6 +49,7 @@ class _Gathered:
         return Countable(
             texts=tuple(self.texts),
             messages=self.messages,
+            markers=self.markers,
             tools=self.tools,
             images=self.images,
             file_bytes=self.file_bytes,
@@ -58,14 +58,12 @@ class _Gathered:
         )
 
     def _tool(self, tool: Mapping[str, Any]) -> None:
-        if not self.tools:
-            self.texts.append(_PREAMBLE)
         self.tools += 1
         self._json({name: value for name, value in tool.items() if name != "cache_control"})
         kind = tool.get("type")
         if isinstance(kind, str) and kind != "custom" and is_client_run(kind):
             # Anthropic's own tools are described by it: bash, a text editor, a computer.
-            self.texts.append(_PREAMBLE)
+            self.markers += _OWN_TOOL
 
     def _content(self, content: Any) -> None:
         """A message's content or a tool's result: a text, or a list of blocks."""

@@ -17,6 +17,7 @@ _OTHERS: Final = frozenset(
     {
         "call_id",
         "tool_call_id",
+        "tool_use_id",
         "custom_id",
         "user_id",
         "session_id",

@@ -16,7 +16,7 @@ from proxy.wire.members import begins
 _IN_RESPONSES: Final = ("previous_response_id", "conversation", "background", "prompt")
 NO_CONTEXT: Final = frozenset({"background", "tools[].vector_store_ids", "tools[].container"})
 """What adds nothing to the prompt by itself: what tools that the provider runs bring is covered as theirs."""
-UNOWNED: Final = frozenset({"prompt", "input[].item_reference", "messages[].item_reference"})
+UNOWNED: Final = frozenset({"prompt", "thread", "input[].item_reference", "messages[].item_reference"})
 """What is never made through us, or is a part of an object that the request does not name: its owner is not known."""
 _FILE: Final = b'"file_id"'
 _ID: Final = b'"id"'

@@ -89,12 +89,18 @@ async def test_text_is_counted_with_its_messages_exactly(counter: TokenCounter) 
 
 async def test_other_families_get_a_margin_and_are_never_exact(counter: TokenCounter) -> None:
     ours = await counter.count_input("gpt-5", Endpoint.CHAT, chat("hello " * 1000))
-    other = await counter.count_input("claude-opus-5", Endpoint.CHAT, chat("hello " * 1000))
+    other = await counter.count_input("grok-4", Endpoint.CHAT, chat("hello " * 1000))
     assert not other.exact
     assert other.tokens == -(-(ours.tokens + 64) * 120 // 100)
     wide = TokenCounter(MeteringSettings(margin_percent=50))
-    assert (await wide.count_input("claude-opus-5", Endpoint.CHAT, chat("hello " * 1000))).tokens > other.tokens
+    assert (await wide.count_input("grok-4", Endpoint.CHAT, chat("hello " * 1000))).tokens > other.tokens
     wide.close()
+
+
+async def test_claudes_texts_may_have_a_third_more_tokens(counter: TokenCounter) -> None:
+    other = await counter.count_input("grok-4", Endpoint.CHAT, chat("hello " * 1000))
+    claude = await counter.count_input("claude-opus-5", Endpoint.CHAT, chat("hello " * 1000))
+    assert 1.3 < claude.tokens / other.tokens < 1.36
 
 
 async def test_a_second_count_needs_no_thread() -> None:
