@@ -134,8 +134,12 @@ class Repricer:
         entry = self.target.book.find(self._providers.get(used.provider, ""), names, on)
         if entry is None:
             return None
-        usage = Usage(tokens=used.tokens, tool_calls=used.tool_calls, service_tier=used.service_tier or None)
+        usage = Usage(
+            tokens=used.tokens, tool_calls=used.tool_calls, service_tier=used.service_tier or None, units=used.units
+        )
         priced = price(usage, entry, at)
+        if any(unit in priced.unpriced for unit in used.units):
+            return None
         return priced.cost, priced.list_cost
 
 

@@ -32,6 +32,14 @@ class ToolFee(StrEnum):
     MAPS_SEARCH = "maps_search"
 
 
+IMAGE: Final = "image"
+MILLISECOND: Final = "millisecond"
+CHARACTER: Final = "character"
+CALL: Final = "call"
+"""What is charged where tokens are not the unit. An image's name goes on with what its price hangs on:
+`image:high/1024x1024`."""
+
+
 class UsageSource(StrEnum):
     """Who says how much was used."""
 
@@ -72,6 +80,7 @@ class Usage(NamedTuple):
     A missing bucket was not told; a bucket of 0 was told to be zero. `service_tier` is the tier the
     provider says it served, `region` where it was served (both decide the price). `stated_cost` is what the provider
     says it charged. `lacks_output`: it was told before the answer was made, of which nothing was told since.
+    `units` are what is charged instead of tokens, by their names.
     """
 
     tokens: Mapping[Bucket, int] = _NOTHING
@@ -82,6 +91,7 @@ class Usage(NamedTuple):
     stated_cost: Nano | None = None
     region: str | None = None
     lacks_output: bool = False
+    units: Mapping[str, int] = _NOTHING
 
     def count(self, bucket: Bucket) -> int:
         """Tokens in one bucket, 0 when it was not told."""

@@ -18,11 +18,6 @@ MODELS: Final = "/models"
 OURS: Final = "/flyball"
 _PREFIXES_OF_ALL: Final = ("/anthropic/v1", *PREFIXES)
 """Under which a key's own pages are, in each dialect."""
-NOT_YET: Final = {
-    "audio": "audio",
-    "images": "images",
-    "moderations": "moderations",
-}
 
 
 def under_base(raw_path: bytes) -> str:
@@ -61,15 +56,8 @@ def unknown_path(path: str) -> Refused:
             f"There is nothing at {path[:100]!r}; paths are taken as written. Did you mean {meant!r}?",
             facts={"path": path[:200], "known": False, "nearest": meant},
         )
-    first = path.lstrip("/").partition("/")[0]
-    if first == "realtime":
+    if path.lstrip("/").partition("/")[0] == "realtime":
         return unserved(path)
-    if first in NOT_YET:
-        return Refused(
-            Refusal.PATH_NOT_FOUND,
-            f"Flyball does not serve {NOT_YET[first]} yet ({path[:100]}).",
-            facts={"path": path[:200], "known": True},
-        )
     return Refused(
         Refusal.PATH_NOT_FOUND,
         f"There is nothing at {path[:100]!r}. Served are {', '.join(PATHS)} and /models, each with or without /v1.",

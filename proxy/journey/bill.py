@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from proxy.core.money import ZERO
 from proxy.core.usage import NO_USAGE, Bucket, ToolFee, Usage, UsageSource
+from proxy.journey.media import in_its_buckets, media_usage, text_tokens
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt, Journey
 from proxy.metering import estimated, usage_told
@@ -30,6 +31,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     output_chars: int = 0
     billable: bool = True
     complete: bool = True
+    made: int = 0
+    """Images that came."""
 
 
 async def bill(journey: Journey, attempt: Attempt, evidence: Evidence, rooms: Rooms) -> None:
@@ -86,7 +89,10 @@ async def _usage(journey: Journey, attempt: Attempt, evidence: Evidence, rooms: 
         output = await _output(journey, attempt, evidence, rooms)
         return told._replace(tokens={**told.tokens, Bucket.OUTPUT: output}, source=UsageSource.ESTIMATED)
     if told.source is not _UNTOLD or not evidence.billable:
-        return told
+        return told if journey.request.media is None else in_its_buckets(journey, told)
+    if journey.request.media is not None:
+        made = evidence.made if evidence.complete else journey.request.media.images
+        return media_usage(journey, _price_of(journey, attempt), await text_tokens(journey, rooms), made)
     counted = await _estimated(journey, attempt, evidence, rooms)
     if evidence.tool_calls or told.flaws or evidence.service_tier:
         return counted._replace(tool_calls=evidence.tool_calls, flaws=told.flaws, service_tier=evidence.service_tier)

@@ -6,10 +6,12 @@ from dataclasses import replace
 from proxy.budget import BudgetSettings, HoldLine, LineKind, Rung, Unit, next_gate, regated
 from proxy.core.money import ZERO, Nano, exact_usd, to_usd_text
 from proxy.core.refusal import Refusal, Refused
+from proxy.journey.dearest import worst_price as worst_price
+from proxy.journey.media import text_tokens, worst_media
 from proxy.journey.observe import named, refuse_unless_observed
 from proxy.journey.rooms import JourneySettings, Rooms
 from proxy.journey.state import Estimate, Journey
-from proxy.pricing import Price, worst_case
+from proxy.pricing import Price
 from proxy.routing import Candidate
 from proxy.wire.endpoint import ONE_WINDOW
 from proxy.wire.openai.stateful import NO_CONTEXT
@@ -21,8 +23,6 @@ BOUND_BY_TOOLS = frozenset({Unit.USD, Unit.TOKENS, Unit.INPUT_TOKENS, Unit.OUTPU
 """What a call counts on that nobody has bounded, where a provider runs tools for it."""
 FREE = Estimate(0, 0, Nano(1))
 """What costs nothing: as good as nothing is held, and yet who has no money left reaches no provider."""
-MEDIA_MARKS = (b"image", b"audio", b"video", b"file")
-"""A request with none of these in its body can hold nothing dearer than text."""
 
 
 async def estimate(journey: Journey, rooms: Rooms) -> None:
@@ -44,7 +44,9 @@ async def estimate(journey: Journey, rooms: Rooms) -> None:
         return
     for candidate in candidates:
         journey.prices[candidate] = find_price(journey, candidate)
-    if journey.lines:
+    if call.endpoint.is_media:
+        input_tokens = await text_tokens(journey, rooms)
+    elif journey.lines:
         counted = await rooms.counter.count_input(journey.model, call.endpoint, journey.body)
         input_tokens = counted.tokens
     else:
@@ -193,6 +195,8 @@ def context_ceiling(journey: Journey, settings: JourneySettings) -> Nano:
 
 def _worst(journey: Journey, price: Price | None, tokens: int, extra: Nano, rooms: Rooms) -> Estimate:
     holding, settings = rooms.holding, rooms.settings
+    if journey.request.media is not None:
+        return worst_media(journey, price, tokens)
     output = output_bound(journey, price, holding)
     if journey.request.stateful and leans_on_context(journey):
         # What a provider keeps of a conversation fills at most the model's window.
@@ -205,15 +209,3 @@ def _worst(journey: Journey, price: Price | None, tokens: int, extra: Nano, room
     if price is None:
         return Estimate(tokens, output, extra)
     return Estimate(tokens, output, Nano(worst_price(journey, price, tokens, output) + extra))
-
-
-def worst_price(journey: Journey, price: Price, input_tokens: int, output_tokens: int) -> Nano:
-    """The dearest that this call's tokens could be, in nano-dollars, rounded up."""
-    return worst_case(
-        price,
-        journey.at,
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        service_tier=journey.request.service_tier,
-        media=lambda: any(mark in journey.body for mark in MEDIA_MARKS),
-    )

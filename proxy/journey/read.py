@@ -8,6 +8,7 @@ from proxy.journey.state import Journey
 from proxy.runs import DERIVED, derived_run, read_claims
 from proxy.wire.openai.dialect import OPENAI
 from proxy.wire.openai.litellm import read_litellm
+from proxy.wire.openai.media.request import is_form, read_media
 
 
 async def read(journey: Journey, rooms: Rooms) -> None:
@@ -17,10 +18,15 @@ async def read(journey: Journey, rooms: Rooms) -> None:
         Refused: REQUEST_TOO_LARGE, INVALID_REQUEST.
     """
     journey.body = journey.original = await journey.exchange.body()
-    if LITELLM in journey.principal.compat and journey.call.dialect is OPENAI:
+    call = journey.call
+    if LITELLM in journey.principal.compat and call.dialect is OPENAI and not is_form(journey.body):
         journey.said_elsewhere = read_litellm(journey.body)
         journey.body = journey.said_elsewhere.body
-    journey.facts = facts = journey.call.dialect.read_request(journey.call.endpoint, journey.call.path, journey.body)
+    if call.endpoint.is_media:
+        facts = read_media(call.endpoint, call.headers.get(b"content-type", b""), journey.body)
+    else:
+        facts = call.dialect.read_request(call.endpoint, call.path, journey.body)
+    journey.facts = facts
     journey.model = facts.model
     journey.mark("read", rooms.clock.monotonic_ns())
 

@@ -151,6 +151,8 @@ def attempt_row(journey: Journey, attempt: Attempt, number: int, rooms: Rooms) -
         row.usage_flaws = [flaw.value for flaw in usage.flaws]
     if usage.tool_calls:
         row.tool_fees = {fee.value: count for fee, count in usage.tool_calls.items()}
+    if usage.units:
+        row.units = dict(usage.units)
     if attempt.priced is not None:
         row.price_lines = _encode(attempt.priced.lines).decode()
     set_tokens(row, usage)
@@ -171,6 +173,8 @@ def _note_last(row: OperationRow, last: Attempt, usage: Usage) -> None:
     row.tool_calls = last.tool_call_count
     if usage.tool_calls:
         row.tool_fees = {fee.value: count for fee, count in usage.tool_calls.items()}
+    if usage.units:
+        row.units = dict(usage.units)
     row.service_tier = usage.service_tier or ""
     row.stated_usd = _usd(usage.stated_cost)
     row.price_source = last.price_source
@@ -203,7 +207,13 @@ def _total_usage(journey: Journey) -> Usage:
         flaws=tuple(dict.fromkeys(flaw for usage in used for flaw in usage.flaws)),
         service_tier=last.service_tier,
         stated_cost=last.stated_cost,
+        units=_all_units(used),
     )
+
+
+def _all_units(used: list[Usage]) -> dict[str, int]:
+    names = dict.fromkeys(name for usage in used for name in usage.units)
+    return {name: sum(usage.units.get(name, 0) for usage in used) for name in names}
 
 
 @lru_cache(maxsize=64)

@@ -285,4 +285,5 @@ def _evidence(relay: Relay) -> Evidence:
         delivered=facts.delivered,
         output_chars=facts.output_chars,
         complete=not unread and not is_made_later(relay.journey, facts.raw_usage),
+        made=facts.made,
     )

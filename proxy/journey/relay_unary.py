@@ -20,6 +20,7 @@ from proxy.journey.patience import Unread
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt, Journey
 from proxy.upstream import UpstreamFailed, UpstreamResponse
+from proxy.wire.endpoint import Endpoint
 from proxy.wire.facts import UnaryFacts
 from proxy.wire.provider_errors import meaning_of, meaning_of_end
 
@@ -29,6 +30,7 @@ _OF_THE_BYTES: Final = frozenset({b"content-encoding", b"content-length", b"cont
 """Headers that say something of the bytes that came, and nothing of others."""
 BODILESS: Final = frozenset({204, 304})
 _OK: Final = Outcome.OK
+_SPEECH: Final = Endpoint.SPEECH
 
 
 class _Read(Struct):
@@ -81,6 +83,8 @@ async def _collect(journey: Journey, response: UpstreamResponse, rooms: Rooms, r
     most_kept = settings.metered_answer_bytes
     gated = is_gated(journey, rooms) or is_judged(journey)
     most_held_back = most_kept if gated else min(settings.buffered_answer_bytes, most_kept)
+    if journey.call.endpoint is _SPEECH and not gated and response.status < 400:
+        most_held_back = 0  # it is listened to as it comes
     parts = read.parts
     size = 0
     while (chunk := await response.chunk()) is not None:
@@ -129,6 +133,7 @@ async def _settle(
         billable=response.status < 400,
         # Not kept, or not readable: what was delivered is not known, so it is billed at the hold.
         complete=(readable or not attempt.response_bytes) and not is_made_later(journey, facts.raw_usage),
+        made=facts.made,
     )
     if (
         response.status < 300

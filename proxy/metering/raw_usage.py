@@ -70,6 +70,7 @@ class RawUsage(msgspec.Struct, gc=False):
     num_cached_tokens: int | None = None
     prompt_cache_hit_tokens: int | None = None
     prompt_cache_miss_tokens: int | None = None
+    seconds: Decimal | None = None
     cost: Decimal | None = None
     is_byok: bool | None = None
     cost_details: CostDetails | None = None
@@ -90,7 +91,7 @@ _PARTS: Final[dict[str, type[msgspec.Struct]]] = {
     "cached_tokens_details": CachedKinds,
     "cost_details": CostDetails,
 }
-_MONEY: Final = frozenset({"cost", "upstream_inference_cost"})
+_MONEY: Final = frozenset({"cost", "upstream_inference_cost", "seconds"})
 
 
 def read_raw_usage(raw: bytes) -> tuple[RawUsage, bool]:

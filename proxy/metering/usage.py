@@ -15,12 +15,12 @@ Numbers that contradict each other are clamped so that the buckets still sum to 
 """
 
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from types import MappingProxyType
 from typing import Final
 
 from proxy.core.money import NANO_PER_USD, Nano, rounded_half_even
-from proxy.core.usage import Bucket, Flaw, ToolFee, Usage, UsageSource
+from proxy.core.usage import MILLISECOND, Bucket, Flaw, ToolFee, Usage, UsageSource
 from proxy.metering.raw_usage import MOST, InputDetails, OutputDetails, RawUsage, read_raw_usage
 from proxy.wire.endpoint import Endpoint
 from proxy.wire.profile import Arithmetic
@@ -94,6 +94,9 @@ def normalise(
     reading = _Reading(odd=odd)
     prompt, completion = _sides(raw, endpoint, reading)
     if prompt is None and completion is None:
+        if raw.seconds is not None and 0 <= raw.seconds <= MOST:
+            units = {MILLISECOND: int((raw.seconds * 1000).to_integral_value(ROUND_CEILING))}
+            return Usage(units=units, source=_PROVIDER, flaws=tuple(reading.flaws))
         return Usage(tool_calls=tool_calls, flaws=tuple(reading.flaws), service_tier=service_tier)
     tokens: dict[Bucket, int] = {}
     if prompt is not None:

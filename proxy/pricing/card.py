@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from proxy.core.usage import Bucket, ToolFee
 from proxy.pricing.entry import FALLBACK, ContextTier, Entry, Rates, ServiceTier, Window
+from proxy.pricing.units import dearest_image, usd_per_million
 
 RATE_SCALE: Final = 28
 """A rate is kept in units of 1e-28 USD per million: room for 12 digits times four factors of 4, so nothing is cut."""
@@ -15,6 +16,7 @@ UNITS_PER_NANO: Final = UNITS_PER_USD // 10**9
 _ONE: Final = Decimal(1)
 _exact: Final = Context(prec=80)
 
+_MOST_UNITS: Final = 256
 _SAME_TIER: Final = {"fast": "priority"}
 """A `fast` request is answered as `priority` at OpenAI; where a book prices `fast` apart, that counts."""
 
@@ -52,7 +54,18 @@ class Price:
     `entry` names the book's entry, `source` where its numbers come from, limits are in tokens.
     """
 
-    __slots__ = ("_cards", "_data", "_windows", "adjustment", "entry", "max_input", "max_output", "source")
+    __slots__ = (
+        "_cards",
+        "_data",
+        "_units",
+        "_windows",
+        "adjustment",
+        "entry",
+        "has_units",
+        "max_input",
+        "max_output",
+        "source",
+    )
 
     def __init__(self, entry: str, source: str, data: Entry, adjustment: Decimal = _ONE) -> None:
         self.entry = entry
@@ -63,6 +76,8 @@ class Price:
         self._data = data
         self._windows = tuple(_minutes(data.off_peak.windows)) if data.off_peak else ()
         self._cards: dict[tuple[str, int, bool, str, bool], Card] = {}
+        self._units: dict[tuple[str, bool], Rate | None] = {}
+        self.has_units = data.has_units
 
     def __repr__(self) -> str:
         return f"Price({self.entry!r}, {self.source!r})"
@@ -85,6 +100,21 @@ class Price:
         if card is None:
             card = self._cards[key] = self._make(*key)
         return card
+
+    def unit_rate(self, unit: str, *, listed: bool = False) -> Rate | None:
+        """The rate of a unit other than tokens, per million of it; None where it has none."""
+        key = (unit, listed)
+        if key not in self._units:
+            if len(self._units) >= _MOST_UNITS:
+                self._units.clear()
+            rate = usd_per_million(self._data, unit)
+            factor = _ONE if listed else self.adjustment
+            self._units[key] = None if rate is None else _rate(_exact.multiply(rate, factor))
+        return self._units[key]
+
+    def dearest_image(self, quality: str, size: str) -> str | None:
+        """The unit of the dearest image of that quality and size, empty where they are left open; None without one."""
+        return dearest_image(self._data, quality, size) if self._data.image_usd else None
 
     @property
     def has_context_tiers(self) -> bool:

@@ -1,6 +1,6 @@
 """The one multiplication: buckets times rates, summed exactly, rounded once (DESIGN §5)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -14,7 +14,8 @@ _PLACES: Final = RATE_SCALE + 6
 
 
 class PriceLine(msgspec.Struct, frozen=True, gc=False):
-    """One line of a bill; `usd` is exact and unrounded. A tool's quantity is calls, its rate is per million calls."""
+    """One line of a bill; `usd` is exact and unrounded. A tool's quantity is calls, its rate is per million calls; that
+    of another unit is per million of it."""
 
     bucket: str
     quantity: int
@@ -47,10 +48,13 @@ def price(
     prompt = usage.prompt_tokens if price.has_context_tiers else 0
     card = price.card(prompt, at, service_tier=tier, region=region)
     total, lines, unpriced = _bill(usage, card)
+    if usage.units:
+        of_units, unpriced = _bill_units(usage, price, lines, unpriced)
+        total += of_units
     cost = list_cost = _half_even(total)
     if price.adjustment != 1:
         listed, _, _ = _bill(usage, price.card(prompt, at, service_tier=tier, region=region, listed=True))
-        list_cost = _half_even(listed)
+        list_cost = _half_even(listed + _bill_units(usage, price, [], (), listed=True)[0])
     return Priced(cost, list_cost, tuple(lines), unpriced)
 
 
@@ -106,6 +110,28 @@ def _bill(usage: Usage, card: Card) -> tuple[int, list[PriceLine], tuple[str, ..
             total += amount
             lines.append(PriceLine(ToolFee(tool).value, calls, rate.usd_per_mtok, _usd(amount)))
     return total, lines, unpriced
+
+
+def _bill_units(
+    usage: Usage, price: Price, lines: list[PriceLine], unpriced: tuple[str, ...], *, listed: bool = False
+) -> tuple[int, tuple[str, ...]]:
+    total = 0
+    for unit, quantity in usage.units.items():
+        if not quantity:
+            continue
+        rate = price.unit_rate(unit, listed=listed)
+        if rate is None:
+            unpriced = (*unpriced, unit)
+            continue
+        total += quantity * rate.units
+        lines.append(PriceLine(unit, quantity, rate.usd_per_mtok, _usd(quantity * rate.units)))
+    return total, unpriced
+
+
+def worst_units(price: Price, units: Mapping[str, int]) -> Nano:
+    """What so many units cost, rounded up."""
+    rates = [(quantity, price.unit_rate(unit)) for unit, quantity in units.items()]
+    return Nano(-(-sum(quantity * rate.units for quantity, rate in rates if rate is not None) // UNITS_PER_NANO))
 
 
 def _usd(units: int) -> str:

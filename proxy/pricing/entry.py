@@ -64,7 +64,8 @@ class Entry(Rates, kw_only=True, forbid_unknown_fields=True, omit_defaults=True)
     """What a model costs from `since` on (None: as long as it is known).
 
     `also` are other names of the same model. `regions` and the tiers multiply or replace rates; fees of tools are
-    USD per 1,000 calls.
+    USD per 1,000 calls. Where tokens are not the unit: USD for an image by `<quality>/<size>` (or one of the two, or
+    `any`), for a second of sound, for a million characters, for 1,000 calls.
     """
 
     since: date | None = None
@@ -78,6 +79,16 @@ class Entry(Rates, kw_only=True, forbid_unknown_fields=True, omit_defaults=True)
     off_peak: OffPeak | None = None
     regions: dict[str, Decimal] = {}
     tool_fees_usd_per_1k_calls: dict[ToolFee, Decimal] = {}
+    image_usd: dict[str, Decimal] = {}
+    second_usd: Decimal | None = None
+    character_usd_per_million: Decimal | None = None
+    call_usd_per_1k: Decimal | None = None
+
+    @property
+    def has_units(self) -> bool:
+        """Whether something else than tokens is charged."""
+        units = (self.second_usd, self.character_usd_per_million, self.call_usd_per_1k)
+        return bool(self.image_usd) or any(rate is not None for rate in units)
 
 
 class BookFile(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

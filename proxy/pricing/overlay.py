@@ -19,7 +19,12 @@ import yaml
 from proxy.core.usage import ToolFee
 from proxy.pricing.card import minute_of_day
 from proxy.pricing.entry import RATE_FIELDS, ContextTier, Entry, OffPeak, ServiceTier, Window
-from proxy.pricing.sanity import complaint_about_fee, complaint_about_multiplier, complaint_about_rate
+from proxy.pricing.sanity import (
+    complaint_about_fee,
+    complaint_about_multiplier,
+    complaint_about_rate,
+    complaint_about_unit,
+)
 
 _S = TypeVar("_S", bound=msgspec.Struct)
 _T = TypeVar("_T")
@@ -243,9 +248,13 @@ _SCALARS: Final[Mapping[str, Callable[[str], object]]] = {
     "above_tokens": _tokens,
     "max_input_tokens": _tokens,
     "max_output_tokens": _tokens,
+    "second_usd": _number(complaint_about_unit),
+    "character_usd_per_million": _rate,
+    "call_usd_per_1k": _number(complaint_about_fee),
 }
 _LISTS: Final[Mapping[str, Callable[[str], object]]] = {"also": _text, "days": _day, "hours_utc": _hours}
 _SCALAR_MAPS: Final[Mapping[str, tuple[Callable[[str], object], Callable[[str], object]]]] = {
     "regions": (_text, _multiplier),
+    "image_usd": (_text, _number(complaint_about_unit)),
     "tool_fees_usd_per_1k_calls": (_tool, _number(complaint_about_fee)),
 }

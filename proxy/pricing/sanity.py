@@ -6,6 +6,7 @@ from typing import Final
 MOST_USD_PER_MTOK: Final = Decimal(100_000)
 LEAST_USD_PER_MTOK: Final = Decimal("0.001")
 MOST_MULTIPLIER: Final = Decimal(100)
+MOST_USD_PER_UNIT: Final = Decimal(1000)
 MOST_USD_PER_1K_CALLS: Final = Decimal(100_000)
 RATE_DECIMALS: Final = 12
 MULTIPLIER_DECIMALS: Final = 4
@@ -34,6 +35,13 @@ def complaint_about_fee(fee: Decimal) -> str | None:
     if not fee.is_finite() or not 0 <= fee <= MOST_USD_PER_1K_CALLS:
         return f"{fee} is not between 0 and {MOST_USD_PER_1K_CALLS} USD per 1,000 calls"
     return _too_fine(fee, RATE_DECIMALS)
+
+
+def complaint_about_unit(price: Decimal) -> str | None:
+    """What is wrong with a price of one image or one second, in USD; None when nothing is."""
+    if not price.is_finite() or not 0 <= price <= MOST_USD_PER_UNIT:
+        return f"{price} is not between 0 and {MOST_USD_PER_UNIT} USD for one"
+    return _too_fine(price, RATE_DECIMALS)
 
 
 def _too_fine(number: Decimal, decimals: int) -> str | None:

@@ -47,13 +47,15 @@ NAMES: Final = (
     "client",
 )
 """What a correction takes over from its operation, so that it is summed where that is."""
+_COUNTED: Final = "mapConcat(CAST(t.tool_fees, 'Map(String, UInt64)'), CAST(t.units, 'Map(String, UInt64)'))"
+"""Calls of tools and units other than tokens: no name is in both."""
 _OPERATION: Final = (
-    "t.operation_id, toUnixTimestamp64Milli(t.charged_at), t.attempts, t.tool_fees, t.cost_usd, t.list_usd, "
-    + ", ".join(f"t.{name}" for name in NAMES)
+    "t.operation_id, toUnixTimestamp64Milli(t.charged_at), t.attempts, "
+    f"{_COUNTED}, t.cost_usd, t.list_usd, " + ", ".join(f"t.{name}" for name in NAMES)
 )
 _TOKENS_AT: Final = 6 + len(NAMES)
 _ATTEMPT: Final = (
-    "t.operation_id, t.provider, t.model, t.sent_model, t.usage_source, t.service_tier, t.tool_fees, t.cost_usd"
+    f"t.operation_id, t.provider, t.model, t.sent_model, t.usage_source, t.service_tier, {_COUNTED}, t.cost_usd"
 )
 _REPRICEABLE: Final = "t.outcome NOT IN ('refused', 'cached') AND t.attempts > 0"
 """What was sent to a provider; the rest costs nothing at any price."""
@@ -94,6 +96,7 @@ class Used:
     service_tier: str
     tokens: Mapping[Bucket, int]
     tool_calls: Mapping[ToolFee, int]
+    units: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -278,6 +281,7 @@ def _used(provider: str, models: tuple[str, ...], how: Sequence[Any], tokens: Se
         service_tier=tier,
         tokens={bucket: count for bucket, count in zip(Bucket, tokens, strict=True) if count},
         tool_calls={ToolFee(name): count for name, count in fees.items() if name in _FEES and count},
+        units={name: count for name, count in fees.items() if name not in _FEES and count},
     )
 
 

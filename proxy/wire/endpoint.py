@@ -35,6 +35,13 @@ class Endpoint(StrEnum):
     EMBED_CONTENT = "gemini.embed_content"
     BATCH_EMBED_CONTENTS = "gemini.batch_embed_contents"
     GEMINI_COUNT_TOKENS = "gemini.count_tokens"
+    MODERATIONS = "moderations"
+    IMAGES = "images.generations"
+    IMAGE_EDITS = "images.edits"
+    IMAGE_VARIATIONS = "images.variations"
+    SPEECH = "audio.speech"
+    TRANSCRIPTIONS = "audio.transcriptions"
+    TRANSLATIONS = "audio.translations"
 
     @property
     def dialect(self) -> str:
@@ -60,6 +67,11 @@ class Endpoint(StrEnum):
     def takes_pings(self) -> bool:
         """Whether something may be put between the events of its streams that every client passes over."""
         return self is not Endpoint.GENERATE_CONTENT_LIST
+
+    @property
+    def is_media(self) -> bool:
+        """Whether it is of images, sound or moderations, where tokens may not be the unit."""
+        return self in MEDIA
 
     @property
     def takes_stream_options(self) -> bool:
@@ -99,7 +111,9 @@ _DIALECTS: Final[Mapping[Endpoint, str]] = MappingProxyType(
 )
 """Those of other dialects than OpenAI's."""
 _FREE: Final = frozenset({Endpoint.COUNT_TOKENS, Endpoint.GEMINI_COUNT_TOKENS})
-_WITHOUT_OUTPUT: Final = _FREE | {Endpoint.EMBEDDINGS, Endpoint.EMBED_CONTENT, Endpoint.BATCH_EMBED_CONTENTS}
+IMAGES: Final = frozenset({Endpoint.IMAGES, Endpoint.IMAGE_EDITS, Endpoint.IMAGE_VARIATIONS})
+MEDIA: Final = IMAGES | {Endpoint.MODERATIONS, Endpoint.SPEECH, Endpoint.TRANSCRIPTIONS, Endpoint.TRANSLATIONS}
+_WITHOUT_OUTPUT: Final = MEDIA | _FREE | {Endpoint.EMBEDDINGS, Endpoint.EMBED_CONTENT, Endpoint.BATCH_EMBED_CONTENTS}
 ONE_WINDOW: Final = frozenset(
     {
         Endpoint.CHAT,
@@ -117,6 +131,13 @@ PATHS: Final[Mapping[str, Endpoint]] = MappingProxyType(
         "/completions": Endpoint.COMPLETIONS,
         "/responses": Endpoint.RESPONSES,
         "/embeddings": Endpoint.EMBEDDINGS,
+        "/moderations": Endpoint.MODERATIONS,
+        "/images/generations": Endpoint.IMAGES,
+        "/images/edits": Endpoint.IMAGE_EDITS,
+        "/images/variations": Endpoint.IMAGE_VARIATIONS,
+        "/audio/speech": Endpoint.SPEECH,
+        "/audio/transcriptions": Endpoint.TRANSCRIPTIONS,
+        "/audio/translations": Endpoint.TRANSLATIONS,
     }
 )
 """Path of the OpenAI dialect under a base URL (`…/v1`) → endpoint."""

@@ -10,6 +10,20 @@ from proxy.core.refusal import JsonValue
 from proxy.core.usage import ToolFee
 
 
+class Media(Struct, frozen=True):
+    """What is asked for where tokens are not all: images of a quality and size (empty: left open) made of `pictures`,
+    with `partials` on the way; characters to be spoken; bytes of sound to be written down. `prompt` is its text."""
+
+    images: int = 0
+    quality: str = ""
+    size: str = ""
+    pictures: int = 0
+    partials: int = 0
+    characters: int = 0
+    sound_bytes: int = 0
+    prompt: str = ""
+
+
 class RequestFacts(Struct, frozen=True):
     """What one request asks for.
 
@@ -37,6 +51,7 @@ class RequestFacts(Struct, frozen=True):
     """Whether the provider keeps the answer, to be asked for by its id."""
     is_object: bool = True
     """Whether the body is a JSON object; where it is read to be governed it always is."""
+    media: Media | None = None
 
 
 class UnaryFacts(Struct):
@@ -55,6 +70,8 @@ class UnaryFacts(Struct):
     tool_call_count: int = 0
     is_error: bool = False
     error: bytes | None = None
+    made: int = 0
+    """Images that are in it."""
 
 
 @dataclass(slots=True)
@@ -82,6 +99,8 @@ class StreamFacts:
     delivered: list[str] = slot(default_factory=list)
     tool_call_count: int = 0
     overflow: bool = False
+    made: int = 0
+    """Images that have come whole."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,7 +15,7 @@ from proxy.core.refusal import MAX_RETRY_AFTER_S, NEVER_RETRIED, Refusal
 from proxy.edge.anthropic import PATHS as ANTHROPIC_PATHS
 from proxy.edge.anthropic import PREFIX as ANTHROPIC_PREFIX
 from proxy.edge.credentials import BARE_HEADERS, OWN_HEADER
-from proxy.edge.openai import NOT_YET, PREFIXES
+from proxy.edge.openai import PREFIXES
 from proxy.edge.protocol import MAX_HEAD_BYTES, MAX_HEADERS, MAX_URL_BYTES
 from proxy.journey.answer_headers import STREAM_HEADERS
 from proxy.journey.rooms import JourneySettings
@@ -98,7 +98,6 @@ def lists() -> dict[str, str]:
         "anthropic_paths": "\n".join(f"| {code(path)} | {e.value} |" for path, e in ANTHROPIC_PATHS.items()),
         "anthropic_prefix": ANTHROPIC_PREFIX,
         "prefixes": words(prefix for prefix in PREFIXES if prefix),
-        "not_yet": ", ".join(f"`/{path}` ({name})" for path, name in sorted(NOT_YET.items())),
         "stateful": words(name for name in _IN_RESPONSES if name not in ("background", "prompt")),
         "kept": words(SERVED),
         "client_tools": words(sorted(CLIENT_RUN_TOOLS)),

@@ -11,7 +11,7 @@ import pytest
 
 from proxy.edge.anthropic import PATHS as ANTHROPIC_PATHS
 from proxy.edge.anthropic import PREFIX as ANTHROPIC_PREFIX
-from proxy.edge.openai import NOT_YET, PREFIXES
+from proxy.edge.openai import PREFIXES
 from proxy.wire.endpoint import PATHS
 from proxy.wire.openai.surface import SERVED
 from tests.journey.guarded import KEY, UNKNOWN_KEY, Guarded, guarded
@@ -26,7 +26,9 @@ COUNTING: Final = "/count_tokens"
 """What the scene's provider, which speaks another dialect, cannot be asked."""
 OWN: Final = ("/models", "/models/sim-small", "/flyball/key", "/flyball/operations/op_0", "/flyball", "/flyball/key/x")
 KEPT: Final = tuple(path + rest for path in SERVED for rest in ("", "/x_1", "/x_1/cancel") if path + rest not in PATHS)
-NEVER: Final = tuple(f"/{name}{rest}" for name in (*NOT_YET, "realtime") for rest in ("", "/x_1", "/x_1/cancel"))
+NEVER: Final = tuple(
+    f"/{name}{rest}" for name in ("audio", "images", "realtime") for rest in ("", "/x_1", "/x_1/cancel")
+)
 FOREIGN: Final = (
     "/",
     "/v1",
@@ -56,6 +58,7 @@ PATHS_WALKED: Final = (
     *(f"{prefix}{path}" for prefix in PREFIXES for path in (*OWN, *KEPT, *NEVER)),
     *FOREIGN,
 )
+FORMS: Final = ("/images/edits", "/images/variations", "/audio/transcriptions", "/audio/translations")
 NOT_SERVED: Final = ("path_not_found", "method_not_allowed")
 CARRIED: Final = frozenset(f"{prefix}{path}" for prefix in PREFIXES for path in (*SERVED, "/fine_tuning"))
 BARRED: Final = {(402, "budget_exceeded"), (404, "not_found"), (400, "capability_missing")}
@@ -115,7 +118,8 @@ def walk(scene: Guarded, *, key: str | None, host: str = "localhost") -> Iterato
                 target = vary(path)
                 if not target.startswith(("/", "http")):
                     continue  # no target at all; test_bad_input_http has those
-                connection.sendall(request(body_of(path), target=target, key=key, host=host))
+                sent = request(body_of(path), target=target, key=key, host=host, headers=headers_of(path))
+                connection.sendall(sent)
                 answer = read_answer(connection)
                 assert answer is not None, target
                 yield target, answer
@@ -135,9 +139,20 @@ def body_of(path: str) -> bytes:
         asked = {"model": "sim-embed", "input": "Hello"}
     elif path.endswith("/responses"):
         asked = {"model": "sim-small", "input": "Hello"}
+    elif path.endswith(FORMS):
+        parts = [("model", "sim-small"), ("prompt", "Hello"), ('file"; filename="a', "x"), ('image"; filename="b', "x")]
+        heads = [f'--X\r\ncontent-disposition: form-data; name="{name}"\r\n\r\n{text}\r\n' for name, text in parts]
+        return "".join([*heads, "--X--\r\n"]).encode()
+    elif "/images" in path or path.endswith(("/moderations", "/audio/speech")):
+        asked = {"model": "sim-small", "prompt": "Hello", "input": "Hello"}
     elif path.endswith("/completions") and not path.endswith("/chat/completions"):
         asked = {"model": "sim-small", "prompt": "Hello"}
     return json.dumps(asked).encode()
+
+
+def headers_of(path: str) -> tuple[tuple[str, str], ...]:
+    """What says that a body is a form."""
+    return (("content-type", "multipart/form-data; boundary=X"),) if path.endswith(FORMS) else ()
 
 
 @pytest.mark.parametrize("who", ["nobody", "a stranger", "revoked"])
@@ -174,8 +189,8 @@ def test_with_a_valid_key_only_the_written_paths_are_served(scene: Guarded) -> N
 @pytest.mark.parametrize("path", [path for path in GOVERNED if not path.endswith(COUNTING)])
 @pytest.mark.parametrize("streamed", [False, True])
 def test_every_governed_endpoint_is_refused_at_zero_budget(scene: Guarded, path: str, streamed: bool) -> None:
-    body = json.loads(body_of(path)) | {"stream": streamed}
-    answer = scene.post(body, target=path)
+    body = body_of(path) if path.endswith(FORMS) else json.loads(body_of(path)) | {"stream": streamed}
+    answer = scene.post(body, target=path, headers=headers_of(path))
     error = scene.refused(answer, 402, "budget_exceeded")
     assert error["type"] == ("billing_error" if path in OF_ANTHROPIC else "insufficient_quota")
     assert error["flyball"]["limit_usd"] == "0.00"

@@ -57,6 +57,7 @@ def operation_seen(row: OperationRow) -> OperationSeen:
         stages_ms=row.stages_ms,
         tokens=_tokens(row),
         tool_fees=row.tool_fees,
+        units=row.units,
         facts={name: value for name, value in facts.items() if value},
         tags=row.tags,
     )

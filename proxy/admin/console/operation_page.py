@@ -176,6 +176,7 @@ def _tags(tags: Mapping[str, str]) -> Html | None:
 def _usage(one: OperationSeen) -> Html:
     told = [(bucket, number) for bucket, number in one.tokens.items() if number]
     fees = [(f"{name.replace('_', ' ')} calls", number) for name, number in one.tool_fees.items() if number]
+    fees += [(name, number) for name, number in one.units.items() if number]
     if not told and not fees:
         return card("Usage", el("p", "No tokens were used.", class_="hint"), name="usage")
     most = max((number for _, number in told), default=0)

@@ -77,6 +77,7 @@ class Operation(Shape, frozen=True, kw_only=True):
     service_tier: str
     tokens: dict[str, int]
     tool_fees: dict[str, int]
+    units: dict[str, int]
     cost_usd: Money
     cost_nano: Nanos
     list_usd: Money
@@ -130,6 +131,7 @@ class Attempt(Shape, frozen=True, kw_only=True):
     raw_usage: str
     tokens: dict[str, int]
     tool_fees: dict[str, int]
+    units: dict[str, int]
     cost_usd: Money
     cost_nano: Nanos
     list_usd: Money

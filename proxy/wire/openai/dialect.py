@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from proxy.wire.dialect import Dialect, RawHeaders
-from proxy.wire.endpoint import Endpoint
+from proxy.wire.dialect import Dialect, RawHeaders, Tap
+from proxy.wire.endpoint import PATHS, Endpoint
 from proxy.wire.facts import RequestFacts, UnaryFacts
 from proxy.wire.openai.call_ids import without_call_ids
 from proxy.wire.openai.countable import read_countable
@@ -11,6 +11,9 @@ from proxy.wire.openai.edit import asks_for_form, with_model, with_output_limit,
 from proxy.wire.openai.errors import error_body, error_headers
 from proxy.wire.openai.gate import answer_gate, tool_gate
 from proxy.wire.openai.held_end import held_end
+from proxy.wire.openai.media.request import form_as_json, is_form, with_media_model
+from proxy.wire.openai.media.response import read_media_response
+from proxy.wire.openai.media.stream import MediaTap
 from proxy.wire.openai.policy_view import read_view
 from proxy.wire.openai.request import read_request
 from proxy.wire.openai.response import read_response, refused_event, truncated_event
@@ -19,6 +22,8 @@ from proxy.wire.openai.texts import texts_in
 from proxy.wire.openai.tool_results import tool_results
 from proxy.wire.openai.tool_schemas import request_tools
 from proxy.wire.openai.tools import without_tools
+from proxy.wire.policy_view import PolicyView
+from proxy.wire.texts import Texts
 
 
 def _read_request(endpoint: Endpoint, path: str, body: bytes) -> RequestFacts:
@@ -26,16 +31,32 @@ def _read_request(endpoint: Endpoint, path: str, body: bytes) -> RequestFacts:
 
 
 def _retarget(path: str, body: bytes, model: str) -> tuple[str, bytes]:
+    endpoint = PATHS.get(path)
+    if endpoint is not None and endpoint.is_media:
+        return path, with_media_model(body, model)
     return path, with_model(body, model)
 
 
 def _is_stream(endpoint: Endpoint, streamed: bool, media: bytes) -> bool:
     """Some servers call their streams plain text."""
-    return media == b"text/event-stream" or (streamed and not media.endswith(b"json"))
+    return media == b"text/event-stream" or (streamed and not endpoint.is_media and not media.endswith(b"json"))
 
 
 def _read_response(endpoint: Endpoint, body: bytes, headers: RawHeaders) -> UnaryFacts:
-    return read_response(endpoint, body)
+    return read_media_response(body) if endpoint.is_media else read_response(endpoint, body)
+
+
+def _stream_tap(endpoint: Endpoint, *, strip_usage: bool) -> Tap:
+    return MediaTap(endpoint) if endpoint.is_media else StreamTap(endpoint, strip_usage=strip_usage)
+
+
+def _texts_in(endpoint: Endpoint, body: bytes) -> Texts:
+    """A form's texts are no JSON strings, so that none can be changed there; who must look through it is told so."""
+    return Texts((), 1) if endpoint.is_media and is_form(body) else texts_in(endpoint, body)
+
+
+def _read_view(endpoint: Endpoint, body: bytes) -> PolicyView:
+    return read_view(endpoint, form_as_json(body) if endpoint.is_media and is_form(body) else body)
 
 
 OPENAI: Final = Dialect(
@@ -48,13 +69,13 @@ OPENAI: Final = Dialect(
     asks_for_form=asks_for_form,
     without_tools=without_tools,
     without_call_ids=without_call_ids,
-    texts_in=texts_in,
-    read_view=read_view,
+    texts_in=_texts_in,
+    read_view=_read_view,
     tool_results=tool_results,
     request_tools=request_tools,
     read_countable=read_countable,
     is_stream=_is_stream,
-    stream_tap=StreamTap,
+    stream_tap=_stream_tap,
     read_response=_read_response,
     tool_gate=tool_gate,
     answer_gate=answer_gate,

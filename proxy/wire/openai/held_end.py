@@ -13,7 +13,14 @@ _LAST: Final = ("response.completed", "response.incomplete", "response.failed", 
 
 def held_end(endpoint: Endpoint, most_bytes: int = MOST_BYTES) -> HeldEnd:
     """What keeps the end of one stream back."""
+    if endpoint.is_media:
+        return HeldEnd(_ends_media, most_bytes=most_bytes)
     return HeldEnd(_ends_response if endpoint is Endpoint.RESPONSES else _ends_choice, most_bytes=most_bytes)
+
+
+def _ends_media(event: bytes) -> bool:
+    told = read_event(data_of(event) or b"")
+    return told is not None and (told.type or "").endswith((".completed", ".done"))
 
 
 def _ends_response(event: bytes) -> bool:

@@ -51,7 +51,7 @@ def _messages(endpoint: Endpoint, fields: Mapping[str, Json]) -> Iterator[Messag
         for item in _objects(given):
             yield Message(_role_of(item), _texts(item))
     elif not endpoint.is_carried:
-        prompts = fields.get("prompt" if endpoint is Endpoint.COMPLETIONS else "input")
+        prompts = fields.get("prompt" if endpoint is Endpoint.COMPLETIONS or "prompt" in fields else "input")
         for prompt in prompts if isinstance(prompts, list) else [prompts]:
             if isinstance(prompt, str):
                 yield Message("user", prompt)

@@ -17,6 +17,10 @@ _SAYING: Final = {
     Endpoint.COMPLETIONS: ("prompt", "suffix"),
     Endpoint.RESPONSES: ("instructions", "input", "prompt"),
     Endpoint.EMBEDDINGS: ("input",),
+    Endpoint.MODERATIONS: ("input",),
+    Endpoint.IMAGES: ("prompt",),
+    Endpoint.IMAGE_EDITS: ("prompt", "images", "mask"),
+    Endpoint.SPEECH: ("instructions", "input"),
 }
 """Members of a body in which something is said, in the order that their messages are counted in."""
 _STRUCTURE: Final = frozenset(
