@@ -288,7 +288,6 @@ async def test_a_price_by_the_call_counts_calls(house: OneWorker) -> None:
         ("/images/edits", form(('name="prompt"', b"x")), "model"),
         ("/images/edits", form(('name="model"', b"painter"), ('name="model"', b"artist")), None),
         ("/images/edits", form(('name="model"', b"painter"), ('name="n"', b"x")), "n"),
-        ("/images/edits", {"model": "painter", "prompt": "x", "images": [{"file_id": "file-1"}]}, "images.file_id"),
         ("/audio/transcriptions", {"model": "writer"}, None),
         ("/audio/transcriptions", form(('name="model"', b"writer")), "file"),
         ("/audio/speech", {"model": "reader", "input": 7}, "input"),
@@ -302,6 +301,13 @@ async def test_what_cannot_be_governed_is_refused_by_name(
     error = json.loads(client.text)["error"]
     assert error["param"] == param
     assert error["code"] in ("invalid_request", "capability_missing")
+    assert house.rooms.transport.seen == []  # type: ignore[attr-defined]
+
+
+async def test_a_picture_that_a_provider_keeps_is_taken_from_its_own_org_only(house: OneWorker) -> None:
+    body = {"model": "painter", "prompt": "x", "images": [{"file_id": "file-1"}]}
+    client = await asked(house, "/images/edits", body, Answer(b"{}"))
+    assert (client.status, json.loads(client.text)["error"]["code"]) == (404, "not_found")
     assert house.rooms.transport.seen == []  # type: ignore[attr-defined]
 
 

@@ -143,7 +143,8 @@ def _of_json(endpoint: Endpoint, body: bytes) -> RequestFacts:
 
 def _images_of_json(members: Mapping[str, Raw], count: int) -> Media:
     fields = {name: _string(members, name) for name in ("size", "quality", "prompt")}
-    pictures = bytes(members.get("images", Raw(b""))).count(b'"image_url"') + ("mask" in members)
+    given = bytes(members.get("images", Raw(b"")))
+    pictures = given.count(b'"image_url"') + given.count(b'"file_id"') + ("mask" in members)
     raw = bytes(members.get("partial_images", Raw(b"")))
     partials = int(raw[:6]) if raw.isdigit() else 0
     return replace(_images(fields, count, Media(prompt=fields["prompt"]), pictures=pictures), partials=partials)
