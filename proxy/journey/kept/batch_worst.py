@@ -5,7 +5,7 @@ from typing import Final
 from proxy.budget import HoldLine, LineKind, Unit
 from proxy.core.money import Nano
 from proxy.core.refusal import Refusal, Refused
-from proxy.journey.estimate import MEDIA_MARKS
+from proxy.journey.dearest import MEDIA_MARKS
 from proxy.journey.kept.passage import Passage
 from proxy.journey.observe import named, refuse_unless_observed
 from proxy.journey.rooms import Rooms

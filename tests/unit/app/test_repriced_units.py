@@ -1,6 +1,7 @@
 """What a reprice makes of calls that were charged by image, second or character."""
 
 from pathlib import Path
+from typing import Any
 
 from proxy.app.repricing import Kept, Repricer, Target
 from proxy.core.money import Nano
@@ -15,8 +16,12 @@ def recorded(units: dict[str, int]) -> RecordedCost:
     used = Used(
         provider="up", models=("m",), source="estimated", service_tier="", tokens={}, tool_calls={}, units=units
     )
-    listed = {"tags": {}, "ladder": [], "streamed": False, "status": 200}
-    names = {**dict.fromkeys(NAMES, "m"), "outcome": "ok", **{name: listed[name] for name in NAMES if name in listed}}
+    listed: dict[str, Any] = {"tags": {}, "ladder": [], "streamed": False, "status": 200}
+    names: dict[str, Any] = {
+        **dict.fromkeys(NAMES, "m"),
+        "outcome": "ok",
+        **{name: listed[name] for name in NAMES if name in listed},
+    }
     return RecordedCost(
         operation_id="op_1",
         charged_ms=1_796_000_000_000,
