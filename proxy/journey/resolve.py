@@ -97,9 +97,9 @@ def _drop_strangers(journey: Journey) -> None:
     """Leave the candidates out whose provider speaks neither the client's dialect nor one that it is translated to."""
     resolution, name = journey.resolution, journey.call.dialect.name
     providers = journey.snapshot.providers
-    if resolution is None or all(providers[each.provider].dialect == name for each in resolution.candidates):
+    if resolution is None or all(is_spoken(journey, providers[each.provider]) for each in resolution.candidates):
         return
-    speaking = tuple(each for each in resolution.candidates if is_spoken(journey, providers[each.provider].dialect))
+    speaking = tuple(each for each in resolution.candidates if is_spoken(journey, providers[each.provider]))
     if not speaking:
         others = sorted({providers[each.provider].dialect for each in resolution.candidates})
         raise Refused(

@@ -8,22 +8,28 @@ from proxy.journey.clamp import NEWER
 from proxy.journey.inflating import inflater_of
 from proxy.journey.state import Journey
 from proxy.routing import Candidate
-from proxy.upstream import UpstreamFailed, UpstreamResponse
+from proxy.upstream import Provider, UpstreamFailed, UpstreamResponse
 from proxy.wire.encoding import Inflater
+from proxy.wire.endpoint import Endpoint
 from proxy.wire.translate import Context, Metered, TranslatedCall, TranslatedStream, Unreadable, translation_of
 
 INLINE_BYTES: Final = 262_144
 """Translating more than this would hold the streams of others up."""
 MOST_BYTES: Final = 67_108_864
 """A larger answer is no model's, and cannot be translated in pieces."""
-_OF_A_DIALECT: Final = (b"openai-", b"anthropic-", b"x-stainless-", b"content-type", b"idempotency-key")
+_RESPONSES: Final = Endpoint.RESPONSES
+_OF_A_DIALECT: Final = (b"openai-", b"anthropic-", b"x-stainless-", b"content-type")
 """Request headers that mean something, if anything, to the client's own dialect only."""
 
 
-def is_spoken(journey: Journey, dialect: str) -> bool:
-    """Whether a provider of that dialect can be asked: it is the client's own, or there is a translation to it."""
+def is_spoken(journey: Journey, provider: Provider) -> bool:
+    """Whether a provider can be asked: it speaks the client's own dialect, or there is a translation to its."""
+    return _speaks(journey, provider) or translation_of(journey.call.endpoint.value, provider.dialect) is not None
+
+
+def _speaks(journey: Journey, provider: Provider) -> bool:
     call = journey.call
-    return dialect == call.dialect.name or translation_of(call.endpoint.value, dialect) is not None
+    return provider.dialect == call.dialect.name and (provider.has_responses or call.endpoint is not _RESPONSES)
 
 
 async def choose(journey: Journey, candidates: tuple[Candidate, ...]) -> Candidate:
@@ -34,7 +40,7 @@ async def choose(journey: Journey, candidates: tuple[Candidate, ...]) -> Candida
     """
     first: Refused | None = None
     for candidate in candidates:
-        if journey.snapshot.providers[candidate.provider].dialect == journey.call.dialect.name:
+        if _speaks(journey, journey.snapshot.providers[candidate.provider]):
             journey.translation = None
             return candidate
         try:

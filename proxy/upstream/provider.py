@@ -30,6 +30,8 @@ class Provider:
     name: str
     base_url: str
     dialect: str = "openai"
+    has_responses: bool = True
+    """Whether it answers /responses itself; where it does not, they are translated to chat completions."""
     profile: Profile = GENERIC
     api_key: Secret | None = None
     api_key_next: Secret | None = None
@@ -65,6 +67,7 @@ class Provider:
         return cls(
             name=name,
             dialect=settings.dialect,
+            has_responses=settings.responses == "native",
             base_url=_base_url(name, settings),
             profile=profile,
             api_key=_sendable_key(name, settings.api_key),

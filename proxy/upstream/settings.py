@@ -59,6 +59,13 @@ class ProviderSettings:
             "doc": "How the key is sent: as `Authorization: Bearer` or as this header; by default as the host wants it."
         },
     )
+    responses: Literal["native", "chat"] = field(
+        default="native",
+        metadata={
+            "doc": "`chat` for a provider of the OpenAI dialect that has no /responses: they are translated to chat "
+            "completions."
+        },
+    )
     query: Mapping[str, str] = field(
         default_factory=dict, metadata={"doc": "Parameters put before the client's own, e.g. api-version."}
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from proxy.wire.translate import anthropic_openai, openai_anthropic, openai_gemini
+from proxy.wire.translate import anthropic_openai, openai_anthropic, openai_gemini, responses_chat
 from proxy.wire.translate.pair import Pair
 from proxy.wire.translate.translated import Context, Metered, TranslatedCall, TranslatedStream, Translation, Unreadable
 
@@ -15,6 +15,7 @@ PAIRS: Final[Mapping[tuple[str, str], Pair]] = MappingProxyType(
         ("chat.completions", "anthropic"): openai_anthropic.PAIR,
         ("chat.completions", "gemini"): openai_gemini.PAIR,
         ("messages", "openai"): anthropic_openai.PAIR,
+        ("responses", "openai"): responses_chat.PAIR,
     }
 )
 """Endpoint that a client calls and dialect that a provider speaks → what joins the two."""

@@ -13,7 +13,7 @@ CHAT_FIELDS: Final[Treatments] = MappingProxyType(
         "diagnostics": dropped("it asks for a note on caching beside the answer"),
         "inference_geo": refused("where it computes cannot be promised", "global"),
         "max_tokens": carried("`max_completion_tokens` at OpenAI and Azure, else `max_tokens`"),
-        "messages": carried("block by block; see below"),
+        "messages": carried("block by block, as the table of blocks says"),
         "metadata": carried("`user_id` as `user`; one of more than 64 signs as its SHA-256"),
         "model": carried("the model's name there"),
         "output_config": carried("`effort` as `reasoning_effort`, `format` as `response_format`"),

@@ -14,7 +14,7 @@ _COMMON: Final[dict[str, Treatment]] = {
     "logprobs": refused("it tells no probabilities", False),
     "max_completion_tokens": carried("the output limit"),
     "max_tokens": carried("the output limit"),
-    "messages": carried("part by part; see below"),
+    "messages": carried("part by part, as the table of parts says"),
     "metadata": dropped("tags of OpenAI's own log; the model never sees them"),
     "modalities": refused("it answers in text only", ["text"]),
     "model": carried("the model's name there"),

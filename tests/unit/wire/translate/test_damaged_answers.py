@@ -22,6 +22,7 @@ from tests.unit.wire.translate.asking import CONTEXT, chat, messages
 _BODIES = {
     "chat.completions": json.dumps(chat(stream=True)).encode(),
     "messages": json.dumps(messages(stream=True)).encode(),
+    "responses": json.dumps({"model": "asked-1", "input": "Hi", "stream": True}).encode(),
 }
 _ANSWERS = st.one_of(anthropic_answers(), chat_answers(), gemini_answers())
 _pairs = pytest.mark.parametrize(("client", "pair"), [(client, pair) for (client, _), pair in PAIRS.items()])

@@ -6,6 +6,7 @@ from typing import Any, get_type_hints
 import pytest
 from anthropic.types import message_create_params
 from openai.types.chat import completion_create_params
+from openai.types.responses import response_create_params
 
 from proxy.wire.translate import PAIRS
 from tests.unit.wire.translate.asking import CONTEXT, chat, messages, refused_field
@@ -18,8 +19,12 @@ _ANTHROPIC = (
     message_create_params.MessageCreateParamsNonStreaming,
     message_create_params.MessageCreateParamsStreaming,
 )
-_TYPES = {"chat.completions": _OPENAI, "messages": _ANTHROPIC}
-_BODIES = {"chat.completions": chat(), "messages": messages()}
+_RESPONSES = (
+    response_create_params.ResponseCreateParamsNonStreaming,
+    response_create_params.ResponseCreateParamsStreaming,
+)
+_TYPES = {"chat.completions": _OPENAI, "messages": _ANTHROPIC, "responses": _RESPONSES}
+_BODIES = {"chat.completions": chat(), "messages": messages(), "responses": {"model": "asked-1", "input": "Hi"}}
 _CLIENTS = [(client, provider) for client, provider in PAIRS if client in _TYPES]
 
 

@@ -1,0 +1,1 @@
+"""OpenAI's responses in translation: requests read, answers written."""
