@@ -1,6 +1,7 @@
 """Grafana's user may ask all that boards ask: nothing in their queries is refused where it only reads."""
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,9 @@ def test_the_reader_may_ask_all_of_a_board(collector: CollectorProcess, path: Pa
     with collector.client("grafana") as client:
         for sql in queries(path):
             client.query(expand(sql, DAYS))
+    assert collector.process is not None
+    pages = int(Path(f"/proc/{collector.process.pid}/statm").read_text().split()[1])
+    assert pages * os.sysconf("SC_PAGE_SIZE") < 1024**3, "resident, under the queries of a board"
 
 
 def test_the_reader_may_ask_for_choices_and_annotations(collector: CollectorProcess) -> None:

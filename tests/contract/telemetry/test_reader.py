@@ -235,6 +235,28 @@ async def test_days_and_quarter_hours_say_what_quarter_hours_say(
     assert read == read_spend(asked, rows)
 
 
+async def test_money_stays_under_the_names_of_its_call(
+    reader: Reader, collector: CollectorProcess, operation: Make
+) -> None:
+    """A key that was renamed and moved to another cost center: one key, and what it cost under either name."""
+    rows = [
+        operation(1, "renamed", key_name="bot", cost_center="4711", cost_usd="1.000000001"),
+        operation(2, "renamed", key_name="robot", cost_center="0815", cost_usd="2.000000002"),
+    ]
+    spool = Spool(collector.spool, "renamed")
+    for row in rows:
+        spool.append(Table.OPERATIONS, row)
+        spool.settled(row.operation_id)
+    spool.close()
+    collector.all_shipped()
+    start = datetime(2026, 11, 20, tzinfo=UTC)
+    asked = SpendQuery(org="renamed", start=start, end=start + timedelta(days=1), group_by=("key", "cost_center"))
+    found = {(each.group["key"], each.group["cost_center"]): each.cost for each in await reader.spend(asked)}
+    assert found == {("bot", "4711"): 1_000_000_001, ("robot", "0815"): 2_000_000_002}
+    (whole,) = await reader.spend(replace(asked, group_by=("key_id",)))
+    assert (whole.group["key_id"], whole.cost) == ("key_1", 3_000_000_003)
+
+
 async def test_another_org_sees_nothing_of_it(reader: Reader, seeded: list[OperationRow]) -> None:
     assert await reader.spend(replace(ALL, org="nobody")) == []
     assert await reader.spend(replace(ALL, org="nobody", filters={"org": ["spend"]})) == []
