@@ -52,14 +52,15 @@ def measured(operations: int, ingested: int, rounds: int) -> Found:
     """All of it."""
     found = Found(operations)
     with _collector({"memory_mb": _TO_MAKE_MB}) as running:
-        _make(running.client(send_receive_timeout=7200), operations)
+        client = running.client(send_receive_timeout=7200)
+        _make(client, operations)
+        rows = _written(client, operations, ingested)
         running.stop()
         running.changes["memory_mb"] = _MOST_MB
         running.start()
         client = running.client(send_receive_timeout=7200)
         _weigh(client, found)
         _ask(running, client, found, rounds)
-        rows = _written(client, operations, ingested)
     _ingest(rows, ingested, found)
     return found
 
