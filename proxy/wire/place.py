@@ -1,11 +1,14 @@
 """What a path of objects that a provider keeps means, whatever dialect it is of."""
 
 from enum import Enum, auto
-from typing import NamedTuple
+from typing import Final, NamedTuple
+from urllib.parse import unquote
 
 from msgspec import Struct
 
 from proxy.wire.endpoint import Endpoint
+
+ROUNDS: Final = 4
 
 
 class Does(Enum):
@@ -51,9 +54,28 @@ class Place(Struct, frozen=True, kw_only=True):
     never: bool = False
     is_cancel: bool = False
     """Whether the path is an object's own `/cancel`."""
+    cursor: str = "after"
+    """What the parameter is called by which a list goes on behind an object."""
     streams_in: bool = False
     """Whether its body is a file, to be sent on as it comes; others are read before, for the objects they name."""
 
     def is_shown(self, method: str) -> bool:
         """Whether the answer is the object itself, as it stands now: asked for, or cancelled."""
         return bool(self.id) and (self.is_whole if method == "GET" else self.is_cancel)
+
+
+def is_odd(part: str) -> bool:
+    """Whether a segment is none, or would be several or a step upwards for who decodes it, be it more than once."""
+    for _ in range(ROUNDS):
+        if part in ("", ".", "..") or "/" in part or "\\" in part or not part.isprintable() or ";" in part:
+            return True
+        decoded = unquote(part)
+        if decoded == part:
+            return False
+        part = decoded
+    return True
+
+
+def decoded(part: str) -> str:
+    """An object's id as it is, from a segment of a path."""
+    return unquote(part)

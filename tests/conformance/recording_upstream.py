@@ -24,6 +24,12 @@ EVENTS: Final = (
     b'event: thing.created\ndata: {"type":"thing.created","id":"an id","choices":[]}\n\n'
     b': a comment\n\nevent: thing.done\r\ndata: {"type":"thing.done","choices":[]}\r\n\r\ndata: [DONE]\n\n'
 )
+MESSAGE: Final = (
+    b'event: message_start\ndata: {"type":"message_start","message":{"id":"an id","type":"message","role":"assistant",'
+    b'"model":"claude","content":[],"usage":{"input_tokens":1,"output_tokens":1}}}\n\n'
+    b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":'
+    b'{"output_tokens":1}}\n\nevent: message_stop\ndata: {"type":"message_stop"}\n\n'
+)
 BOUNDARY: Final = re.compile(rb"boundary=([^;\s]+)")
 
 
@@ -85,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(204)
             self.end_headers()
         elif self._is_streamed(body):
-            self._send(EVENTS, "text/event-stream")
+            self._send(MESSAGE if "/messages" in self.path else EVENTS, "text/event-stream")
         else:
             self._send(json.dumps(ANSWER, ensure_ascii=False).encode(), "application/json")
 

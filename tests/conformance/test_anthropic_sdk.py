@@ -408,7 +408,6 @@ def test_a_provider_may_take_its_key_as_a_bearer(scene: Scene) -> None:
 @pytest.mark.parametrize(
     ("path", "status", "kind"),
     [
-        ("/v1/messages/batches", 404, "not_found_error"),
         ("/anthropic/v1/complete", 404, "not_found_error"),
         ("/v1/messages/", 404, "not_found_error"),
     ],

@@ -17,6 +17,7 @@ from proxy.upstream import UpstreamFailed
 from proxy.wire.openai.yielded import ListPage, named_in, owned_of, read_page, with_items
 
 MOST_PAGES: Final = 50
+BOUNDS: Final = frozenset({"after", "before", "after_id", "before_id"})
 
 
 async def owned_list(passage: Passage, first: bytes, rooms: Rooms) -> bytes:
@@ -53,7 +54,8 @@ async def _remember_outputs(passage: Passage, items: list[tuple[str, Raw]], room
 
 async def _next(passage: Passage, after: str, rooms: Rooms) -> ListPage:
     pairs = parse_qsl(passage.journey.call.query.decode("latin-1"), keep_blank_values=True)
-    query = urlencode([*(pair for pair in pairs if pair[0] not in ("after", "before")), ("after", after)]).encode()
+    cursor = passage.place.cursor
+    query = urlencode([*(pair for pair in pairs if pair[0] not in BOUNDS), (cursor, after)]).encode()
     response = await rooms.transport.send(replace(request_of(passage), query=query))
     try:
         parts: list[bytes] = []

@@ -143,14 +143,31 @@ def _resolution(passage: Passage) -> Resolution:
             return Resolution(path_of(place), (Candidate(passage.kept[id].provider, journey.model),))
     if (routed := snapshot.router.resolve_path(path)) is not None:
         return Resolution(routed.route, tuple(Candidate(each.provider, journey.model) for each in routed.candidates))
-    if journey.model:
-        try:
-            return snapshot.router.resolve(journey.model)
-        except Refused:
-            pass  # a model that is no route's, such as one that was fine-tuned: its path says where it is
-    if snapshot.default_provider:
-        return Resolution(path_of(place), (Candidate(snapshot.default_provider, journey.model),))
+    if journey.model and (served := _of_model(journey)) is not None:
+        return served
+    if (name := _default(journey)) != "":
+        return Resolution(path_of(place), (Candidate(name, journey.model),))
     raise not_served(journey, place)
+
+
+def _of_model(journey: Journey) -> Resolution | None:
+    """Where the model is served in the client's dialect; None for one of no route, such as one that was fine-tuned."""
+    try:
+        served = journey.snapshot.router.resolve(journey.model)
+    except Refused:
+        return None
+    dialects = [journey.snapshot.providers[each.provider].dialect for each in served.candidates]
+    return served if journey.call.dialect.name in dialects else None
+
+
+def _default(journey: Journey) -> str:
+    """The default provider, else the only one that speaks the client's dialect; empty where there is none."""
+    snapshot, dialect = journey.snapshot, journey.call.dialect.name
+    default = snapshot.providers.get(snapshot.default_provider)
+    if default is not None and default.dialect == dialect:
+        return default.name
+    speaking = [name for name, each in snapshot.providers.items() if each.dialect == dialect and name != "sim"]
+    return speaking[0] if len(speaking) == 1 else snapshot.default_provider
 
 
 def _spoken(journey: Journey, resolution: Resolution) -> Resolution:

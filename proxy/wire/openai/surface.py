@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from proxy.wire.endpoint import PATHS, Endpoint
-from proxy.wire.place import Does, Place, Spends, Yield
+from proxy.wire.place import Does, Place, Spends, Yield, decoded, is_odd
 
 
 class _Collection(NamedTuple):
@@ -67,7 +67,6 @@ _FREE: Final = re.compile(
 """What may be sent to without anything being billed by the call; storage is billed by the day, to nobody's call."""
 _READS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 _UPLOADS: Final = re.compile(r"/files|/uploads/[^/]+/parts")
-_ROUNDS: Final = 4
 
 
 def place_of(method: str, path: str) -> Place | None:
@@ -97,7 +96,7 @@ def _in_collection(found: _Collection, method: str, path: str, rest: list[str], 
     elif rest[0] in found.works:
         does = Does.WORK
     else:
-        id = unquote(rest[0])
+        id = decoded(rest[0])
     if does is Does.MAKE and found.kind == "batch":
         spends = Spends.BATCH
     return Place(
@@ -116,7 +115,7 @@ def _in_collection(found: _Collection, method: str, path: str, rest: list[str], 
 def _is_lenient(path: str, parts: list[str]) -> bool:
     """Whether a server that is free with paths could take this one for another: dots, doubled slashes, what is escaped
     and need not be, capitals where a known word stands."""
-    if any(_is_odd(part) for part in parts):
+    if any(is_odd(part) for part in parts):
         return True
     meant = "/" + "/".join(filter(None, unquote(path).lower().split("/")))
     if meant == path:
@@ -133,15 +132,3 @@ def _word_part(known: tuple[str, ...]) -> tuple[str, ...]:
         return known
     length = next((length for length in (2, 1) if known[:length] in _COLLECTIONS), 1)
     return known[:length]
-
-
-def _is_odd(part: str) -> bool:
-    """Whether a segment is none, or would be several or a step upwards for who decodes it, be it more than once."""
-    for _ in range(_ROUNDS):
-        if part in ("", ".", "..") or "/" in part or "\\" in part or not part.isprintable() or ";" in part:
-            return True
-        decoded = unquote(part)
-        if decoded == part:
-            return False
-        part = decoded
-    return True

@@ -379,3 +379,22 @@ async def test_a_model_may_be_left_to_what_the_provider_keeps_where_all_is_share
             if shared:
                 transport: Any = worker.rooms.transport
                 assert transport.seen[0].body == body
+
+
+async def test_message_batches_are_their_makers_too(tmp_path: Path) -> None:
+    with house(tmp_path, two_orgs("dialect: anthropic", "limits: {unbounded_ceiling_usd: 0.25}")) as worker:
+        body = {"requests": [{"custom_id": "1", "params": {"model": "m", "max_tokens": 5, "messages": []}}]}
+        client = await worker.call(
+            asked("POST", "/messages/batches", json.dumps(body).encode()), told({"id": "msgbatch_1"})
+        )
+        assert (client.status, worker.rooms.transport.seen[0].path) == (200, "/v1/messages/batches")
+        theirs = await worker.call(asked("GET", "/messages/batches/msgbatch_1/results", org="beta"))
+        assert (theirs.status, json.loads(theirs.text)["error"]["type"]) == (404, "not_found_error")
+        mine = await worker.call(asked("GET", "/messages/batches/msgbatch_1/results"), Answer(b"{}\n"))
+        assert mine.text == b"{}\n"
+        page = {"data": [{"id": "msgbatch_0"}], "has_more": True, "first_id": "msgbatch_0", "last_id": "msgbatch_0"}
+        second = {"data": [{"id": "msgbatch_1"}], "has_more": False}
+        client = await worker.call(asked("GET", "/messages/batches?limit=5"), told(page), told(second))
+        assert [each["id"] for each in json.loads(client.text)["data"]] == ["msgbatch_1"]
+        assert worker.rooms.transport.seen[1].query == b"limit=5&after_id=msgbatch_0"
+        assert await worker.standing() == (250_000_000, 0)
