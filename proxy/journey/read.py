@@ -28,6 +28,8 @@ async def read(journey: Journey, rooms: Rooms) -> None:
         facts = call.dialect.read_request(call.endpoint, call.path, journey.body)
     journey.facts = facts
     journey.model = facts.model
+    if facts.in_background:
+        journey.gate = "none"
     journey.mark("read", rooms.clock.monotonic_ns())
 
 

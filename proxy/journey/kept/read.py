@@ -14,6 +14,8 @@ from proxy.wire.place import Does, Spends
 INLINE_BYTES: Final = 16_384
 WITHOUT_BODY: Final = frozenset({"GET", "HEAD"})
 _JSON: Final = (b"", b"application/json")
+SAID: Final = frozenset({"response", "chat_completion", "conversation", "thread", "message_batch"})
+"""What holds a model's own words, as it said them before any rule looked."""
 UNREAD: Final = Found(is_whole=False, unread=1)
 
 
@@ -37,7 +39,7 @@ async def read(passage: Passage, rooms: Rooms) -> None:
     else:
         journey.facts = carried_facts(body)
     journey.model = journey.facts.model
-    if place.spends is not Spends.NOTHING:
+    if place.spends is not Spends.NOTHING or place.kind in SAID:
         journey.gate = "none"
     if body or passage.upload is not None:
         journey.found = UNREAD  # no detector knows what it looks like

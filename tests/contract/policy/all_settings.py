@@ -36,6 +36,7 @@ SETTINGS: Final[dict[str, Any]] = {
         },
     },
     "unpriced": {"deny": True},
+    "ungated": {"deny": True, "write_tag": {"key": "may", "value": "write"}},
     "tool_calls": {
         "agents": {"triage": ["read_*", "send"], "*": ["read_mail", "web_*"]},
         "write_actions": ["send", "code_*"],

@@ -398,3 +398,30 @@ async def test_message_batches_are_their_makers_too(tmp_path: Path) -> None:
         assert [each["id"] for each in json.loads(client.text)["data"]] == ["msgbatch_1"]
         assert worker.rooms.transport.seen[1].query == b"limit=5&after_id=msgbatch_0"
         assert await worker.standing() == (250_000_000, 0)
+
+
+async def test_rules_decide_by_method_and_path(tmp_path: Path) -> None:
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "kept.rego").write_text(
+        "package flyball.request\n\n"
+        'deny contains {"code": "no_lists", "msg": "x"} if { input.method == "GET"; input.path == "/files" }\n'
+        'deny contains {"code": "no_runs", "msg": "x"} if input.gate == "none"\n'
+    )
+    text = two_orgs("passthrough: true", f"policy: {{dir: {rules}}}\nlimits: {{unbounded_ceiling_usd: 1}}")
+    with house(tmp_path, text) as worker:
+        await made(worker)
+        worker.stores.ownership.note([owned("resp_1", "response")])
+        for method, path, rule in (
+            ("GET", "/files", "no_lists"),
+            ("POST", "/threads/runs", "no_runs"),
+            ("GET", "/responses/resp_1", "no_runs"),
+            ("POST", "/unknown", "no_runs"),
+        ):
+            client = await worker.call(asked(method, path, b"{}" if method == "POST" else b""))
+            said = json.loads(client.text)["error"]
+            assert (client.status, said["flyball"]["rule"]) == (403, rule), path
+            assert worker.rooms.transport.seen == []
+        assert (await worker.call(asked("GET", "/files/file-1"), told({}))).status == 200
+        decided = [row["code"] for row in worker.rows("decisions") if row.get("code")]
+        assert decided == ["no_lists", "no_runs", "no_runs", "no_runs"]
