@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from proxy.core.clock import SystemClock
 from proxy.identity.records import KeyTerms
-from proxy.ownership import Kept
+from proxy.ownership import Kept, OwnershipUnavailable
 from proxy.upstream import UpstreamFailed
 from tests.harness.one_worker import JSON_HEADERS, Answer, Client, OneWorker, config, one_worker
 
@@ -425,3 +425,35 @@ async def test_rules_decide_by_method_and_path(tmp_path: Path) -> None:
         assert (await worker.call(asked("GET", "/files/file-1"), told({}))).status == 200
         decided = [row["code"] for row in worker.rows("decisions") if row.get("code")]
         assert decided == ["no_lists", "no_runs", "no_runs", "no_runs"]
+
+
+class Away:
+    """Ownership that nobody can ask."""
+
+    def __getattr__(self, name: str) -> Any:
+        def fail(*_: Any) -> Any:
+            raise OwnershipUnavailable("away")
+
+        return fail
+
+
+async def test_nobody_gets_what_may_be_anothers_while_it_cannot_be_looked_up(tmp_path: Path) -> None:
+    with house(tmp_path) as worker:
+        await made(worker)
+        worker.rooms.ownership = Away()
+        client = await worker.call(asked("GET", "/files/file-1"))
+        said = json.loads(client.text)["error"]
+        assert (client.status, said["code"], said["flyball"]["dependency"]) == (
+            503,
+            "dependency_unavailable",
+            "ownership",
+        )
+        assert worker.rooms.transport.seen == []
+        answer = {"id": "resp_1", "object": "response", "model": "m", "status": "completed"}
+        body = json.dumps({"model": "m", "input": "x"}).encode()
+        assert (await worker.call(asked("POST", "/responses", body), told(answer))).status == 200
+        background = json.dumps({"model": "m", "input": "x", "background": True}).encode()
+        await worker.call(asked("POST", "/responses", background), told({"id": "resp_2", "status": "queued"}))
+        row = worker.rows()[-1]
+        assert (row["endpoint"], row["usage_source"], row["cost_usd"] > "0") == ("responses", "estimated", True)
+        assert (await worker.standing())[1] == 0
