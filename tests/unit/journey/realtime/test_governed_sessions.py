@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from proxy.budget import Ledger, LedgerUnavailable
 from proxy.journey.running import stop_runs
 from proxy.journey.switched import end_switched
 from proxy.policy import parse_target
@@ -253,3 +254,32 @@ async def test_people_end_a_session_at_once(tmp_path: Path, how: str) -> None:
         assert (await house.standing())[1] == 0
         assert house.rooms.streams == set()
         await house.parts.ledger.close()
+
+
+class Away:
+    """The ledger, which can be asked for no more."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    async def extend(self, operation: str, more: Any) -> Any:
+        raise LedgerUnavailable("away")
+
+
+async def test_a_ledger_that_is_away_ends_the_session_when_more_is_to_be_held(tmp_path: Path) -> None:
+    with house_of(tmp_path) as house:
+        ledger = house.rooms.ledger
+        house.rooms.ledger = Away(ledger)
+        caller, provider = Caller(), Provider()
+        session = begin(house, caller, provider)
+        provider.say(created())
+        caller.say(json.dumps({"type": "input_audio_buffer.append", "audio": "A" * 64_000_000}))
+        await session
+        assert caller.events[-1]["error"]["code"] == "dependency_unavailable"
+        assert caller.closed == (1011, "dependency_unavailable")
+        assert provider.heard == []
+        assert (await house.standing())[1] == 0
+        await ledger.close()
