@@ -87,10 +87,12 @@ def request_of(journey: Journey, point: Point, needed: RequireApproval, rooms: R
 
 
 def digest_of(journey: Journey, rooms: Rooms) -> bytes:
-    """What the call is known by when it comes again: key, run, endpoint and body, but for the ids of tool calls."""
+    """What the call is known by when it comes again: key, run, endpoint, path and body, but for ids of tool calls."""
     call, body = journey.call, journey.call.dialect.without_call_ids(journey.call.endpoint, journey.original)
+    # The model may stand in the path.
+    path = call.path.encode("latin-1")
     key, run = journey.principal.key_id.encode(), journey.claims.run.encode("utf-8", "surrogatepass")
-    return rooms.approvals.digest(key, run, call.endpoint.value.encode(), call.query, body)
+    return rooms.approvals.digest(key, run, call.endpoint.value.encode(), path, call.query, body)
 
 
 def refusal_of(found: Approval, decision: str) -> Refused:

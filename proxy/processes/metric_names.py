@@ -139,7 +139,7 @@ BY_NAME: Final = {metric.name: metric for metric in METRICS}
 
 LABELS: Final = {
     "endpoint": "the endpoints that are read: `chat.completions`, `completions`, `responses`, `embeddings`, "
-    "`gemini.generate_content`, …",
+    "`gemini.generate_content`, `bedrock.converse`, …",
     "outcome": "`ok`, `cached`, `cancelled`, `truncated`, `refused`, `upstream_error`, `lost`; of policies `taken`, "
     "`refused`, `fetch_failed`",
     "code": "the codes of refusals (DESIGN §3), empty for none",

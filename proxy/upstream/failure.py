@@ -12,6 +12,7 @@ FailureKind: TypeAlias = Literal[
     "aborted",
     "dns",
     "forbidden_address",
+    "credentials",
     "protocol",
     "credentials",
 ]

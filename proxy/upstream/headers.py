@@ -35,7 +35,7 @@ _FORWARDED: Final = frozenset(
         b"tracestate",
     }
 )
-_FORWARDED_FAMILIES: Final = (b"openai-", b"anthropic-", b"x-stainless-")
+_FORWARDED_FAMILIES: Final = (b"openai-", b"anthropic-", b"x-stainless-", b"x-amzn-bedrock-")
 
 NEVER_FORWARDED: Final = _HOP_BY_HOP | {
     b"host",

@@ -8,6 +8,7 @@ from typing import Final, Literal
 from urllib.parse import quote, urlsplit
 
 from proxy.core.secret import Secret
+from proxy.upstream.aws_signer import aws_signer_of
 from proxy.upstream.bad_provider import BadProvider
 from proxy.upstream.credentials import Signer
 from proxy.upstream.egress import DIRECT, Egress
@@ -110,7 +111,7 @@ def _passes_credentials(name: str, settings: ProviderSettings) -> bool:
 
 def _signer(name: str, settings: ProviderSettings) -> Signer | None:
     if settings.service_account is None:
-        return None
+        return aws_signer_of(name, settings)
     if settings.dialect != "gemini":
         raise BadProvider(f"provider {name}: service_account is for dialect: gemini")
     if settings.api_key is not None or settings.credentials != "own":

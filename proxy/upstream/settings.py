@@ -14,7 +14,7 @@ AuthHeader: TypeAlias = Literal["bearer", "api-key", "x-api-key", "x-goog-api-ke
 class ProviderSettings:
     """One provider: where it is, how it is paid, and how long it may take."""
 
-    dialect: Literal["openai", "anthropic", "gemini"] = field(
+    dialect: Literal["openai", "anthropic", "gemini", "bedrock"] = field(
         default="openai", metadata={"doc": "The API the provider speaks."}
     )
     base_url: str = field(
@@ -45,6 +45,26 @@ class ProviderSettings:
             "doc": "The JSON key of a Google service account (by service_account_file or service_account_env), for "
             "Vertex AI: its tokens are fetched and renewed by Flyball."
         },
+    )
+    aws_region: str | None = field(
+        default=None,
+        metadata={"doc": "Bedrock: the region that requests are signed for; by default the one in base_url's host."},
+    )
+    aws_profile: str | None = field(
+        default=None,
+        metadata={
+            "doc": "Bedrock: the profile of AWS's shared files that signs; by default AWS's chain (environment, "
+            "shared files, roles). Signing needs flyball[bedrock]; with api_key nothing is signed."
+        },
+    )
+    aws_access_key_id: Secret | None = field(
+        default=None, metadata={"doc": "Bedrock: the access key that signs (by …_env or …_file), instead of the chain."}
+    )
+    aws_secret_access_key: Secret | None = field(
+        default=None, metadata={"doc": "Bedrock: its secret (by …_env or …_file)."}
+    )
+    aws_session_token: Secret | None = field(
+        default=None, metadata={"doc": "Bedrock: its session token (by …_env or …_file), where there is one."}
     )
     profile: str | None = field(
         default=None, metadata={"doc": "Whose habits the provider has, e.g. vllm; by default known from the host."}

@@ -42,6 +42,8 @@ class Endpoint(StrEnum):
     SPEECH = "audio.speech"
     TRANSCRIPTIONS = "audio.transcriptions"
     TRANSLATIONS = "audio.translations"
+    CONVERSE = "bedrock.converse"
+    INVOKE = "bedrock.invoke"
 
     @property
     def dialect(self) -> str:
@@ -107,6 +109,8 @@ _DIALECTS: Final[Mapping[Endpoint, str]] = MappingProxyType(
         Endpoint.EMBED_CONTENT: "gemini",
         Endpoint.BATCH_EMBED_CONTENTS: "gemini",
         Endpoint.GEMINI_COUNT_TOKENS: "gemini",
+        Endpoint.CONVERSE: "bedrock",
+        Endpoint.INVOKE: "bedrock",
     }
 )
 """Those of other dialects than OpenAI's."""
@@ -121,6 +125,7 @@ ONE_WINDOW: Final = frozenset(
         Endpoint.MESSAGES,
         Endpoint.GENERATE_CONTENT,
         Endpoint.GENERATE_CONTENT_LIST,
+        Endpoint.CONVERSE,
     }
 )
 """Where all input goes into one window of the model; elsewhere each of many inputs has one of its own."""

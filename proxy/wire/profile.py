@@ -118,6 +118,13 @@ _KNOWN: Final = (
         price_provider="bedrock",
         on_client_disconnect="drain",
     ),
+    # Dropping the connection does not end the bill at Bedrock.
+    Profile(
+        name="bedrock",
+        hosts=("bedrock-runtime.*.amazonaws.com", "bedrock-runtime-fips.*.amazonaws.com"),
+        price_provider="bedrock",
+        on_client_disconnect="drain",
+    ),
     Profile(name="sim", inject_usage=True, price_provider="sim"),
     GENERIC,
 )

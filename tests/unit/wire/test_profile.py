@@ -27,7 +27,7 @@ from proxy.wire.profile import GENERIC, PROFILES, Arithmetic, profile_of
         ("generativelanguage.googleapis.com", "gemini"),
         ("us-central1-aiplatform.googleapis.com", "gemini"),
         ("bedrock-mantle.us-east-1.api.aws", "bedrock-mantle"),
-        ("bedrock-runtime.us-east-1.amazonaws.com", "openai-compatible"),
+        ("bedrock-runtime.us-east-1.amazonaws.com", "bedrock"),
         ("127.0.0.1", "openai-compatible"),
         ("localhost", "openai-compatible"),
         ("", "openai-compatible"),

@@ -1,0 +1,44 @@
+"""The text that an answer puts out, in the body of any model: what output is estimated from when no usage is told."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+_SAID: Final = frozenset(
+    {"text", "outputText", "generation", "completion", "content", "partial_json", "thinking", "reasoning_content"}
+    | {"input", "arguments", "name", "refusal"}
+)
+"""Members that hold a model's words, its reasoning or the calls it makes."""
+_DEEPEST: Final = 16
+
+
+def said_in(value: Any, depth: int = 0) -> Iterator[str]:
+    """Every piece of output in an answer or in an event of one."""
+    if depth > _DEEPEST:
+        return
+    if isinstance(value, list):
+        for each in value:
+            yield from said_in(each, depth + 1)
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            if isinstance(each, str):
+                if name in _SAID and each:
+                    yield each
+            else:
+                yield from said_in(each, depth + 1)
+
+
+def calls_in(value: Any, depth: int = 0) -> int:
+    """How many calls of tools that the client runs an answer, or an event that begins one, holds."""
+    if depth > _DEEPEST:
+        return 0
+    if isinstance(value, list):
+        return sum(calls_in(each, depth + 1) for each in value)
+    if not isinstance(value, dict):
+        return 0
+    if isinstance(use := value.get("toolUse"), dict):
+        return int("name" in use and use.get("type") != "server_tool_use")
+    if value.get("type") == "tool_use":
+        return 1
+    if isinstance(calls := value.get("tool_calls"), list):
+        return sum(isinstance(each, dict) and bool((each.get("function") or {}).get("name")) for each in calls)
+    return sum(calls_in(each, depth + 1) for each in value.values())
