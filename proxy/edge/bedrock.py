@@ -18,7 +18,7 @@ def owns(raw_path: bytes, headers: Mapping[bytes, bytes]) -> bool:
     return raw_path.startswith((_BEGINNING, PREFIX + b"/"))
 
 
-def match(raw_path: bytes) -> Matched | None:
+def match(raw_path: bytes, query: bytes) -> Matched | None:
     """The governed endpoint at a path, None when there is none."""
     path = raw_path.removeprefix(PREFIX).decode("latin-1")
     read = read_path(path)
