@@ -19,6 +19,7 @@ from google.genai import errors, types
 
 from proxy.core.usage import INPUT_BUCKETS, OUTPUT_BUCKETS
 from proxy.pricing import PricingSettings, load_book
+from proxy.wire.gemini.paths import METHODS
 from tests.harness.cutting import by_size
 from tests.harness.recordings import RECORDINGS, told_when_absent
 from tests.harness.replaying import KEY, Told
@@ -165,9 +166,14 @@ def test_a_budget_stop_is_typed_and_asked_for_once(behind: Google, name: str) ->
     assert name not in behind.upstream.asked
 
 
-def test_who_has_no_money_counts_no_tokens_either(behind: Google, name: str) -> None:
-    with client(behind, name, key=POOR_KEY) as sdk, pytest.raises(errors.ClientError, match="402"):
-        sdk.models.count_tokens(model=FLASH, contents="hi")
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("product", ["/v1beta", "/gemini/v1", "/v1/projects/theirs/locations/us/publishers/google"])
+def test_no_path_leads_to_a_provider_without_money_or_key(behind: Google, name: str, product: str, method: str) -> None:
+    path, body = f"{product}/models/{FLASH}:{method}", {"contents": [{"parts": [{"text": "hi"}]}]}
+    told = post(behind, name, path, body, **{"x-goog-api-key": POOR_KEY})
+    assert (told.status_code, told.json()["error"]["details"][0]["reason"]) == (402, "BUDGET_EXCEEDED")
+    told = post(behind, name, path, body)
+    assert (told.status_code, told.json()["error"]["status"]) == (401, "UNAUTHENTICATED")
     assert name not in behind.upstream.asked
 
 

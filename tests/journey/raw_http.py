@@ -27,12 +27,21 @@ class Answer:
         told = json.loads(self.body)
         if told.get("type") == "error":
             told = {"error": _in_openais_words(told)}
+        elif isinstance(told["error"].get("details"), list):
+            told = {"error": _googles_in_openais_words(told["error"])}
         assert set(told) == {"error"}, told
         error: dict[str, Any] = told["error"]
         assert {"message", "type", "param", "code"} <= set(error), error
         assert isinstance(error["message"], str), error
         assert error["message"], error
         return error
+
+
+def _googles_in_openais_words(error: dict[str, Any]) -> dict[str, Any]:
+    """An error of Google's shape."""
+    info, ours = error["details"][:2]
+    said = {"message": error["message"], "type": error["status"], "param": info["metadata"].get("param")}
+    return {**said, "code": info["metadata"]["code"], **ours["value"]}
 
 
 def _in_openais_words(told: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from proxy.edge.anthropic import PATHS as ANTHROPIC_PATHS
 from proxy.edge.anthropic import PREFIX as ANTHROPIC_PREFIX
 from proxy.edge.openai import PREFIXES
 from proxy.wire.endpoint import PATHS
+from proxy.wire.gemini.paths import METHODS
 from proxy.wire.openai.surface import SERVED
 from tests.journey.guarded import KEY, UNKNOWN_KEY, Guarded, guarded
 from tests.journey.raw_http import Answer, connect, read_answer, request
@@ -41,7 +42,6 @@ FOREIGN: Final = (
     "/docs",
     "/openapi.json",
     "/key/generate",
-    "/v1beta/models/gemini-pro:generateContent",
     "/openai/deployments/gpt-5/chat/completions",
     "/v1/v1/chat/completions",
     "/.env",
@@ -53,7 +53,14 @@ FOREIGN: Final = (
     "/sim/seen",
     "/v1/sim/script",
 )
+GOOGLES: Final = tuple(
+    f"{prefix}/models/sim-small:{method}"
+    for prefix in ("/v1beta", "/gemini/v1", "/v1/projects/p/locations/l/publishers/google")
+    for method in METHODS
+)
+"""No provider speaks their dialect here; tests/conformance/test_google.py walks them where one does."""
 PATHS_WALKED: Final = (
+    *GOOGLES,
     *GOVERNED,
     *(f"{prefix}{path}" for prefix in PREFIXES for path in (*OWN, *KEPT, *NEVER)),
     *FOREIGN,
@@ -178,6 +185,8 @@ def test_with_a_valid_key_only_the_written_paths_are_served(scene: Guarded) -> N
             assert (answer.status, answer.error["code"]) == (400, "capability_missing"), (target, answer)
         elif path in GOVERNED:
             assert (answer.status, answer.error["code"]) == (402, "budget_exceeded"), (target, answer)
+        elif path in GOOGLES:
+            assert (answer.status, answer.error["code"]) == (400, "capability_missing"), (target, answer)
         elif (answer.status, answer.error["code"]) in BARRED:
             assert any(path == each or path.startswith(each + "/") for each in CARRIED), (target, answer)
         else:

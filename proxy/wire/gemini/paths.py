@@ -24,7 +24,8 @@ METHODS: Final = {
 _VERSION: Final = r"v1beta1|v1beta|v1alpha|v1"
 _OF_MODEL: Final = re.compile(
     rf"/(?P<version>{_VERSION})/"
-    r"(?:projects/[^/]+/locations/[^/]+/)?(?:(?P<vertex>publishers/google)/)?models/(?P<called>[^/]+)\Z"
+    r"(?:projects/[^/]+/locations/[^/]+/)?(?:(?P<vertex>publishers/google)/)?models/"
+    r"(?P<model>[^/]+)(?::|%3[aA])(?P<method>[A-Za-z]+)\Z"
 )
 _MODELS: Final = re.compile(rf"/(?P<version>{_VERSION})/(?:publishers/google/)?models(?:/(?P<name>[^/:]+))?\Z")
 _VERSIONED: Final = re.compile(rf"/(?:{_VERSION})\Z")
@@ -47,12 +48,11 @@ class Place(Struct, frozen=True):
 
 
 def place_of(path: str) -> Place | None:
-    """What the path of a model's method says; None for any other path."""
+    """What the path of a model's method says; None for any other path. The model may be encoded, nothing else."""
     found = _OF_MODEL.match(path)
     if found is None:
         return None
-    model, _, method = unquote(found["called"]).rpartition(":")
-    return Place(found["version"], model, method, found["vertex"] is not None) if model and method else None
+    return Place(found["version"], unquote(found["model"]), found["method"], found["vertex"] is not None)
 
 
 def listed(path: str) -> tuple[bool, str]:
