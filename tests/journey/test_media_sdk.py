@@ -14,6 +14,7 @@ from tests.harness.flyball import Flyball
 from tests.harness.openai_client import all_of, done
 
 KEY: Final = "fb-media-key-0123456789-abcdefghij"
+POOR: Final = "fb-media-poor-0123456789-abcdefghi"
 PRICES: Final = """
 models:
   painter: {input_usd_per_mtok: 0, output_usd_per_mtok: 0, image_usd: {any: 0.04}}
@@ -25,8 +26,12 @@ server: {{listen: "127.0.0.1:0", admin_listen: "127.0.0.1:0", workers: 1}}
 providers: {{up: {{base_url: "{url}", profile: openai}}}}
 prices: {{overlay: prices.yaml}}
 routes: [{{model: "*", targets: [{{provider: up}}]}}]
-tenants: [{{org: acme, teams: [{{team: t, keys: [{{name: bot, key_env: BOT}}]}}]}}]
-budgets: [{{name: all, scope: "org:acme", window: total, limit_usd: 100}}]
+tenants:
+  - {{org: acme, teams: [{{team: t, keys: [{{name: bot, key_env: BOT}}]}}]}}
+  - {{org: poor, teams: [{{team: t, keys: [{{name: bot, key_env: POOR}}]}}]}}
+budgets:
+  - {{name: all, scope: "org:acme", window: total, limit_usd: 100}}
+  - {{name: poor, scope: "org:poor", window: total, limit_usd: "0.085"}}
 """
 IMAGE: Final = {"created": 1, "data": [{"b64_json": "aGk="}]}
 IMAGE_EVENTS: Final = (
@@ -102,7 +107,7 @@ def upstream() -> Iterator[Upstream]:
 def flyball(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flyball]:
     folder: Path = tmp_path_factory.mktemp("media")
     (folder / "prices.yaml").write_text(PRICES)
-    with Flyball(folder, CONFIG.format(url=upstream.url), {"BOT": KEY}) as running:
+    with Flyball(folder, CONFIG.format(url=upstream.url), {"BOT": KEY, "POOR": POOR}) as running:
         yield running
 
 
@@ -171,12 +176,7 @@ def _without_boundary(form: str, body: bytes) -> tuple[str, bytes]:
 
 
 def test_money_for_two_images_serves_two(flyball: Flyball) -> None:
-    flyball.admin("PUT", "/admin/v1/orgs/poor", {})
-    flyball.admin("PUT", "/admin/v1/teams/poor/t", {})
-    secret = flyball.admin("POST", "/admin/v1/keys", {"org": "poor", "team": "t", "name": "bot"})["secret"]
-    budget = {"scope": "org:poor", "window": "total", "limit_usd": "0.085", "hard": True}
-    flyball.admin("PUT", "/admin/v1/budgets/poor", budget)
-    client = openai.OpenAI(base_url=flyball.data + "/v1", api_key=secret, max_retries=2)
+    client = openai.OpenAI(base_url=flyball.data + "/v1", api_key=POOR, max_retries=2)
     served = 0
     with pytest.raises(openai.APIStatusError) as refused:
         for _ in range(5):
