@@ -14,7 +14,7 @@ from proxy.wire.gemini.paths import METHODS, STREAM, listed, place_of
 
 PREFIX: Final = "/gemini"
 _OURS: Final = re.compile(
-    rb"/gemini/|/v1beta/|/v1beta1/|/v1alpha/|/v1/(?:projects|publishers|cachedContents|tunedModels)/"
+    rb"/gemini/|/v1beta/|/v1beta1/|/v1alpha/|/v1/(?:projects/[^/]+/locations|publishers|cachedContents|tunedModels)/"
     rb"|/v1/models/[^/]+(?::|%3[aA])(?:" + "|".join(METHODS).encode() + rb")\Z"
 )
 _SHARED: Final = b"/v1/models"

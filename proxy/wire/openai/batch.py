@@ -13,6 +13,9 @@ from proxy.wire.openai.request import read_request
 BATCH_TIER: Final = "batch"
 """What price books call the price of work in batches."""
 
+HELD_FOR: Final = (Endpoint.CHAT, Endpoint.COMPLETIONS, Endpoint.RESPONSES, Endpoint.EMBEDDINGS)
+"""What is priced by the token, so that a line's worst case can be told."""
+
 
 class _Asked(Struct):
     url: str = ""
@@ -53,10 +56,10 @@ def read_line(line: bytes) -> BatchLine | None:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Refused(Refusal.INVALID_REQUEST, "A line of the batch's input file is not well-formed JSON.") from error
     endpoint = PATHS.get(asked.url.removeprefix("/v1"))
-    if endpoint is None:
+    if endpoint not in HELD_FOR:
         raise Refused(
             Refusal.CAPABILITY_MISSING,
-            f"What {asked.url[:100]!r} costs in a batch cannot be told; batches of {', '.join(PATHS)} are held for.",
+            f"What {asked.url[:100]!r} costs in a batch cannot be told; batches of {', '.join(HELD_FOR)} are held for.",
             param="input_file_id",
         )
     body = bytes(asked.body)

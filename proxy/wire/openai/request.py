@@ -92,6 +92,7 @@ _WATCHED: Final = frozenset(_WANTED) | {
 
 _CHAT: Final = Endpoint.CHAT
 _RESPONSES: Final = Endpoint.RESPONSES
+_NAME_THEIR_MODEL: Final = frozenset({Endpoint.CHAT, Endpoint.COMPLETIONS, Endpoint.EMBEDDINGS})
 _EMBEDDINGS: Final = Endpoint.EMBEDDINGS
 
 
@@ -134,7 +135,7 @@ def _read_patiently(endpoint: Endpoint, members: dict[str, Raw]) -> _Request:
         raw = members.get(name)
         if raw is None:
             if name == "model":
-                if endpoint is not _RESPONSES:
+                if endpoint in _NAME_THEIR_MODEL:
                     refuse("`model` is missing; name the model to call", name)
                 values[name] = ""  # a prompt that the provider keeps may name it
             continue

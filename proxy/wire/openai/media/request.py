@@ -112,6 +112,8 @@ def _whole(name: str, text: str | None, least: int, most: int) -> int:
 
 
 def _model(model: str | None) -> str:
+    if model is None:
+        return ""  # only a provider that shares all it keeps is asked for its own choice
     if not model or model.isspace():
         _refuse("`model` is missing; name the model to call", "model")
     if len(model) > MAX_MODEL_CHARS or not model.isprintable():
