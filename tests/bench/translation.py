@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from proxy.wire.eventstream import event_frame
 from proxy.wire.translate import PAIRS, Context
 
 CALL_US: Final = 150
@@ -41,7 +42,8 @@ MESSAGES: Final[dict[str, Any]] = {
     ],
     "tools": [{"name": "add", "description": "Adds", "input_schema": SCHEMA}],
 }
-BODIES: Final = {"chat.completions": CHAT, "messages": MESSAGES}
+RESPONSES: Final[dict[str, Any]] = {"model": "m", "stream": True, "input": "What is one and one? " * 20}
+BODIES: Final = {"chat.completions": CHAT, "messages": MESSAGES, "responses": RESPONSES}
 
 
 def _sse(data: dict[str, Any]) -> bytes:
@@ -57,6 +59,11 @@ def chunks_of(provider: str) -> tuple[bytes, bytes]:
     if provider == "gemini":
         chunk = {"candidates": [{"content": {"parts": [{"text": WORDS}]}}], "usageMetadata": {"promptTokenCount": 1}}
         return _sse(chunk), _sse(chunk)
+    if provider == "bedrock":
+        piece: dict[str, Any] = {"contentBlockIndex": 0, "delta": {"text": WORDS}}
+        return event_frame("messageStart", b'{"role":"assistant"}'), event_frame(
+            "contentBlockDelta", json.dumps(piece).encode()
+        )
     chunk = {"id": "c", "model": "m", "choices": [{"index": 0, "delta": {"content": WORDS}, "finish_reason": None}]}
     return _sse(chunk), _sse(chunk)
 

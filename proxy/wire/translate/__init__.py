@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from proxy.wire.translate import anthropic_openai, openai_anthropic, openai_gemini, responses_chat
+from proxy.wire.translate import anthropic_openai, openai_anthropic, openai_bedrock, openai_gemini, responses_chat
 from proxy.wire.translate.pair import Pair
 from proxy.wire.translate.translated import Context, Metered, TranslatedCall, TranslatedStream, Translation, Unreadable
 
@@ -14,6 +14,7 @@ PAIRS: Final[Mapping[tuple[str, str], Pair]] = MappingProxyType(
     {
         ("chat.completions", "anthropic"): openai_anthropic.PAIR,
         ("chat.completions", "gemini"): openai_gemini.PAIR,
+        ("chat.completions", "bedrock"): openai_bedrock.PAIR,
         ("messages", "openai"): anthropic_openai.PAIR,
         ("responses", "openai"): responses_chat.PAIR,
     }

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from proxy.upstream import UpstreamFailed
+from proxy.wire.eventstream import event_frame
 from tests.harness.accumulated import chat_of, events_of
 from tests.harness.one_worker import JSON_HEADERS, Answer, Client, OneWorker, Upstream, chat, config, one_worker
 
@@ -198,3 +199,22 @@ async def test_where_nobody_speaks_it_or_is_translated_to_the_dialects_are_named
     error = json.loads(client.text)["error"]
     assert (client.status, error["code"]) == (400, "capability_missing")
     assert error["flyball"]["dialects"] == ["else's", "nobody's"]
+
+
+async def test_a_stream_of_frames_is_told_as_events_and_billed_by_its_own_numbers(house: OneWorker) -> None:
+    speak(house, up="bedrock")
+    usage = {"inputTokens": 10, "outputTokens": 4, "totalTokens": 14}
+    frames = [
+        event_frame("messageStart", b'{"role":"assistant"}'),
+        event_frame("contentBlockDelta", b'{"contentBlockIndex":0,"delta":{"text":"Hello there"}}'),
+        event_frame("messageStop", b'{"stopReason":"end_turn"}'),
+        event_frame("metadata", json.dumps({"usage": usage}).encode()),
+    ]
+    headers = [(b"content-type", b"application/vnd.amazon.eventstream")]
+    client = await house.call(Client(chat(stream=True)), Answer(*frames, headers=headers))
+    assert asked_of(house).path == "/model/m/converse-stream"
+    told = chat_of(client.text)
+    assert (told["message"]["content"], told["finish_reason"]) == ("Hello there", "stop")
+    row, attempt = rows(house)
+    assert attempt is not None
+    assert (row["outcome"], row["cost_usd"], json.loads(attempt["raw_usage"])) == ("ok", "0.000500000", usage)

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
+from proxy.wire.eventstream import event_frame
+
 texts = st.text(min_size=1, max_size=12)
 arguments = st.dictionaries(
     st.text(max_size=5), st.one_of(st.integers(-9, 9), st.text(max_size=5), st.none()), max_size=3
@@ -158,3 +160,45 @@ def gemini_answers(draw: st.DrawFn) -> Answer:
     ending = draw(st.sampled_from(["\n\n", "\r\n\r\n"]))
     stream = "".join(f"data: {json.dumps(chunk)}{ending}" for chunk in chunks)
     return Answer(json.dumps(whole, indent=1).encode(), stream.encode())
+
+
+@st.composite
+def converse_answers(draw: st.DrawFn) -> Answer:
+    """An answer of Bedrock's Converse, its stream in frames."""
+    blocks: list[dict[str, Any]] = []
+    for text, seal in draw(st.lists(st.tuples(texts, texts), max_size=1)):
+        blocks.append({"reasoningContent": {"reasoningText": {"text": text, "signature": seal}}})
+    blocks += [{"text": text} for text in draw(st.lists(texts, max_size=2))]
+    for at, (name, given) in enumerate(draw(st.lists(st.tuples(names, arguments), max_size=3))):
+        blocks.append({"toolUse": {"toolUseId": f"tooluse_{at}", "name": name, "input": given}})
+    reason = draw(st.sampled_from(["end_turn", "tool_use", "max_tokens", "stop_sequence", "content_filtered"]))
+    usage = {"inputTokens": 7, "outputTokens": 9, "totalTokens": 21, "cacheReadInputTokens": 5}
+    whole = {"output": {"message": {"role": "assistant", "content": blocks}}, "stopReason": reason, "usage": usage}
+    frames = [_frame("messageStart", role="assistant")]
+    for index, block in enumerate(blocks):
+        frames += _frames(index, block, draw(st.integers(1, 9)))
+    frames += [_frame("messageStop", stopReason=reason), _frame("metadata", usage=usage, metrics={"latencyMs": 1})]
+    return Answer(json.dumps({**whole, "metrics": {"latencyMs": 1}}).encode(), b"".join(frames))
+
+
+def _frames(index: int, block: dict[str, Any], size: int) -> list[bytes]:
+    deltas: list[dict[str, Any]] = []
+    frames: list[bytes] = []
+    if "text" in block:
+        deltas = [{"text": piece} for piece in pieces(block["text"], size)]
+    elif "toolUse" in block:
+        use = block["toolUse"]
+        start = {"toolUse": {"toolUseId": use["toolUseId"], "name": use["name"]}}
+        frames.append(_frame("contentBlockStart", contentBlockIndex=index, start=start))
+        held = json.dumps(use["input"]) if use["input"] else ""
+        deltas = [{"toolUse": {"input": piece}} for piece in pieces(held, size)]
+    else:
+        thought = block["reasoningContent"]["reasoningText"]
+        deltas = [{"reasoningContent": {"text": piece}} for piece in pieces(thought["text"], size)]
+        deltas.append({"reasoningContent": {"signature": thought["signature"]}})
+    frames += [_frame("contentBlockDelta", contentBlockIndex=index, delta=delta) for delta in deltas]
+    return [*frames, _frame("contentBlockStop", contentBlockIndex=index)]
+
+
+def _frame(name: str, **members: Any) -> bytes:
+    return event_frame(name, json.dumps({**members, "p": "abc"}).encode())

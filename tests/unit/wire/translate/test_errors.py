@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from proxy.wire.translate import anthropic_openai, openai_anthropic, openai_gemini
+from proxy.wire.eventstream import exception_frame
+from proxy.wire.translate import anthropic_openai, openai_anthropic, openai_bedrock, openai_gemini
 from proxy.wire.translate.pair import Pair
 from tests.harness.accumulated import events_of
 from tests.unit.wire.translate.asking import CONTEXT, chat, messages
@@ -60,6 +61,14 @@ def googles(code: int, status: str, message: str, **more: Any) -> dict[str, Any]
             "invalid_request_error",
             "context_length_exceeded",
         ),
+        (
+            openai_bedrock.PAIR,
+            400,
+            {"message": "Input is too long for requested model."},
+            "invalid_request_error",
+            "context_length_exceeded",
+        ),
+        (openai_bedrock.PAIR, 429, {"message": "Too many"}, "rate_limit_error", "rate_limit_exceeded"),
     ],
 )
 def test_to_a_chat_client(pair: Pair, status: int, original: dict[str, Any], kind: str, code: str | None) -> None:
@@ -107,6 +116,9 @@ def test_errors_within_a_stream() -> None:
     stream = anthropic_openai.PAIR.translation()(MESSAGES, CONTEXT).stream()
     (told,) = events_of(stream.feed(b'data: {"error": {"message": "Oh", "type": "server_error"}}\n\n'))
     assert (told["type"], told["error"]["type"]) == ("error", "api_error")
+    stream = openai_bedrock.PAIR.translation()(CHAT, CONTEXT).stream()
+    (told,) = events_of(stream.feed(exception_frame("throttlingException", b'{"message": "Slow"}')))
+    assert (told["error"]["code"], told["error"]["message"]) == ("rate_limit_exceeded", "Slow")
     stream = openai_gemini.PAIR.translation()(CHAT, CONTEXT).stream()
     (told,) = events_of(stream.feed(b"data: " + json.dumps(googles(503, "UNAVAILABLE", "Busy")).encode() + b"\n\n"))
     assert told["error"]["code"] == "server_is_overloaded"

@@ -1,0 +1,1 @@
+"""AWS Bedrock's Converse in translation: requests written, answers read."""
