@@ -88,6 +88,8 @@ ANSWERS: Final = {
     "limited": told(OVERLOADED, 429, retry_after="3"),
     "too long": told(TOO_LONG, 400, x_should_retry="false"),
     "refusal": told({**WHOLE, "content": [], "stop_reason": "refusal"}),
+    "file": told({"id": "file_1", "type": "file", "filename": "a.txt"}),
+    "files": told({"data": [{"id": "file_0"}, {"id": "file_1"}], "has_more": False, "first_id": "file_0"}),
     "half": streamed(started(), text_block(0, "Hel")),
     "error": streamed(started(), event("error", error=OVERLOADED["error"])),
 }
@@ -150,6 +152,7 @@ def _config(url: str, policies: Path) -> dict[str, Any]:
             "theirs": {**provider, "credentials": "passthrough"},
             "bearer": {**provider, "api_key_env": "PROVIDER", "auth_header": "bearer", "base_url": url + "/v1"},
         },
+        "defaults": {"provider": "anthropic"},
         "routes": [
             {"model": "claude-opus-5", "targets": [{"provider": "theirs"}]},
             {"model": "claude-haiku-4-5", "targets": [{"provider": "bearer"}]},
@@ -348,6 +351,35 @@ def test_counting_tokens_is_free_and_has_its_row(scene: Scene) -> None:
 def test_who_has_no_money_counts_no_tokens(scene: Scene) -> None:
     with scene.client("count", POOR) as client, pytest.raises(anthropic.PaymentRequiredError):
         client.messages.count_tokens(model=MODEL, messages=HELLO)
+
+
+def test_files_are_their_makers(scene: Scene) -> None:
+    asked_as = {"x-api-key": CLIENT, "anthropic-version": "2023-06-01"}
+    made = httpx.post(
+        scene.flyball.data + "/v1/files",
+        files={"file": ("a.txt", b"Hello", "text/plain")},
+        headers={KEY: "file", **asked_as},
+    )
+    assert made.json()["id"] == "file_1", made.text
+    assert b"Hello" in scene.asked("file").body
+    for path, answer in (("/v1/files/file_1", "file"), ("/anthropic/v1/files", "files")):
+        told = httpx.get(
+            scene.flyball.data + path, headers={KEY: answer, "x-api-key": CLIENT, "anthropic-version": "1"}
+        )
+        assert told.status_code == 200, told.text
+        assert "file_0" not in told.text
+    before = len(scene.upstream.asked.get("whole", []))
+    for path in ("/v1/files/file_0", "/v1/files/file_0/content"):
+        other = httpx.get(
+            scene.flyball.data + path, headers={KEY: "whole", "x-api-key": CLIENT, "anthropic-version": "1"}
+        )
+        assert (other.status_code, other.json()["error"]["type"]) == (404, "not_found_error")
+    for file, status in (("file_0", 404), ("file_1", 200)):
+        part = {"type": "document", "source": {"type": "file", "file_id": file}}
+        body = {"model": MODEL, "max_tokens": 10, "messages": [{"role": "user", "content": [part]}]}
+        said = scene.post("/v1/messages", "whole", body, **asked_as)
+        assert said.status_code == status, said.text
+    assert len(scene.upstream.asked["whole"]) == before + 1
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.ownership import Kept
 from proxy.routing import Candidate
+from proxy.wire.anthropic.dialect import ANTHROPIC
 from proxy.wire.openai.dialect import OPENAI
 from proxy.wire.openai.references import references_in
 from proxy.wire.openai.stateful import UNOWNED
@@ -45,7 +46,7 @@ def _is_at(kept: Kept | None, candidate: Candidate) -> bool:
 
 def _unowned(journey: Journey) -> str:
     # Of what is kept in other dialects no ownership is recorded yet.
-    is_recorded = journey.call.dialect is OPENAI
+    is_recorded = journey.call.dialect in (OPENAI, ANTHROPIC)
     return next((field for field in journey.request.stateful if not is_recorded or field in UNOWNED), "")
 
 
