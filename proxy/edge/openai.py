@@ -1,6 +1,7 @@
 """The OpenAI dialect on the data port: which paths are served, and how the others are refused by name."""
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -29,11 +30,15 @@ def under_base(raw_path: bytes) -> str:
     return path
 
 
+MATCHED: Final = MappingProxyType(
+    {(prefix + path).encode(): Matched(endpoint, path) for prefix in PREFIXES for path, endpoint in PATHS.items()}
+)
+"""Every raw path of a governed endpoint: a look-up in the place of taking prefixes off, on each call's way."""
+
+
 def match(raw_path: bytes, query: bytes) -> Matched | None:
     """The governed endpoint at a path, None when there is none."""
-    path = under_base(raw_path)
-    endpoint = PATHS.get(path)
-    return None if endpoint is None else Matched(endpoint, path)
+    return MATCHED.get(raw_path)
 
 
 def place(method: str, raw_path: bytes) -> Placed | None:

@@ -6,7 +6,7 @@ from typing import Final
 from proxy.edge.anthropic import ANTHROPIC_SURFACE
 from proxy.edge.bedrock import BEDROCK_SURFACE
 from proxy.edge.gemini import GEMINI_SURFACE
-from proxy.edge.openai import OPENAI_SURFACE
+from proxy.edge.openai import MATCHED, OPENAI_SURFACE
 from proxy.edge.surface import Surface
 
 SURFACES: Final[tuple[Surface, ...]] = (GEMINI_SURFACE, ANTHROPIC_SURFACE, BEDROCK_SURFACE, OPENAI_SURFACE)
@@ -15,4 +15,6 @@ SURFACES: Final[tuple[Surface, ...]] = (GEMINI_SURFACE, ANTHROPIC_SURFACE, BEDRO
 
 def surface_of(raw_path: bytes, headers: Mapping[bytes, bytes]) -> Surface:
     """Whose path it is; some paths are several dialects', and the headers of its SDKs tell whose."""
+    if raw_path in MATCHED:
+        return OPENAI_SURFACE
     return next(surface for surface in SURFACES if surface.owns(raw_path, headers))
