@@ -97,7 +97,12 @@ def _drop_strangers(journey: Journey) -> None:
     """Leave the candidates out whose provider speaks neither the client's dialect nor one that it is translated to."""
     resolution, name = journey.resolution, journey.call.dialect.name
     providers = journey.snapshot.providers
-    if resolution is None or all(is_spoken(journey, providers[each.provider]) for each in resolution.candidates):
+    if resolution is None:
+        return
+    for each in resolution.candidates:
+        if not is_spoken(journey, providers[each.provider]):
+            break
+    else:
         return
     speaking = tuple(each for each in resolution.candidates if is_spoken(journey, providers[each.provider]))
     if not speaking:
@@ -117,7 +122,9 @@ def _refuse_our_key(journey: Journey) -> None:
     resolution, providers = journey.resolution, journey.snapshot.providers
     if resolution is None or _OWN_KEY in journey.call.headers:
         return
-    if any(providers[each.provider].passes_credentials for each in resolution.candidates):
+    for each in resolution.candidates:
+        if not providers[each.provider].passes_credentials:
+            continue
         raise Refused(
             Refusal.INVALID_REQUEST,
             f"The model {journey.model[:200]!r} is called with a credential of your own: send it as its provider's SDK "

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cached_property
 from types import MappingProxyType
 from typing import Final
 
@@ -45,37 +46,37 @@ class Endpoint(StrEnum):
     CONVERSE = "bedrock.converse"
     INVOKE = "bedrock.invoke"
 
-    @property
+    @cached_property
     def dialect(self) -> str:
         """The name of the dialect it belongs to."""
         return _DIALECTS.get(self, "openai")
 
-    @property
+    @cached_property
     def has_output(self) -> bool:
         """Whether its answers are made of output tokens."""
         return self not in _WITHOUT_OUTPUT and self not in CARRIED
 
-    @property
+    @cached_property
     def is_carried(self) -> bool:
         """Whether its calls are carried as they are: they name what a provider keeps, and no prompt."""
         return self in CARRIED
 
-    @property
+    @cached_property
     def is_free(self) -> bool:
         """Whether its provider charges nothing for it: nothing is held, and the row costs zero."""
         return self in _FREE
 
-    @property
+    @cached_property
     def takes_pings(self) -> bool:
         """Whether something may be put between the events of its streams that every client passes over."""
         return self is not Endpoint.GENERATE_CONTENT_LIST
 
-    @property
+    @cached_property
     def is_media(self) -> bool:
         """Whether it is of images, sound or moderations, where tokens may not be the unit."""
         return self in MEDIA
 
-    @property
+    @cached_property
     def takes_stream_options(self) -> bool:
         """Whether `stream_options.include_usage` belongs in its requests."""
         return self in (Endpoint.CHAT, Endpoint.COMPLETIONS)
