@@ -1,4 +1,4 @@
-"""A process that has loaded our code once, and forks where others would load it again (docs/adr/015).
+"""A process that has loaded our code once, and forks where others would load it again (docs/adr/017).
 
 It opens nothing, runs no thread and no event loop, so that what it forks inherits nothing that is in use. What it forks
 becomes a child of the supervisor, which is told its process id.
