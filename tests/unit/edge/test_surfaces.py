@@ -6,7 +6,12 @@ from proxy.edge.openai import MATCHED, OPENAI_SURFACE, under_base
 from proxy.edge.surfaces import SURFACES, surface_of
 from proxy.wire.endpoint import PATHS
 
-OTHERS_HEADERS = ({}, {b"anthropic-version": b"2023-06-01"}, {b"x-goog-api-key": b"k"}, {b"x-api-key": b"k"})
+OTHERS_HEADERS: tuple[dict[bytes, bytes], ...] = (
+    {},
+    {b"anthropic-version": b"2023-06-01"},
+    {b"x-goog-api-key": b"k"},
+    {b"x-api-key": b"k"},
+)
 
 
 @pytest.mark.parametrize("raw_path", MATCHED)
