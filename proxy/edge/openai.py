@@ -15,6 +15,8 @@ from proxy.wire.openai.surface import place_of
 PREFIXES: Final = ("/openai/v1", "/v1", "")
 NOT_KEPT: Final = frozenset({Endpoint.COMPLETIONS, Endpoint.EMBEDDINGS})
 """Endpoints whose answers no provider keeps."""
+LISTS: Final = frozenset({"GET", "POST"})
+"""How a path that has a governed endpoint may be asked: also for a list of what was stored by it."""
 MODELS: Final = "/models"
 OURS: Final = "/flyball"
 _PREFIXES_OF_ALL: Final = ("/anthropic/v1", *PREFIXES)
@@ -45,6 +47,8 @@ def place(method: str, raw_path: bytes) -> Placed | None:
     """What a path of objects that a provider keeps means; None for our own, and for those that keep nothing."""
     path = under_base(raw_path)
     if not path.startswith("/") or PATHS.get(path) in NOT_KEPT or path.startswith(OURS):
+        return None
+    if path in PATHS and method not in LISTS:
         return None
     if path.startswith(MODELS) and method != "DELETE":
         return None

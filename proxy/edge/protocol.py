@@ -4,6 +4,7 @@ Everything here comes before a key is known, so nothing of it is logged: whoever
 """
 
 import asyncio
+import base64
 from typing import Any, Final, Literal, cast
 
 import httptools
@@ -21,6 +22,7 @@ HEAD_S: Final = 30.0
 SILENCE_S: Final = 60.0
 UNREAD_S: Final = 120.0
 LOOK_S: Final = 10.0
+NONCE_BYTES: Final = 16
 VERSIONS: Final = frozenset({"1.1", "1.0"})
 REALTIME: Final = frozenset({b"/v1/realtime", b"/realtime", b"/openai/v1/realtime"})
 """Where a request may become a socket; anywhere else it is served as if it had not asked."""
@@ -182,7 +184,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _opens_a_session(self) -> bool:
         """Whether it is the one kind of request that becomes a socket here."""
         asked = self.url.partition(b"?")[0] in REALTIME and self.parser.get_method() == b"GET"
-        return asked and self._should_upgrade()
+        return asked and self._should_upgrade() and _is_whole_handshake(dict(self.headers))
 
     def _become_a_socket(self, rest: bytes) -> None:
         """Hand the connection over; who speaks before it was answered (RFC 6455 §4.1) speaks no WebSocket."""
@@ -242,3 +244,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Whether the latest request whose head is whole was answered; None when there was none."""
         cycle: RequestResponseCycle | None = self.cycle  # uvicorn starts without one
         return None if cycle is None else cycle.response_complete
+
+
+def _is_whole_handshake(headers: dict[bytes, bytes]) -> bool:
+    """Whether a client says all that opens a WebSocket (RFC 6455 §4.2.1); anything less is an ordinary request."""
+    try:
+        key = base64.b64decode(headers.get(b"sec-websocket-key", b"").strip(), validate=True)
+    except ValueError:
+        return False
+    return len(key) == NONCE_BYTES and headers.get(b"sec-websocket-version", b"").strip() == b"13"

@@ -12,6 +12,7 @@ import pytest
 from proxy.edge.anthropic import PATHS as ANTHROPIC_PATHS
 from proxy.edge.anthropic import PREFIX as ANTHROPIC_PREFIX
 from proxy.edge.openai import PREFIXES
+from proxy.wire.anthropic.surface import KEPT as ANTHROPICS_KEPT
 from proxy.wire.endpoint import PATHS
 from proxy.wire.gemini.paths import METHODS
 from proxy.wire.openai.surface import SERVED
@@ -67,9 +68,18 @@ PATHS_WALKED: Final = (
 )
 FORMS: Final = ("/images/edits", "/images/variations", "/audio/transcriptions", "/audio/translations")
 NOT_SERVED: Final = ("path_not_found", "method_not_allowed")
-CARRIED: Final = frozenset(f"{prefix}{path}" for prefix in PREFIXES for path in (*SERVED, "/fine_tuning"))
-BARRED: Final = {(402, "budget_exceeded"), (404, "not_found"), (400, "capability_missing")}
-"""How a carried call ends without money: there is none, the object is nobody's, or its price has no bound."""
+CARRIED: Final = frozenset(
+    [f"{prefix}{path}" for prefix in PREFIXES for path in (*SERVED, "/fine_tuning")]
+    + [f"{prefix}{path}" for prefix in ("", ANTHROPIC_PREFIX) for path in ANTHROPICS_KEPT]
+)
+BARRED: Final = {
+    (402, "budget_exceeded"),
+    (404, "not_found"),
+    (400, "capability_missing"),
+    (400, "invalid_request"),
+}
+"""How a carried call ends without money: there is none, the object is nobody's, its price has no bound, or it is a
+batch that names no file."""
 VARIANTS: Final[dict[str, Callable[[str], str]]] = {
     "as it is": lambda path: path,
     "double slash before": lambda path: "/" + path,
