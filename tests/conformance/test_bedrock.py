@@ -382,10 +382,12 @@ def test_bad_input_is_refused_in_awss_shape(running: Running, body: bytes, told:
 
 
 def test_a_model_of_another_dialect_is_refused_by_name(running: Running) -> None:
+    """Chats are translated to this dialect (tests/unit/wire/translate); Anthropic's messages are not."""
     headers = {"authorization": f"Bearer {CLIENT_KEY}"}
     answer = httpx.post(
-        f"{running.flyball.data}/v1/chat/completions",
-        json={"model": MODEL, "messages": [{"role": "user", "content": "Hi"}]},
+        f"{running.flyball.data}/v1/messages",
+        json={"model": MODEL, "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]},
         headers=headers,
     )
-    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "capability_missing")
+    details = answer.json()["error"]["details"]
+    assert (answer.status_code, details["error_code"]) == (400, "capability_missing")

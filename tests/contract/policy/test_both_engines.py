@@ -239,6 +239,7 @@ EVERY_CODE: Final = {
         "secret_in_prompt",
         "secrets_not_looked_at",
         "injection_provider_tool",
+        "ungated",
     ),
 }
 

@@ -182,8 +182,9 @@ def test_rows_wait_while_clickhouse_is_away(fresh_collector: Make, operation: Ma
     shipper.all_shipped()
     server.kill()
     spooled(shipper, "during", rows[200:400])
-    time.sleep(2.5)
-    metrics = shipper.metrics()
+    deadline = time.monotonic() + 20
+    while not (metrics := shipper.metrics())["lag_seconds"] > 1 and time.monotonic() < deadline:
+        time.sleep(0.1)
     assert metrics["away"] is True
     assert metrics["sealed_segments"] == 1
     assert metrics["lag_seconds"] > 1

@@ -22,7 +22,7 @@ async def _spend_and_hold(port: Port, scope: str = "org:acme") -> None:
     ledger = SqliteLedger(port.rooms.state, clock=port.clock)
     now = port.clock.now_ns()
     lines = port.rooms.budget_store.load().lines_for([scope], now)
-    for operation, amount in (("op_" + "1" * 32, 2_000_000_001), ("op_" + "2" * 32, 250_000_000)):
+    for operation, amount in ((f"op_{1:032x}", 2_000_000_001), (f"op_{2:032x}", 250_000_000)):
         await ledger.hold(
             HoldRequest(
                 operation=operation,
@@ -34,7 +34,7 @@ async def _spend_and_hold(port: Port, scope: str = "org:acme") -> None:
                 start_record=b"{}",
             )
         )
-    await ledger.settle("op_" + "1" * 32, Nano(2_000_000_001), now)
+    await ledger.settle(f"op_{1:032x}", Nano(2_000_000_001), now)
     await ledger.close()
 
 

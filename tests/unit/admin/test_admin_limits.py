@@ -20,7 +20,7 @@ async def _two_calls(port: Port, scope: str = "org:acme") -> None:
     ledger = SqliteLedger(port.rooms.state, clock=port.clock)
     now = port.clock.now_ns()
     lines = port.rooms.budget_store.load().lines_for([scope], now)
-    for operation in ("op_" + "1" * 32, "op_" + "2" * 32):
+    for operation in (f"op_{1:032x}", f"op_{2:032x}"):
         await ledger.hold(
             HoldRequest(
                 operation=operation,
@@ -32,7 +32,7 @@ async def _two_calls(port: Port, scope: str = "org:acme") -> None:
                 start_record=b"{}",
             )
         )
-    await ledger.settle("op_" + "1" * 32, Nano(0), now)
+    await ledger.settle(f"op_{1:032x}", Nano(0), now)
     await ledger.close()
 
 
