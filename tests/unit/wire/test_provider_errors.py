@@ -35,7 +35,7 @@ FILTERED: dict[str, object] = {
     "azure, within": {"error": {"code": "400", "innererror": {"code": "ResponsibleAIPolicyViolation"}}},
     "openai's images": {"error": {"code": "content_policy_violation", "message": "…"}},
 }
-NEITHER = (
+NEITHER: tuple[object, ...] = (
     {"error": {"message": "Rate limit reached", "code": "rate_limit_exceeded"}},
     {"error": "a text"},
     {"error": {"message": 7, "code": None}},
