@@ -7,12 +7,9 @@ import msgspec
 
 from proxy.wire.anthropic.tool_types import is_client_run, name_of_tool
 from proxy.wire.endpoint import Endpoint
-from proxy.wire.policy_view import Message, PolicyView
+from proxy.wire.policy_view import Message, PolicyView, view_of
 
 Json: TypeAlias = Any
-MAX_ROLES: Final = 1024
-MAX_TEXT_CHARS: Final = 1_048_576
-MAX_PARAM_BYTES: Final = 4096
 _DEEPEST: Final = 16
 _NO_PARAMS: Final = frozenset({"messages", "system", "tools"})
 _STRUCTURE: Final = frozenset(
@@ -28,22 +25,12 @@ def read_view(endpoint: Endpoint, body: bytes) -> PolicyView:
     A tool's result is a message of its own, of role `tool`, though it stands in a user's.
     """
     fields: dict[str, Json] = msgspec.json.decode(body)
-    messages, chars, is_whole, count = [], 0, True, 0
-    for message in _messages(fields):
-        count += 1
-        chars += len(message.text)
-        if chars > MAX_TEXT_CHARS or count > MAX_ROLES:
-            is_whole = False
-        else:
-            messages.append(message)
     tools, provider_tools = _tools(fields)
-    return PolicyView(
-        messages=tuple(messages),
-        count=count,
-        is_whole=is_whole,
+    return view_of(
+        _messages(fields),
         tools=tools,
         provider_tools=provider_tools,
-        params={name: _bounded(value) for name, value in fields.items() if name not in _NO_PARAMS},
+        params={name: value for name, value in fields.items() if name not in _NO_PARAMS},
     )
 
 
@@ -92,12 +79,6 @@ def _tools(fields: Mapping[str, Json]) -> tuple[tuple[tuple[str, str], ...], tup
             provider.append(kind)
     provider += ["mcp_servers" for _ in _objects(fields.get("mcp_servers"))]
     return tuple(own), tuple(provider)
-
-
-def _bounded(value: Json) -> Json:
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    return value if len(msgspec.json.encode(value)) <= MAX_PARAM_BYTES else None
 
 
 def _objects(value: Json) -> Iterator[Mapping[str, Json]]:

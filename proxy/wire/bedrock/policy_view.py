@@ -3,15 +3,10 @@
 from collections.abc import Iterator
 from typing import Final
 
-import msgspec
-
 from proxy.wire.bedrock.fields import Fields, Json, decoded, hosted_tools, objects, text, tool_specs
 from proxy.wire.endpoint import Endpoint
-from proxy.wire.policy_view import Message, PolicyView
+from proxy.wire.policy_view import Message, PolicyView, view_of
 
-MAX_ROLES: Final = 1024
-MAX_TEXT_CHARS: Final = 1_048_576
-MAX_PARAM_BYTES: Final = 4096
 _NO_PARAMS: Final = frozenset({"messages", "system", "toolConfig", "tools", "prompt", "inputText"})
 _PROMPTS: Final = ("prompt", "inputText")
 _DEEPEST: Final = 16
@@ -25,21 +20,11 @@ _STRUCTURE: Final = frozenset(
 def read_view(endpoint: Endpoint, body: bytes) -> PolicyView:
     """The view of a body that has passed `read_request`; off the loop where it is large."""
     fields = decoded(body)
-    messages, chars, is_whole, count = [], 0, True, 0
-    for message in _messages(fields):
-        count += 1
-        chars += len(message.text)
-        if chars > MAX_TEXT_CHARS or count > MAX_ROLES:
-            is_whole = False
-        else:
-            messages.append(message)
-    return PolicyView(
-        messages=tuple(messages),
-        count=count,
-        is_whole=is_whole,
+    return view_of(
+        _messages(fields),
         tools=tuple((name, "function") for name, _ in tool_specs(fields)),
         provider_tools=tuple(hosted_tools(fields)),
-        params={name: _bounded(value) for name, value in fields.items() if name not in _NO_PARAMS},
+        params={name: value for name, value in fields.items() if name not in _NO_PARAMS},
     )
 
 
@@ -82,9 +67,3 @@ def _texts(value: Json, depth: int = 0, *, is_free: bool = False) -> str:
         )
         return "\n".join(part for part in parts if part)
     return ""
-
-
-def _bounded(value: Json) -> Json:
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    return value if len(msgspec.json.encode(value)) <= MAX_PARAM_BYTES else None

@@ -8,11 +8,8 @@ import msgspec
 from proxy.wire.endpoint import Endpoint
 from proxy.wire.gemini.names import Json, fields, objects, text
 from proxy.wire.gemini.tools import CLIENT_RUN, FUNCTIONS
-from proxy.wire.policy_view import Message, PolicyView
+from proxy.wire.policy_view import Message, PolicyView, view_of
 
-MAX_MESSAGES: Final = 1024
-MAX_TEXT_CHARS: Final = 1_048_576
-MAX_PARAM_BYTES: Final = 4096
 _NO_PARAMS: Final = frozenset(
     {"contents", "content", "systemInstruction", "requests", "generateContentRequest", "tools"}
 )
@@ -30,23 +27,13 @@ def read_view(endpoint: Endpoint, body: bytes) -> PolicyView:
     Members of `generationConfig` are parameters beside all others.
     """
     told = fields(msgspec.json.decode(body))
-    messages, chars, is_whole, count = [], 0, True, 0
-    for message in _messages(told):
-        count += 1
-        chars += len(message.text)
-        if chars > MAX_TEXT_CHARS or count > MAX_MESSAGES:
-            is_whole = False
-        else:
-            messages.append(message)
     tools = [tool for tool in objects(told.get("tools"))]
     params = {**told, **fields(told.get("generationConfig"))}
-    return PolicyView(
-        messages=tuple(messages),
-        count=count,
-        is_whole=is_whole,
+    return view_of(
+        _messages(told),
         tools=tuple((name, "function") for tool in tools for name in _names(tool)),
         provider_tools=tuple(name for tool in tools for name in tool if name not in CLIENT_RUN),
-        params={name: _bounded(value) for name, value in params.items() if name not in _NO_PARAMS},
+        params={name: value for name, value in params.items() if name not in _NO_PARAMS},
     )
 
 
@@ -93,9 +80,3 @@ def _names(tool: Mapping[str, Json]) -> Iterator[str]:
         yield text(declared.get("name"))
     if tool.get("computerUse") is not None:
         yield "computerUse"
-
-
-def _bounded(value: Json) -> Json:
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    return value if len(msgspec.json.encode(value)) <= MAX_PARAM_BYTES else None

@@ -6,12 +6,9 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from proxy.wire.endpoint import Endpoint
-from proxy.wire.policy_view import Message, PolicyView
+from proxy.wire.policy_view import Message, PolicyView, view_of
 
 Json: TypeAlias = Any
-MAX_ROLES: Final = 1024
-MAX_TEXT_CHARS: Final = 1_048_576
-MAX_PARAM_BYTES: Final = 4096
 _NO_PARAMS: Final = frozenset({"messages", "input", "prompt", "instructions", "tools", "functions"})
 _FUNCTIONS: Final = frozenset({"function", "custom", ""})
 
@@ -19,22 +16,12 @@ _FUNCTIONS: Final = frozenset({"function", "custom", ""})
 def read_view(endpoint: Endpoint, body: bytes) -> PolicyView:
     """The view of a body that was found to be a JSON object; off the loop where it is large."""
     fields: dict[str, Json] = msgspec.json.decode(body)
-    messages, chars, is_whole, count = [], 0, True, 0
-    for message in _messages(endpoint, fields):
-        count += 1
-        chars += len(message.text)
-        if chars > MAX_TEXT_CHARS or count > MAX_ROLES:
-            is_whole = False
-        else:
-            messages.append(message)
     tools, provider_tools = _tools(fields)
-    return PolicyView(
-        messages=tuple(messages),
-        count=count,
-        is_whole=is_whole,
+    return view_of(
+        _messages(endpoint, fields),
         tools=tools,
         provider_tools=provider_tools,
-        params={name: _bounded(value) for name, value in fields.items() if name not in _NO_PARAMS},
+        params={name: value for name, value in fields.items() if name not in _NO_PARAMS},
     )
 
 
@@ -101,12 +88,6 @@ def _tools(fields: Mapping[str, Json]) -> tuple[tuple[tuple[str, str], ...], tup
             provider.append(kind)
     own += [(_text_of(function.get("name")), "function") for function in _objects(fields.get("functions"))]
     return tuple(own), tuple(provider)
-
-
-def _bounded(value: Json) -> Json:
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    return value if len(msgspec.json.encode(value)) <= MAX_PARAM_BYTES else None
 
 
 def _objects(value: Json) -> Iterator[Mapping[str, Json]]:

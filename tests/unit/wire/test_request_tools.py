@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.wire.endpoint import Endpoint
-from proxy.wire.openai.policy_view import MAX_TEXT_CHARS, read_view
+from proxy.wire.openai.policy_view import read_view
 from proxy.wire.openai.tools import without_tools
-from proxy.wire.policy_view import Message
+from proxy.wire.policy_view import MAX_TEXT_CHARS, Message
 
 
 def function(name: str) -> dict[str, Any]:
