@@ -110,9 +110,10 @@ def _drop_candidates(journey: Journey, asked: Asked) -> None:
     if resolution is None or not decision.deny_candidates:
         return
     refused = {denial.id: denial for denial in decision.deny_candidates}
-    left = tuple(each for each in resolution.candidates if candidate_id(each.provider, each.model) not in refused)
-    if left:
-        journey.resolution = type(resolution)(resolution.route, left)
+    named = {each: refused.get(candidate_id(each.provider, each.model)) for each in resolution.candidates}
+    out = {each: f"a rule says no: {denial.code}" for each, denial in named.items() if denial is not None}
+    if len(out) < len(named):
+        journey.leave_out(out)
         return
     first = decision.deny_candidates[0]
     journey.decision = no = Decision(

@@ -4,8 +4,6 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Final
 
-from msgspec import structs
-
 from proxy.core.refusal import Refusal, Refused
 from proxy.core.tenant import Principal
 from proxy.journey.observe import refuse_unless_observed
@@ -13,7 +11,7 @@ from proxy.journey.rooms import Rooms, Snapshot
 from proxy.journey.state import Journey
 from proxy.journey.switched import drop_switched, look_again, refuse_switched
 from proxy.journey.translated import choose, is_spoken
-from proxy.routing import Candidate, Resolution
+from proxy.routing import Candidate, Resolution, as_listed
 
 _OWN_KEY: Final = b"x-flyball-key"
 
@@ -54,6 +52,7 @@ def resolve(journey: Journey, rooms: Rooms) -> None:
             RUN_STOPPED by a kill switch.
     """
     model, switches = journey.model, journey.snapshot.switches
+    journey.left_out = ()
     if switches:
         refuse_switched(journey, switches, rooms)
     if model == journey.request.model and not may_use(journey.principal.models, model):
@@ -104,8 +103,12 @@ def _drop_strangers(journey: Journey) -> None:
             break
     else:
         return
-    speaking = tuple(each for each in resolution.candidates if is_spoken(journey, providers[each.provider]))
-    if not speaking:
+    mute = {
+        each: f"no translation from {name} to {providers[each.provider].dialect}"
+        for each in resolution.candidates
+        if not is_spoken(journey, providers[each.provider])
+    }
+    if len(mute) == len(resolution.candidates):
         others = sorted({providers[each.provider].dialect for each in resolution.candidates})
         raise Refused(
             Refusal.CAPABILITY_MISSING,
@@ -114,7 +117,7 @@ def _drop_strangers(journey: Journey) -> None:
             param="model",
             facts={"model": journey.model[:200], "dialects": list(others)},
         )
-    journey.resolution = structs.replace(resolution, candidates=speaking)
+    journey.leave_out(mute)
 
 
 def _refuse_our_key(journey: Journey) -> None:
@@ -134,7 +137,7 @@ def _refuse_our_key(journey: Journey) -> None:
 
 
 async def select(journey: Journey, rooms: Rooms) -> None:
-    """Take the best candidate of the route.
+    """Rank the candidates, and take the best.
 
     Raises:
         Refused: POLICY_DENIED or RUN_STOPPED by a kill switch that was set while the call waited; CAPABILITY_MISSING
@@ -143,4 +146,12 @@ async def select(journey: Journey, rooms: Rooms) -> None:
     look_again(journey, rooms)
     if journey.resolution is None:
         raise RuntimeError("a target is selected before the route was resolved")
-    journey.candidate = await choose(journey, journey.resolution.candidates)
+    candidates = journey.resolution.candidates
+    if len(candidates) == 1 and not journey.left_out:
+        journey.candidate = await choose(journey, candidates)
+        return
+    journey.ranking = ranking = as_listed(candidates, journey.left_out)
+    journey.candidate = chosen = await choose(journey, ranking.candidates)
+    if ranking.order[0].candidate != chosen:
+        before = ranking.candidates[: ranking.candidates.index(chosen)]
+        journey.ranking = ranking.without(before, "the request cannot be put into its dialect")

@@ -1,10 +1,10 @@
 """The facts of one call on its way: what each step found out, for the steps after it and for the row at the end."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from proxy.budget import Granted, HoldLine, Rung, RunTicket
 from proxy.core.money import ZERO, Nano
@@ -16,7 +16,7 @@ from proxy.journey.rooms import Snapshot
 from proxy.journey.tracing import Trace
 from proxy.policy import Approval, Decision, Found
 from proxy.pricing import Price, Priced
-from proxy.routing import Candidate, Resolution
+from proxy.routing import Candidate, LeftOut, Ranking, Resolution
 from proxy.runs import Claims
 from proxy.telemetry import DecisionRow
 from proxy.upstream import Provider
@@ -121,7 +121,12 @@ class Journey(Struct):
     """The model that is routed: the client's, or the one a ladder put in its place."""
     claims: Claims = NO_CLAIMS
     resolution: Resolution | None = None
+    left_out: tuple[LeftOut, ...] = ()
+    """The candidates of the route that may not serve the call, as far as is known before the others are ranked."""
+    ranking: Ranking | None = None
+    """The candidates in their order; None where there is but one and none was left out."""
     candidate: Candidate | None = None
+    """The one that is asked: the ranking's first, or the next where that failed."""
     translation: TranslatedCall | None = None
     """What stands between the client's dialect and the candidate's; None where both speak the same."""
     prices: dict[Candidate, Price | None] = field(default_factory=dict)
@@ -176,6 +181,14 @@ class Journey(Struct):
     def say(self, reason: str) -> None:
         """Say why the call goes otherwise than its client asked; several reasons stand one after the other."""
         self.reason = f"{self.reason}; {reason}" if self.reason else reason
+
+    def leave_out(self, out: Mapping[Candidate, str]) -> None:
+        """Ask these candidates no more, each for its reason; who calls has seen to it that some are left."""
+        if self.resolution is None:
+            raise RuntimeError("candidates are left out before the route was resolved")
+        left = tuple(each for each in self.resolution.candidates if each not in out)
+        self.resolution = structs.replace(self.resolution, candidates=left)
+        self.left_out = (*self.left_out, *(LeftOut(each, why) for each, why in out.items()))
 
     @property
     def request(self) -> RequestFacts:

@@ -48,9 +48,8 @@ def drop_switched(journey: Journey, switches: Switches, rooms: Rooms) -> None:
     off = {each: found for each in resolution.candidates if (found := _of_candidate(journey, switches, each))}
     if not off:
         return
-    left = tuple(each for each in resolution.candidates if each not in off)
-    if left:
-        journey.resolution = type(resolution)(resolution.route, left)
+    if len(off) < len(resolution.candidates):
+        journey.leave_out({each: f"the kill switch {found.target.text} is set" for each, found in off.items()})
         journey.say(f"left out by a kill switch: {', '.join(sorted({each.provider for each in off}))}")
         return
     _refuse(journey, next(iter(off.values())), rooms)

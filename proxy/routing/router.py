@@ -8,6 +8,8 @@ from fnmatch import fnmatchcase
 from msgspec import Struct
 
 from proxy.core.refusal import Refusal, Refused
+from proxy.routing.candidate import Candidate
+from proxy.routing.plan import PLAIN, Plan, plan_of
 from proxy.routing.settings import RouteSettings, TargetSettings
 
 GLOB_SIGNS = frozenset("*?[")
@@ -16,18 +18,12 @@ COMPARED = 64
 MOST_RESOLVED = 1024
 
 
-class Candidate(Struct, frozen=True):
-    """One provider that could serve the call, under the model name it would be sent."""
-
-    provider: str
-    model: str
-
-
 class Resolution(Struct, frozen=True):
     """The route that matched and its candidates, best first."""
 
     route: str
     candidates: tuple[Candidate, ...]
+    plan: Plan = PLAIN
 
 
 def is_glob(pattern: str) -> bool:
@@ -42,6 +38,7 @@ class Router:
         self._routes = tuple(route for route in routes if route.model)
         self._paths = tuple(route for route in routes if route.path)
         self._exact = {route.model: at for at, route in reversed([*enumerate(self._routes)])}
+        self._plans = {route.model: plan_of(route) for route in reversed(self._routes)}
         self._resolved: dict[str, Resolution] = {}
         self._globs = [(at, route) for at, route in enumerate(self._routes) if is_glob(route.model)]
 
@@ -62,6 +59,7 @@ class Router:
         found = self._resolved[model] = Resolution(
             route=route.model,
             candidates=tuple(Candidate(target.provider, _sent(target, model)) for target in route.targets),
+            plan=self._plans[route.model],
         )
         return found
 

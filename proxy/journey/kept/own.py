@@ -2,6 +2,8 @@
 
 import asyncio
 
+from msgspec import structs
+
 from proxy.core.refusal import Refusal, Refused
 from proxy.journey.kept.passage import Passage
 from proxy.journey.resolve import may_use
@@ -186,7 +188,7 @@ def _spoken(journey: Journey, resolution: Resolution) -> Resolution:
             "it is passed on as it is or not at all.",
             facts={"provider": first},
         )
-    return Resolution(resolution.route, left)
+    return structs.replace(resolution, candidates=left)
 
 
 def path_of(place: Place) -> str:
