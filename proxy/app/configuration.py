@@ -4,8 +4,9 @@ import os
 import threading
 from dataclasses import replace
 
-from proxy.app.stores import Stores
+from proxy.app.stores import Stores, body_key_of
 from proxy.budget import BudgetCatalog
+from proxy.cache import CacheRules
 from proxy.config import Config, FileSettings
 from proxy.journey.rooms import Snapshot
 from proxy.journey.run_book import RunBook
@@ -106,6 +107,12 @@ class Configured:
             prices=prices,
             policy=policy,
             finder=finder,
+            caching=CacheRules(
+                settings.cache,
+                secret=body_key_of(config),
+                generation=config.generation,
+                revision=policy.revision,
+            ),
             reads_findings=reads_findings,
             reads_results=asks_for(policy, "tool_results_unreleased"),
             deny_unpriced=settings.prices.unpriced == "deny",

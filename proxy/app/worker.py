@@ -9,6 +9,7 @@ from proxy.app.configuration import Configured, environment
 from proxy.app.following_reader import FollowingReader
 from proxy.app.ledgers import open_ledger
 from proxy.app.stores import Stores
+from proxy.cache import Cache
 from proxy.config import Config
 from proxy.core.clock import SystemClock
 from proxy.core.tenant import Principal
@@ -54,6 +55,7 @@ class WorkerParts:
             approvals=stores.approvals,
             released=stores.released,
             ownership=stores.ownership,
+            cache=Cache(settings.cache, workers=settings.server.workers),
             spool=self.spool,
             counters=counters,
             settings=settings.limits,

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from proxy.budget import AlertSettings, BudgetEntry, BudgetSettings, Enforcement, RateLimitEntry
+from proxy.cache import CacheSettings
 from proxy.config.ledger import LedgerSettings
 from proxy.core.secret import Secret
 from proxy.identity import OrgSettings
@@ -75,23 +75,6 @@ class DefaultsSettings:
             "is, and none where there are several. A route with `path` comes first."
         },
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class CacheModeSettings:
-    """One kind of cache."""
-
-    mode: Literal["disabled"] = field(
-        default="disabled", metadata={"doc": "Caches are not available in this version, so only `disabled` is taken."}
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class CacheSettings:
-    """The caches; none serves in this version."""
-
-    exact: CacheModeSettings = field(default=CacheModeSettings(), metadata={"doc": "Whole requests seen before."})
-    semantic: CacheModeSettings = field(default=CacheModeSettings(), metadata={"doc": "Requests of the same meaning."})
 
 
 @dataclass(frozen=True, kw_only=True)

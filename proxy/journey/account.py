@@ -11,6 +11,7 @@ from proxy.core.money import ZERO, Nano
 from proxy.core.outcome import Outcome
 from proxy.core.refusal import Refusal, Refused
 from proxy.journey.bill import bill_unanswered
+from proxy.journey.look import note_shadow
 from proxy.journey.record import write_rows
 from proxy.journey.rooms import Due, Rooms
 from proxy.journey.state import Attempt, Journey
@@ -109,6 +110,8 @@ def _record(journey: Journey, rooms: Rooms) -> None:
     cost = journey.cost
     if journey.granted is not None and cost is not None and cost > journey.granted.amount:
         journey.overrun = Nano(cost - journey.granted.amount)
+    if journey.looked is not None:
+        note_shadow(journey, journey.looked, rooms)
     rooms.counters.finished(*write_rows(journey, rooms), cost)
     if journey.measures is not None and journey.measures.refused_by:
         rooms.counters.refused(journey.measures.refused_by, rooms.clock.now_ns())

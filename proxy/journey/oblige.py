@@ -36,6 +36,7 @@ async def oblige(journey: Journey, duties: Duties, rooms: Rooms) -> None:
 
 def tell(journey: Journey, duties: Duties, rooms: Rooms) -> None:
     """Tag the call's row and raise alerts, as the policy says at any point."""
+    journey.no_cache = journey.no_cache or duties.no_cache
     for message in duties.alerts:
         operation, now_ns = journey.call.operation, rooms.clock.now_ns()
         if rooms.counters.policy_alert(journey.principal.org, message, operation, now_ns):

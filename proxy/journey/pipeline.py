@@ -11,6 +11,7 @@ from proxy.journey.find import find
 from proxy.journey.hold import hold
 from proxy.journey.identify import identify
 from proxy.journey.kept.lean import lean_on_own
+from proxy.journey.look import look
 from proxy.journey.pump import pump
 from proxy.journey.read import claim, read
 from proxy.journey.recall import recall, replay
@@ -42,6 +43,7 @@ async def travel(call: Call, exchange: Exchange, rooms: Rooms) -> None:
             await look_back(journey, rooms)
             await decide(journey, rooms, _REQUEST)
             await recall(journey, rooms)
+            look(journey, rooms)
             await hold(journey, rooms)
         if journey.recalled is not None:
             await replay(journey, journey.recalled, rooms)

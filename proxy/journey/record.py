@@ -10,7 +10,7 @@ from proxy.core.money import NANO_PER_USD, Nano, to_usd_text
 from proxy.core.usage import NO_USAGE, Bucket, Usage, UsageSource
 from proxy.journey.answer_headers import overhead_of
 from proxy.journey.rooms import Rooms
-from proxy.journey.state import NO_CLAIMS, Attempt, Journey, Measures
+from proxy.journey.state import NO_CLAIMS, Attempt, Journey, Looked, Measures
 from proxy.runs import Claims
 from proxy.telemetry import AttemptRow, OperationRow, Table, kept_stages
 
@@ -51,10 +51,7 @@ def operation_row(journey: Journey, rooms: Rooms) -> OperationRow:
     row.request_bytes = len(journey.body)
     row.client = call.headers.get(b"user-agent", b"").decode("latin-1")[:120]
     row.reason, row.error = journey.reason, journey.error
-    if journey.measures is not None:
-        _note_measures(row, journey.measures)
-    if journey.overrun:
-        row.overrun_usd = to_usd_text(journey.overrun)
+    _note_what_was_done(row, journey)
     if facts is not None:
         row.streamed = facts.streamed
         row.requested_model = row.model = facts.model[:200]
@@ -103,9 +100,25 @@ def _note_claims(row: OperationRow, claims: Claims) -> None:
     row.tags = dict(claims.tags)
 
 
+def _note_what_was_done(row: OperationRow, journey: Journey) -> None:
+    """What was done with the call beside serving it; mostly nothing."""
+    if journey.measures is not None:
+        _note_measures(row, journey.measures)
+    if journey.looked is not None and journey.looked.status:
+        _note_looked(row, journey.looked)
+    if journey.overrun:
+        row.overrun_usd = to_usd_text(journey.overrun)
+
+
 def _note_measures(row: OperationRow, measures: Measures) -> None:
     row.ladder, row.clamped_to = measures.ladder, measures.clamped_to
     row.would_code, row.would_by, row.refused_by = measures.would_code, measures.would_by, measures.refused_by
+
+
+def _note_looked(row: OperationRow, looked: Looked) -> None:
+    row.cache_status, row.cache_kind = looked.status, "exact"
+    if looked.would_save:
+        row.cache_would_save_usd = to_usd_text(looked.would_save)
 
 
 def attempt_row(journey: Journey, attempt: Attempt, number: int, rooms: Rooms) -> AttemptRow:

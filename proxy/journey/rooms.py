@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from proxy.budget import BudgetCatalog, BudgetSettings, Ledger, Unit
+from proxy.cache import Cache, CacheRules
 from proxy.core.clock import Clock
 from proxy.core.money import Nano
 from proxy.identity import Keyring
@@ -34,6 +35,7 @@ class Snapshot:
     prices: PriceBook
     policy: PolicyEngine
     finder: Finder
+    caching: CacheRules
     reads_findings: bool = False
     """Whether any rule reads what detectors find: else nobody looks."""
     reads_results: bool = False
@@ -160,6 +162,7 @@ class Rooms:
     approvals: ApprovalBook
     released: ReleasedCalls
     ownership: Ownership
+    cache: Cache
     spool: Spool
     counters: Counters
     settings: JourneySettings

@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 from msgspec import Struct, field, structs
 
 from proxy.budget import Granted, HoldLine, Rung, RunTicket
+from proxy.cache import CacheRule
 from proxy.core.money import ZERO, Nano
 from proxy.core.outcome import Outcome
 from proxy.core.tenant import Principal
@@ -102,6 +103,18 @@ class Measures(Struct):
     refused_by: str = ""
 
 
+class Looked(Struct):
+    """That a cache was asked for the answer: by which key, with which body, and what came of it for the row."""
+
+    key: bytes
+    body: bytes
+    rule: CacheRule
+    is_known: bool
+    """Whether a cache that serves would have had an answer."""
+    status: str = ""
+    would_save: Nano = ZERO
+
+
 class Journey(Struct):
     """One call: filled step by step, read by the record at the end. `outcome` starts as lost: a crash still shows."""
 
@@ -148,6 +161,10 @@ class Journey(Struct):
     """The approval whose answer is to be given in the place of a provider's."""
     kept_response: dict[str, Any] | None = None
     """What rules are told of that answer."""
+    looked: Looked | None = None
+    """What a cache was asked; None where none is."""
+    no_cache: bool = False
+    """Whether a rule obliges that the call neither reads a cache nor is kept in one."""
     granted: Granted | None = None
     dispatched: bool = False
     attempts: list[Attempt] = field(default_factory=list)

@@ -1,0 +1,7 @@
+"""The caches: what may be answered from memory, and what that would have saved (docs/cache.md)."""
+
+from proxy.cache.cache import Cache
+from proxy.cache.rules import CacheRule, CacheRules
+from proxy.cache.settings import CacheSettings
+
+__all__ = ["Cache", "CacheRule", "CacheRules", "CacheSettings"]
