@@ -142,7 +142,7 @@ class DataPort:
         self, surface: Surface, method: str, raw_path: bytes, principal: Principal, exchange: AsgiExchange
     ) -> None:
         if surface.own is not None:
-            models = usable_models(self._rooms.snapshot(), principal)
+            models = usable_models(self._rooms.snapshot(), principal, surface.dialect.name)
             await answer_json(exchange, surface.own(raw_path, method, models))
             return
         path = under_base(raw_path)
@@ -155,9 +155,9 @@ class DataPort:
     async def _own(self, surface: Surface, path: str, principal: Principal) -> object:
         rooms = self._rooms
         if path == "/models":
-            return surface.model_list(usable_models(rooms.snapshot(), principal))
+            return surface.model_list(usable_models(rooms.snapshot(), principal, surface.dialect.name))
         if path.startswith("/models/"):
-            return surface.model_object(self._model(unquote(path.removeprefix("/models/")), principal))
+            return surface.model_object(self._model(surface, unquote(path.removeprefix("/models/")), principal))
         if path == "/flyball/key":
             return await key_facts(rooms, principal, rooms.clock.now_ns())
         if path.startswith("/flyball/operations/"):
@@ -166,9 +166,11 @@ class DataPort:
             return await own_approval(rooms, path.removeprefix("/flyball/approvals/"), principal)
         raise surface.unknown_path(path)
 
-    def _model(self, name: str, principal: Principal) -> str:
-        snapshot = self._rooms.snapshot()
-        if name not in usable_models(snapshot, principal) and not is_routed(snapshot, principal, name):
+    def _model(self, surface: Surface, name: str, principal: Principal) -> str:
+        snapshot, dialect = self._rooms.snapshot(), surface.dialect.name
+        if name not in usable_models(snapshot, principal, dialect) and not is_routed(
+            snapshot, principal, name, dialect
+        ):
             raise Refused(Refusal.MODEL_NOT_FOUND, f"This key may use no model named {name[:200]!r}.", param="model")
         return name
 

@@ -12,6 +12,7 @@ from proxy.journey.state import Journey
 from proxy.journey.switched import drop_switched, look_again, refuse_switched
 from proxy.journey.translated import choose, is_spoken
 from proxy.routing import Candidate, Resolution, as_listed
+from proxy.wire.translate import is_reached
 
 _OWN_KEY: Final = b"x-flyball-key"
 
@@ -22,24 +23,30 @@ def may_use(patterns: tuple[str, ...], model: str) -> bool:
     return not patterns or any(fnmatchcase(model, pattern) for pattern in patterns)
 
 
-def usable_models(snapshot: Snapshot, principal: Principal) -> list[str]:
-    """The model names a key may ask for, from the routes and the price book; no upstream is asked."""
+def usable_models(snapshot: Snapshot, principal: Principal, dialect: str = "") -> list[str]:
+    """The model names a key may ask for, from the routes and the price book; no upstream is asked.
+
+    `dialect`: only those that a client of it can call.
+    """
 
     def known(provider: str) -> list[str]:
         return snapshot.prices.names(snapshot.providers[provider].profile.price_provider)
 
-    return snapshot.router.names(lambda name: may_use(principal.models, name), known)
+    def reached(provider: str) -> bool:
+        return not dialect or is_reached(dialect, snapshot.providers[provider].dialect)
+
+    return snapshot.router.names(lambda name: may_use(principal.models, name), known, reached)
 
 
-def is_routed(snapshot: Snapshot, principal: Principal, model: str) -> bool:
+def is_routed(snapshot: Snapshot, principal: Principal, model: str, dialect: str) -> bool:
     """Whether a key may ask for a model by a name that no list has, because a pattern of the routes serves it."""
     if not may_use(principal.models, model):
         return False
     try:
-        snapshot.router.resolve(model)
+        candidates = snapshot.router.resolve(model).candidates
     except Refused:
         return False
-    return True
+    return any(is_reached(dialect, snapshot.providers[each.provider].dialect) for each in candidates)
 
 
 def resolve(journey: Journey, rooms: Rooms) -> None:
@@ -66,7 +73,7 @@ def resolve(journey: Journey, rooms: Rooms) -> None:
         refuse_unless_observed(journey, refused)
     if model:
         journey.resolution = journey.snapshot.router.resolve(
-            model, lambda: usable_models(journey.snapshot, journey.principal)
+            model, lambda: usable_models(journey.snapshot, journey.principal, journey.call.dialect.name)
         )
     else:
         journey.resolution = _without_model(journey)

@@ -70,17 +70,24 @@ class Router:
                 return Resolution(route.path, tuple(Candidate(target.provider, "") for target in route.targets))
         return None
 
-    def names(self, allowed: Callable[[str], bool], known: Callable[[str], Iterable[str]]) -> list[str]:
+    def names(
+        self,
+        allowed: Callable[[str], bool],
+        known: Callable[[str], Iterable[str]],
+        reached: Callable[[str], bool] = lambda provider: True,
+    ) -> list[str]:
         """Model names a client may ask for: exact routes, and for globs the names their providers are known to have.
 
-        `allowed` says whether the caller may use a name; `known` lists the model names of a provider.
+        `allowed` says whether the caller may use a name; `known` lists the model names of a provider; `reached`,
+        whether the caller can ask it.
         """
         found: dict[str, None] = {}
         for route in self._routes:
-            if not is_glob(route.model):
+            targets = [target for target in route.targets if reached(target.provider)]
+            if targets and not is_glob(route.model):
                 found[route.model] = None
                 continue
-            for target in route.targets:
+            for target in targets:
                 names = (target.strip_prefix + name for name in known(target.provider))
                 found.update((name, None) for name in names if fnmatchcase(name, route.model))
         return [name for name in found if allowed(name)]

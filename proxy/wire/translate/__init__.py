@@ -4,11 +4,21 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from proxy.wire.endpoint import Endpoint
 from proxy.wire.translate import anthropic_openai, openai_anthropic, openai_bedrock, openai_gemini, responses_chat
 from proxy.wire.translate.pair import Pair
 from proxy.wire.translate.translated import Context, Metered, TranslatedCall, TranslatedStream, Translation, Unreadable
 
-__all__ = ["PAIRS", "Context", "Metered", "TranslatedCall", "TranslatedStream", "Unreadable", "translation_of"]
+__all__ = [
+    "PAIRS",
+    "Context",
+    "Metered",
+    "TranslatedCall",
+    "TranslatedStream",
+    "Unreadable",
+    "is_reached",
+    "translation_of",
+]
 
 PAIRS: Final[Mapping[tuple[str, str], Pair]] = MappingProxyType(
     {
@@ -21,9 +31,15 @@ PAIRS: Final[Mapping[tuple[str, str], Pair]] = MappingProxyType(
 )
 """Endpoint that a client calls and dialect that a provider speaks → what joins the two."""
 
+_REACHED: Final = frozenset((Endpoint(endpoint).dialect, dialect) for endpoint, dialect in PAIRS)
 _TRANSLATIONS: Final[Mapping[tuple[str, str], Translation]] = {key: pair.translation() for key, pair in PAIRS.items()}
 
 
 def translation_of(endpoint: str, provider_dialect: str) -> Translation | None:
     """The translation of an endpoint's calls to a dialect; None where there is none."""
     return _TRANSLATIONS.get((endpoint, provider_dialect))
+
+
+def is_reached(client_dialect: str, provider_dialect: str) -> bool:
+    """Whether a client of the one dialect can ask a provider of the other at all: at some endpoint, if not at each."""
+    return client_dialect == provider_dialect or (client_dialect, provider_dialect) in _REACHED

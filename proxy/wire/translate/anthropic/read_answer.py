@@ -187,6 +187,8 @@ class MessageEvents:
         kind = told.type
         if kind == "message_start" and told.message is not None:
             self._usage = merged(self._usage, told.message.usage)
+            # A placeholder of a token or a few: a stream that goes no further is not to be billed by it.
+            self._usage.pop("output_tokens", None)
             self._writer.begin(told.message.id, told.message.model)
         elif kind == "content_block_start" and told.content_block is not None:
             self._begin_block(told.index, told.content_block)
