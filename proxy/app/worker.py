@@ -17,6 +17,7 @@ from proxy.edge import DataPort, EdgeLimits, Readiness
 from proxy.journey.rooms import Counters, Rooms
 from proxy.journey.tracing import Tracing
 from proxy.metering import TokenCounter
+from proxy.routing import Health
 from proxy.telemetry import Spool, otel_is_on
 from proxy.upstream import AiohttpTransport
 
@@ -52,6 +53,7 @@ class WorkerParts:
             counter=self.counter,
             transport=self.transport,
             sockets=self.transport,
+            health=Health(settings.health, clock),
             approvals=stores.approvals,
             released=stores.released,
             ownership=stores.ownership,

@@ -17,7 +17,7 @@ from proxy.core.money import NotMoney, exact_usd
 from proxy.core.refusal import Refused
 from proxy.policy import BadPolicy, open_policy, tool_problems
 from proxy.pricing import BadPrices, load_book
-from proxy.routing import Router
+from proxy.routing import Router, health_problems
 from proxy.runs import BadAlias, BadRunLimit, read_alias, read_limit
 from proxy.telemetry import otel_problems
 from proxy.upstream import BadProvider, Provider
@@ -48,6 +48,7 @@ def contradictions(
         *_keys(settings, environment),
         *_ceiling(settings),
         *_negatives(settings),
+        *_health(settings),
         *_otel(settings, environment),
         *_cluster(settings),
     ]
@@ -270,9 +271,14 @@ def _ceiling(settings: FileSettings) -> Iterator[tuple[str, str]]:
                 yield f"limits.{name}", str(error)
 
 
+def _health(settings: FileSettings) -> Iterator[tuple[str, str]]:
+    for key, what in health_problems(settings.health):
+        yield f"health.{key}", what
+
+
 def _negatives(settings: FileSettings) -> Iterator[tuple[str, str]]:
     """No limit, time or size means anything below zero; a negative ceiling would even lower what is held."""
-    for name in ("server", "limits", "ledger", "holds", "telemetry", "metering", "upstream", "ownership"):
+    for name in ("server", "limits", "ledger", "holds", "telemetry", "metering", "upstream", "ownership", "health"):
         part = getattr(settings, name)
         for each in fields(part):
             value = getattr(part, each.name)

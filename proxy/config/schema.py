@@ -13,7 +13,7 @@ from proxy.metering import MeteringSettings
 from proxy.ownership import OwnershipSettings
 from proxy.policy import PolicySettings, ToolSettings
 from proxy.pricing import PricingSettings
-from proxy.routing import RouteSettings
+from proxy.routing import HealthSettings, RouteSettings
 from proxy.runs import RunSettings
 from proxy.telemetry import TelemetrySettings
 from proxy.upstream import ProviderSettings, UpstreamSettings
@@ -106,6 +106,9 @@ class FileSettings:
     upstream: UpstreamSettings = field(default=UpstreamSettings(), metadata={"doc": "How providers are reached."})
     providers: Mapping[str, ProviderSettings] = field(default_factory=dict, metadata={"doc": "Name → provider."})
     routes: tuple[RouteSettings, ...] = field(default=(), metadata={"doc": "Which model goes where; first match wins."})
+    health: HealthSettings = field(
+        default=HealthSettings(), metadata={"doc": "When a target that fails is left alone, and how it comes back."}
+    )
     defaults: DefaultsSettings = field(
         default=DefaultsSettings(), metadata={"doc": "What holds where nothing else is said."}
     )

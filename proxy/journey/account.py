@@ -16,6 +16,7 @@ from proxy.journey.record import write_rows
 from proxy.journey.rooms import Due, Rooms
 from proxy.journey.state import Attempt, Journey
 from proxy.journey.used import used
+from proxy.journey.watching import end_watching
 from proxy.metering import estimated
 
 SETTLE_DEADLINE_S = 5.0
@@ -75,6 +76,7 @@ async def account(journey: Journey, rooms: Rooms) -> None:
     if journey.is_deferred:
         journey.accounted = True
         rooms.open_holds -= 1
+        _tell_targets(journey, rooms)
         return
     for attempt in journey.attempts:
         if not attempt.ended_ns:
@@ -104,8 +106,14 @@ def _end_with(journey: Journey, attempt: Attempt, rooms: Rooms) -> None:
     attempt.outcome = journey.outcome
 
 
+def _tell_targets(journey: Journey, rooms: Rooms) -> None:
+    for attempt in journey.attempts:
+        end_watching(attempt, rooms)
+
+
 def _record(journey: Journey, rooms: Rooms) -> None:
     journey.accounted = True
+    _tell_targets(journey, rooms)
     journey.mark("relay", rooms.clock.monotonic_ns())
     cost = journey.cost
     if journey.granted is not None and cost is not None and cost > journey.granted.amount:

@@ -10,6 +10,7 @@ from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt, Journey
 from proxy.journey.tracing import new_span, passed_on
 from proxy.journey.translated import TranslatedResponse, without_dialect
+from proxy.journey.watching import begin_watching, watch_head
 from proxy.upstream import Provider, UpstreamFailed, UpstreamRequest, UpstreamResponse, forwardable
 from proxy.wire.dialects import DIALECTS
 
@@ -27,6 +28,7 @@ async def dispatch(journey: Journey, rooms: Rooms) -> UpstreamResponse:
         await mark_dispatched(journey, rooms)
     attempt = begin_attempt(journey, rooms)
     request = _request(journey, attempt)
+    begin_watching(attempt, journey.candidate, rooms)
     journey.mark("dispatch", rooms.clock.monotonic_ns())
     try:
         response = await send_while_wanted(journey, attempt, request, rooms)
@@ -40,6 +42,7 @@ async def dispatch(journey: Journey, rooms: Rooms) -> UpstreamResponse:
         journey.mark("upstream", rooms.clock.monotonic_ns())
     attempt.status = response.status
     note_headers(attempt, response)
+    watch_head(attempt, response, rooms)
     if journey.translation is None:
         return response
     attempt.translated = told = TranslatedResponse(response, journey.translation, streamed=journey.request.streamed)

@@ -19,6 +19,7 @@ from proxy.journey.rooms import Rooms
 from proxy.journey.running import enter, leave, run_halt
 from proxy.journey.state import Attempt, Journey
 from proxy.journey.switched import halt_of
+from proxy.journey.watching import watch_output
 from proxy.upstream import UpstreamFailed, UpstreamResponse
 from proxy.wire.provider_errors import meaning_of, meaning_of_end
 
@@ -88,6 +89,7 @@ class Relay:
                 out = tap.feed(part)
                 if not attempt.first_output_ns and facts.saw_output:
                     attempt.first_output_ns = self.rooms.clock.monotonic_ns()
+                    watch_output(attempt, self.rooms)
                 if self.client_gone:
                     self._drained(len(part))
                     out = b""

@@ -18,7 +18,7 @@ from proxy.metering import TokenCounter
 from proxy.ownership import Ownership
 from proxy.policy import NO_SWITCHES, NO_TOOLS, ApprovalBook, Finder, PolicyEngine, ReleasedCalls, Switches, ToolBook
 from proxy.pricing import PriceBook
-from proxy.routing import Router
+from proxy.routing import Health, Router
 from proxy.telemetry import AttemptRow, DecisionRow, OperationRow, Spool
 from proxy.upstream import Provider, Sockets, Transport
 
@@ -159,6 +159,7 @@ class Rooms:
     counter: TokenCounter
     transport: Transport
     sockets: Sockets
+    health: Health
     approvals: ApprovalBook
     released: ReleasedCalls
     ownership: Ownership

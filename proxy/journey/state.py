@@ -23,6 +23,7 @@ from proxy.telemetry import DecisionRow
 from proxy.upstream import Provider
 from proxy.wire.facts import RequestFacts
 from proxy.wire.openai.litellm import LitellmBody
+from proxy.wire.rate_limits import RateLimits
 from proxy.wire.tool_results import ToolResult
 from proxy.wire.translate import Metered, TranslatedCall
 
@@ -76,6 +77,10 @@ class Attempt(Struct):
     retry_after_s: int | None = None
     translated: Translated | None = None
     """Its answer, where that is translated: what is billed is what the provider itself told."""
+    watched: Candidate | None = None
+    """The target that is to be told how it ends; None once that was done."""
+    limits: RateLimits | None = None
+    """What the provider's headers tell of its rate limits, where that was looked at."""
     span_id: str = ""
     """Its span, where OpenTelemetry is on."""
 

@@ -1,6 +1,13 @@
 """Routes: which provider and model serve a client's model name."""
 
 from proxy.routing.candidate import Candidate
+from proxy.routing.health import Ended as Ended
+from proxy.routing.health import EndKind as EndKind
+from proxy.routing.health import Headroom as Headroom
+from proxy.routing.health import Health as Health
+from proxy.routing.health import HealthSettings as HealthSettings
+from proxy.routing.health import Look as Look
+from proxy.routing.health import health_problems as health_problems
 from proxy.routing.plan import Plan as Plan
 from proxy.routing.ranking import LeftOut as LeftOut
 from proxy.routing.ranking import Ranked as Ranked

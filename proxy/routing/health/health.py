@@ -1,0 +1,83 @@
+"""The health of all targets, as one worker sees it: looked at by whoever chooses, told of each attempt's end."""
+
+from random import Random
+from typing import Final
+
+from proxy.core.clock import Clock
+from proxy.routing.candidate import Candidate
+from proxy.routing.health.ended import Ended
+from proxy.routing.health.look import UNSEEN, Look
+from proxy.routing.health.settings import HealthSettings
+from proxy.routing.health.target import Guard, TargetHealth
+
+MOST_TARGETS: Final = 2_000
+"""Clients may name models by a pattern: of so many targets the ones asked longest ago are forgotten."""
+
+
+class Health:
+    """Targets by how they have been answering. For one event loop; no method waits for anything."""
+
+    def __init__(self, settings: HealthSettings, clock: Clock, random: Random | None = None) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._random = random or Random()
+        self._targets: dict[Candidate, TargetHealth] = {}
+        self._providers: dict[str, Guard] = {}
+        """Those that could not be reached lately."""
+
+    def look(self, candidate: Candidate) -> Look:
+        """Whether a target should be asked now, and how it has been answering."""
+        target = self._targets.get(candidate)
+        provider = self._providers.get(candidate.provider)
+        if target is None:
+            if provider is None:
+                return UNSEEN
+            target = self._target(candidate)
+        return target.look(self._now_s(), provider)
+
+    def began(self, candidate: Candidate) -> None:
+        """An attempt at a target begins; `ended` is told of it exactly once."""
+        now_s = self._now_s()
+        (self._targets.get(candidate) or self._target(candidate)).began(now_s)
+        if self._providers and (provider := self._providers.get(candidate.provider)) is not None:
+            provider.breaker.began(now_s)
+
+    def answered(self, candidate: Candidate, after_ms: float) -> None:
+        """An attempt's answer begins, so many milliseconds after the attempt: a trial need not wait for its end."""
+        target, provider = self._targets.get(candidate), self._providers.get(candidate.provider)
+        for guard in (None if target is None else target.guard, provider):
+            if guard is not None and guard.breaker.state != "closed":
+                now_s = self._now_s()
+                guard.breaker.answered(now_s - after_ms / 1000, now_s)
+
+    def asks_limits(self, candidate: Candidate) -> bool:
+        """Whether to read what an answer's headers tell of rate limits: once a second will do."""
+        target = self._targets.get(candidate)
+        return target is not None and target.asks_limits(self._now_s())
+
+    def ended(self, candidate: Candidate, ended: Ended) -> None:
+        """An attempt at a target is over."""
+        now_s = self._now_s()
+        (self._targets.get(candidate) or self._target(candidate)).ended(ended, now_s)
+        if not ended.reached:
+            self._unreached(candidate.provider, ended, now_s)
+        elif self._providers and (provider := self._providers.get(candidate.provider)) is not None:
+            provider.count(now_s - ended.took_ms / 1000, now_s, fault=False, slow=False)
+
+    def _unreached(self, name: str, ended: Ended, now_s: float) -> None:
+        provider = self._providers.get(name)
+        if provider is None:
+            provider = self._providers[name] = Guard(self._settings, self._random)
+        provider.count(now_s - ended.took_ms / 1000, now_s, fault=True, slow=False)
+
+    def _target(self, candidate: Candidate) -> TargetHealth:
+        if len(self._targets) >= MOST_TARGETS:
+            idle = [key for key, each in self._targets.items() if not each.busy]
+            idle.sort(key=lambda key: self._targets[key].seen_s)
+            for key in idle[: MOST_TARGETS // 10]:
+                del self._targets[key]
+        target = self._targets[candidate] = TargetHealth(self._settings, self._random)
+        return target
+
+    def _now_s(self) -> float:
+        return self._clock.monotonic_ns() / 1e9
