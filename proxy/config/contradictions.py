@@ -14,10 +14,9 @@ from proxy.config.ledger import ledger_contradictions
 from proxy.config.schema import FileSettings
 from proxy.config.tree import Listing, Mapping_, Node
 from proxy.core.money import NotMoney, exact_usd
-from proxy.core.refusal import Refused
 from proxy.policy import BadPolicy, open_policy, tool_problems
 from proxy.pricing import BadPrices, load_book
-from proxy.routing import Router, health_problems
+from proxy.routing import Router, RouteSettings, health_problems, when_problems
 from proxy.runs import BadAlias, BadRunLimit, read_alias, read_limit
 from proxy.telemetry import otel_problems
 from proxy.upstream import BadProvider, Provider
@@ -71,6 +70,7 @@ def place_of(tree: Node, path: str) -> str:
 def _routes(settings: FileSettings) -> Iterator[tuple[str, str]]:
     seen: set[str] = set()
     for at, route in enumerate(settings.routes):
+        yield from _route_numbers(f"routes[{at}]", route)
         if not route.targets:
             yield f"routes[{at}].targets", "is empty, so the route leads nowhere"
         if bool(route.model) == bool(route.path):
@@ -80,7 +80,8 @@ def _routes(settings: FileSettings) -> Iterator[tuple[str, str]]:
         what = "path" if route.path else "model"
         if (name := route.model or route.path) in seen:
             yield f"routes[{at}].{what}", f"repeats {name!r}; the first route would always win"
-        seen.add(name)
+        if route.when is None:
+            seen.add(name)
         for number, target in enumerate(route.targets):
             if target.model is not None and target.strip_prefix:
                 yield (
@@ -91,6 +92,25 @@ def _routes(settings: FileSettings) -> Iterator[tuple[str, str]]:
                 known = ", ".join(settings.providers) or "none"
                 path = f"routes[{at}].targets[{number}].provider"
                 yield path, f"names {target.provider!r}, which is not under providers (there: {known})"
+
+
+def _route_numbers(path: str, route: RouteSettings) -> Iterator[tuple[str, str]]:
+    """What is said beside the names of a route: its condition, and numbers that must mean something."""
+    if route.when is not None:
+        if route.path:
+            yield f"{path}.when", "is for routes of models; a route with a path has no condition"
+        for key, what in when_problems(route.when):
+            yield f"{path}.when.{key}", what
+    if not 0 <= route.eases_from < 1:
+        yield f"{path}.eases_from", f"must be a fraction from 0 up to 1; it is {route.eases_from}"
+    for name in ("affinity_ttl_s", "prompt_cache_s", "expected_output_tokens"):
+        if getattr(route, name) < 0:
+            yield f"{path}.{name}", f"must not be negative; it is {getattr(route, name)}"
+    weights = [target.weight for target in route.targets]
+    if any(not 0 <= weight <= 1_000_000 for weight in weights):
+        yield f"{path}.targets", "have weights from 0 to 1000000"
+    elif weights and not any(weights):
+        yield f"{path}.targets", "have no weight at all, so none could be drawn"
 
 
 def _defaults(settings: FileSettings) -> Iterator[tuple[str, str]]:
@@ -205,16 +225,8 @@ def _downgrades(settings: FileSettings) -> Iterator[tuple[str, str]]:
     for path, ladder in ladders:
         for number, rung in enumerate(ladder):
             for pattern, model in rung.to.items():
-                if not (model.startswith(SIMULATED) or _is_routed(router, model)):
+                if not (model.startswith(SIMULATED) or router.serves(model)):
                     yield f"{path}.ladder[{number}].to.{pattern}", f"leads to {model!r}, which no route serves"
-
-
-def _is_routed(router: Router, model: str) -> bool:
-    try:
-        router.resolve(model)
-    except Refused:
-        return False
-    return True
 
 
 def _runs(settings: FileSettings) -> Iterator[tuple[str, str]]:

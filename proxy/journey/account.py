@@ -12,6 +12,7 @@ from proxy.core.outcome import Outcome
 from proxy.core.refusal import Refusal, Refused
 from proxy.journey.bill import bill_unanswered
 from proxy.journey.look import note_shadow
+from proxy.journey.rank import note_served
 from proxy.journey.record import write_rows
 from proxy.journey.rooms import Due, Rooms
 from proxy.journey.state import Attempt, Journey
@@ -120,6 +121,8 @@ def _record(journey: Journey, rooms: Rooms) -> None:
         journey.overrun = Nano(cost - journey.granted.amount)
     if journey.looked is not None:
         note_shadow(journey, journey.looked, rooms)
+    if journey.conversation:
+        note_served(journey, rooms)
     rooms.counters.finished(*write_rows(journey, rooms), cost)
     if journey.measures is not None and journey.measures.refused_by:
         rooms.counters.refused(journey.measures.refused_by, rooms.clock.now_ns())

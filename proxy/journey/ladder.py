@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from proxy.budget import HoldLine, Reached, Rung, reached
 from proxy.core.outcome import Outcome
 from proxy.core.refusal import Refusal, Refused
+from proxy.journey.call_facts import call_facts
 from proxy.journey.estimate import above
 from proxy.journey.observe import named
 from proxy.journey.refusals import cached_only, facts_of, noun
@@ -53,7 +54,7 @@ def _downgraded(journey: Journey, line: HoldLine, rung: Rung) -> bool:
     if journey.measured.is_downgraded or wanted == asked:
         return False
     try:
-        journey.snapshot.router.resolve(wanted)
+        journey.snapshot.router.resolve(wanted, facts=lambda: call_facts(journey))
     except Refused:
         log.warning("a ladder names a model that no route serves", extra={"budget": line.name, "model": wanted})
         return False

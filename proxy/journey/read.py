@@ -3,6 +3,7 @@
 from msgspec.structs import replace
 
 from proxy.core.tenant import LITELLM
+from proxy.journey.call_facts import find_asks
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.runs import DERIVED, derived_run, read_claims
@@ -30,6 +31,8 @@ async def read(journey: Journey, rooms: Rooms) -> None:
     journey.model = facts.model
     if facts.in_background:
         journey.gate = "none"
+    if journey.snapshot.router.reads_asks:
+        await find_asks(journey)
     journey.mark("read", rooms.clock.monotonic_ns())
 
 

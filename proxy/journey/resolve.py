@@ -6,12 +6,14 @@ from typing import Final
 
 from proxy.core.refusal import Refusal, Refused
 from proxy.core.tenant import Principal
+from proxy.journey.call_facts import call_facts, caller_facts
 from proxy.journey.observe import refuse_unless_observed
+from proxy.journey.rank import rank
 from proxy.journey.rooms import Rooms, Snapshot
 from proxy.journey.state import Journey
 from proxy.journey.switched import drop_switched, look_again, refuse_switched
 from proxy.journey.translated import choose, is_spoken
-from proxy.routing import Candidate, Resolution, as_listed
+from proxy.routing import Candidate, Resolution
 from proxy.wire.translate import is_reached
 
 _OWN_KEY: Final = b"x-flyball-key"
@@ -35,18 +37,16 @@ def usable_models(snapshot: Snapshot, principal: Principal, dialect: str = "") -
     def reached(provider: str) -> bool:
         return not dialect or is_reached(dialect, snapshot.providers[provider].dialect)
 
-    return snapshot.router.names(lambda name: may_use(principal.models, name), known, reached)
+    return snapshot.router.names(lambda name: may_use(principal.models, name), known, reached, caller_facts(principal))
 
 
 def is_routed(snapshot: Snapshot, principal: Principal, model: str, dialect: str) -> bool:
     """Whether a key may ask for a model by a name that no list has, because a pattern of the routes serves it."""
-    if not may_use(principal.models, model):
-        return False
-    try:
-        candidates = snapshot.router.resolve(model).candidates
-    except Refused:
-        return False
-    return any(is_reached(dialect, snapshot.providers[each.provider].dialect) for each in candidates)
+
+    def reached(provider: str) -> bool:
+        return is_reached(dialect, snapshot.providers[provider].dialect)
+
+    return may_use(principal.models, model) and snapshot.router.serves(model, reached, caller_facts(principal))
 
 
 def resolve(journey: Journey, rooms: Rooms) -> None:
@@ -73,7 +73,9 @@ def resolve(journey: Journey, rooms: Rooms) -> None:
         refuse_unless_observed(journey, refused)
     if model:
         journey.resolution = journey.snapshot.router.resolve(
-            model, lambda: usable_models(journey.snapshot, journey.principal, journey.call.dialect.name)
+            model,
+            lambda: usable_models(journey.snapshot, journey.principal, journey.call.dialect.name),
+            lambda: call_facts(journey),
         )
     else:
         journey.resolution = _without_model(journey)
@@ -157,7 +159,7 @@ async def select(journey: Journey, rooms: Rooms) -> None:
     if len(candidates) == 1 and not journey.left_out:
         journey.candidate = await choose(journey, candidates)
         return
-    journey.ranking = ranking = as_listed(candidates, journey.left_out)
+    journey.ranking = ranking = rank(journey, journey.resolution, rooms)
     journey.candidate = chosen = await choose(journey, ranking.candidates)
     if ranking.order[0].candidate != chosen:
         before = ranking.candidates[: ranking.candidates.index(chosen)]

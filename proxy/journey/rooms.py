@@ -18,7 +18,7 @@ from proxy.metering import TokenCounter
 from proxy.ownership import Ownership
 from proxy.policy import NO_SWITCHES, NO_TOOLS, ApprovalBook, Finder, PolicyEngine, ReleasedCalls, Switches, ToolBook
 from proxy.pricing import PriceBook
-from proxy.routing import Health, Router
+from proxy.routing import Health, Pins, Router
 from proxy.telemetry import AttemptRow, DecisionRow, OperationRow, Spool
 from proxy.upstream import Provider, Sockets, Transport
 
@@ -189,5 +189,7 @@ class Rooms:
     standing: Standing = field(default_factory=Standing)
     shadows: Shadows = field(default_factory=Shadows)
     """What shadow rules are still to be asked."""
+    pins: Pins = field(default_factory=Pins)
+    """Who served each conversation last."""
     ledger_away: bool = False
     """Whether the ledger has failed a call and not answered since."""

@@ -17,7 +17,7 @@ from proxy.journey.rooms import Snapshot
 from proxy.journey.tracing import Trace
 from proxy.policy import Approval, Decision, Found
 from proxy.pricing import Price, Priced
-from proxy.routing import Candidate, LeftOut, Ranking, Resolution
+from proxy.routing import Candidate, Capability, LeftOut, Ranking, Resolution
 from proxy.runs import Claims
 from proxy.telemetry import DecisionRow
 from proxy.upstream import Provider
@@ -139,8 +139,12 @@ class Journey(Struct):
     """The model that is routed: the client's, or the one a ladder put in its place."""
     claims: Claims = NO_CLAIMS
     resolution: Resolution | None = None
+    asks: frozenset[Capability] = frozenset()
+    """What the request asks of a model beside tools, where a route needs to know."""
     left_out: tuple[LeftOut, ...] = ()
     """The candidates of the route that may not serve the call, as far as is known before the others are ranked."""
+    conversation: bytes = b""
+    """What makes calls one conversation, where its route keeps one together."""
     ranking: Ranking | None = None
     """The candidates in their order; None where there is but one and none was left out."""
     candidate: Candidate | None = None

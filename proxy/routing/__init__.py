@@ -1,6 +1,7 @@
 """Routes: which provider and model serve a client's model name."""
 
 from proxy.routing.candidate import Candidate
+from proxy.routing.globs import is_glob
 from proxy.routing.health import Ended as Ended
 from proxy.routing.health import EndKind as EndKind
 from proxy.routing.health import Headroom as Headroom
@@ -8,12 +9,21 @@ from proxy.routing.health import Health as Health
 from proxy.routing.health import HealthSettings as HealthSettings
 from proxy.routing.health import Look as Look
 from proxy.routing.health import health_problems as health_problems
+from proxy.routing.option import Option as Option
+from proxy.routing.option import Turn as Turn
+from proxy.routing.pins import Pin as Pin
+from proxy.routing.pins import Pins as Pins
 from proxy.routing.plan import Plan as Plan
 from proxy.routing.ranking import LeftOut as LeftOut
 from proxy.routing.ranking import Ranked as Ranked
 from proxy.routing.ranking import Ranking as Ranking
 from proxy.routing.ranking import as_listed as as_listed
-from proxy.routing.router import Resolution, Router, is_glob
+from proxy.routing.router import Resolution, Router
+from proxy.routing.settings import Capability as Capability
 from proxy.routing.settings import RouteSettings, TargetSettings
+from proxy.routing.settings import WhenSettings as WhenSettings
+from proxy.routing.strategies import ranked as ranked
+from proxy.routing.when import CallFacts as CallFacts
+from proxy.routing.when import when_problems as when_problems
 
 __all__ = ["Candidate", "Resolution", "RouteSettings", "Router", "TargetSettings", "is_glob"]

@@ -2,13 +2,24 @@
 
 from msgspec import Struct
 
-from proxy.routing.settings import RouteSettings
+from proxy.routing.settings import Affinity, RouteSettings, Strategy
+
+_NS_PER_S = 1_000_000_000
+_MILLIONTHS = 1_000_000
 
 
 class Plan(Struct, frozen=True):
-    """How a route chooses among its targets and what it does with them; shared by all its calls."""
+    """How a route chooses among its targets and what it does with them; shared by all its calls.
 
-    strategy: str = "priority"
+    Times in nanoseconds; `eases_from` in millionths.
+    """
+
+    strategy: Strategy = "priority"
+    affinity: tuple[Affinity, ...] = ()
+    affinity_ns: int = 0
+    prompt_cache_ns: int = 0
+    expected_output_tokens: int = 0
+    eases_from: int = 0
 
 
 PLAIN = Plan()
@@ -17,4 +28,11 @@ PLAIN = Plan()
 
 def plan_of(route: RouteSettings) -> Plan:
     """The plan of a route."""
-    return Plan(strategy=route.strategy)
+    return Plan(
+        strategy=route.strategy,
+        affinity=route.affinity,
+        affinity_ns=route.affinity_ttl_s * _NS_PER_S,
+        prompt_cache_ns=route.prompt_cache_s * _NS_PER_S,
+        expected_output_tokens=route.expected_output_tokens,
+        eases_from=int(route.eases_from * _MILLIONTHS),
+    )

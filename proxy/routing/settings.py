@@ -1,7 +1,40 @@
 """What flyball.yaml says about routes (DESIGN §10)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from decimal import Decimal
+from typing import Literal, TypeAlias
+
+Capability: TypeAlias = Literal["tools", "images", "audio", "files", "structured_output"]
+Day: TypeAlias = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Strategy: TypeAlias = Literal["priority", "weighted", "cheapest", "sticky", "budget_aware", "cache_aware"]
+Affinity: TypeAlias = Literal["run", "session", "user", "prefix"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhenSettings:
+    """Of which calls a route is; all that is said must hold. Names may be patterns; of a list one must match."""
+
+    orgs: tuple[str, ...] = field(default=(), metadata={"doc": "Organisations, such as `acme` or `acme-*`."})
+    teams: tuple[str, ...] = field(default=(), metadata={"doc": "Teams with their organisation: `acme/support`."})
+    agents: tuple[str, ...] = field(default=(), metadata={"doc": "Agents; a key that lists none is one by its name."})
+    steps: tuple[str, ...] = field(default=(), metadata={"doc": "What the client says in `x-flyball-step`."})
+    tags: Mapping[str, str] = field(
+        default_factory=dict, metadata={"doc": "Tags that are pinned on the key: what a client claims does not count."}
+    )
+    claimed_tags: Mapping[str, str] = field(
+        default_factory=dict,
+        metadata={"doc": "Tags that the key pins or the client claims; whoever has a key can claim them."},
+    )
+    hours: tuple[str, ...] = field(
+        default=(), metadata={"doc": "Times of day, `09:00-17:00`; `22:00-06:00` is of the day it begins on."}
+    )
+    days: tuple[Day, ...] = field(default=(), metadata={"doc": "Days of the week."})
+    timezone: str = field(default="UTC", metadata={"doc": "Whose clocks `hours` and `days` go by."})
+    min_bytes: int | None = field(default=None, metadata={"doc": "Requests of at least this size."})
+    max_bytes: int | None = field(default=None, metadata={"doc": "Requests of at most this size."})
+    asks: tuple[Capability, ...] = field(default=(), metadata={"doc": "Requests that ask for all of these."})
+    lacks: tuple[Capability, ...] = field(default=(), metadata={"doc": "Requests that ask for none of these."})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +49,10 @@ class TargetSettings:
         default="",
         metadata={"doc": "What the client's own name begins with and the provider's does not, such as `openai/`."},
     )
+    weight: int = field(
+        default=1,
+        metadata={"doc": "Its share where targets are drawn by lot; 0 is asked last."},
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +66,39 @@ class RouteSettings:
             "doc": "In the place of `model`: the path of calls that name none, such as `/files`, with all below it."
         },
     )
+    when: WhenSettings | None = field(
+        default=None, metadata={"doc": "Of which calls the route is; unset is of all that name its model."}
+    )
     targets: tuple[TargetSettings, ...] = field(metadata={"doc": "Where matching calls may go, best first."})
-    strategy: Literal["priority"] = field(
-        default="priority", metadata={"doc": "How a target is chosen; `priority` takes the first one."}
+    strategy: Strategy = field(
+        default="priority",
+        metadata={
+            "doc": "How a target is chosen: `priority` as listed; `weighted` by lot; `cheapest` by what this request "
+            "is expected to cost; `sticky` the same for a whole conversation; `budget_aware` as listed while there is "
+            "money, cheaper as budgets fill; `cache_aware` by cost, counting what a switch would lose of the "
+            "provider's prompt cache."
+        },
+    )
+    affinity: tuple[Affinity, ...] = field(
+        default=("run", "session", "prefix"),
+        metadata={
+            "doc": "What makes calls one conversation for `sticky` and `cache_aware`: the first of these that a call "
+            "has; `prefix` is how its messages begin."
+        },
+    )
+    affinity_ttl_s: int = field(
+        default=3600,
+        metadata={"doc": "How long a conversation stays where it was moved to by a failure, after its last call."},
+    )
+    prompt_cache_s: int = field(
+        default=300,
+        metadata={"doc": "How long a provider is taken to keep a prompt's beginning cached, for `cache_aware`."},
+    )
+    expected_output_tokens: int = field(
+        default=500,
+        metadata={"doc": "How long answers are expected to be where costs or times are compared, if none is limited."},
+    )
+    eases_from: Decimal = field(
+        default=Decimal("0.5"),
+        metadata={"doc": "How full the tightest budget is where `budget_aware` begins to leave dear targets."},
     )

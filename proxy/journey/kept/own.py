@@ -5,6 +5,7 @@ import asyncio
 from msgspec import structs
 
 from proxy.core.refusal import Refusal, Refused
+from proxy.journey.call_facts import call_facts
 from proxy.journey.kept.passage import Passage
 from proxy.journey.resolve import may_use
 from proxy.journey.rooms import Rooms
@@ -155,7 +156,7 @@ def _resolution(passage: Passage) -> Resolution:
 def _of_model(journey: Journey) -> Resolution | None:
     """Where the model is served in the client's dialect; None for one of no route, such as one that was fine-tuned."""
     try:
-        served = journey.snapshot.router.resolve(journey.model)
+        served = journey.snapshot.router.resolve(journey.model, facts=lambda: call_facts(journey))
     except Refused:
         return None
     dialects = [journey.snapshot.providers[each.provider].dialect for each in served.candidates]

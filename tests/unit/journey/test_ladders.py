@@ -80,8 +80,8 @@ async def test_a_model_that_no_pattern_of_the_downgrade_knows_stays(tmp_path: Pa
 async def test_a_downgrade_to_what_no_route_serves_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     resolve = Router.resolve
 
-    def without_cheap(router: Router, model: str, *more: Any) -> Resolution:
-        return resolve(router, "nowhere" if model == "cheap" else model, *more)
+    def without_cheap(router: Router, model: str, *more: Any, **named: Any) -> Resolution:
+        return resolve(router, "nowhere" if model == "cheap" else model, *more, **named)
 
     async with house(tmp_path, DOWN) as worker:
         monkeypatch.setattr(Router, "resolve", without_cheap)
