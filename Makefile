@@ -21,7 +21,7 @@ TOGETHER := -n 3 --dist loadfile --no-loadscope-reorder
 ALONE = $(if $(PYTEST_ARGS),,$(shell grep -rlE 'mark\.alone' tests --include='test_*.py'))
 tested = PATH="$$PATH:/usr/sbin" $(BIN)/python -m pytest $(1) $(PYTEST_ARGS) || [ "$(if $(PYTEST_ARGS),$$?)" = 5 ]
 
-.PHONY: setup up demo check test test-all bench bench-store lock help
+.PHONY: setup up demo check test test-all bench bench-check bench-store lock help
 
 setup: $(RUNTIME) ## prepare .venv with everything `flyball` needs, exactly as locked
 
@@ -48,11 +48,15 @@ test-all: $(DEV) ## every test, the long ones too: frameworks, soaks, faults
 	$(call tested,$(TOGETHER) -m "not alone" --timeout 1800)
 	$(call tested,$(ALONE) -m alone --timeout 1800)
 
-bench: $(DEV) ## cost per call, chunk, hold and decision, beside plain nginx and a bare relay, into docs/bench.md
-	@.ci/packages nginx wrk redis-server
+bench: $(DEV) ## cost per call, chunk, hold and decision, beside plain nginx, a bare relay and two peers, into docs/bench.md
+	@.ci/packages nginx wrk redis-server npm
 	PATH="$$PATH:/usr/sbin" $(BIN)/python -m tests.bench
 	PATH="$$PATH:/usr/sbin" $(BIN)/python -m tests.bench.ledger
 	$(BIN)/python -m tests.bench.policy
+
+bench-check: $(DEV) ## whether a call or a chunk has become over 15 % dearer than docs/bench says, as multiples of nginx
+	@.ci/packages nginx wrk
+	PATH="$$PATH:/usr/sbin" $(BIN)/python -m tests.bench --check --rounds 3
 
 bench-store: $(DEV) ## what the telemetry store takes in, holds and answers: BENCH_ARGS="--operations 10000000" for less than 100 million
 	$(BIN)/python -m tests.bench.store $(BENCH_ARGS)
@@ -60,10 +64,11 @@ bench-store: $(DEV) ## what the telemetry store takes in, holds and answers: BEN
 lock: ## write requirements/*.txt anew from *.in, and the node lock (needs `uv` and `npm` on the path)
 	cd requirements && for part in runtime dev image frameworks-llama-index frameworks-crewai frameworks-smolagents frameworks-presidio \
 	    frameworks-langchain frameworks-haystack frameworks-openai-agents frameworks-semantic-kernel frameworks-pydantic-ai \
-	    frameworks-dspy frameworks-instructor frameworks-autogen frameworks-litellm frameworks-anthropic-0x; do \
+	    frameworks-dspy frameworks-instructor frameworks-autogen frameworks-litellm frameworks-litellm-proxy \
+	    frameworks-anthropic-0x; do \
 	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-header --no-annotate --quiet $$part.in -o $$part.txt; done
-	for part in vercel node; do (cd tests/frameworks/$$part && \
+	for part in vercel node portkey; do (cd tests/frameworks/$$part && \
 	  npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund); done
 
 help: ## this list

@@ -1,4 +1,4 @@
-"""`python -m tests.bench`: Flyball beside plain nginx and a bare relay, all on loopback, two cores, a few minutes."""
+"""`python -m tests.bench`: Flyball beside nginx, a bare relay and two peers, all on loopback, two cores."""
 
 import argparse
 import os
@@ -11,11 +11,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import fixed_rate, nginx, report, saturation, streams
+from tests.bench import check, fixed_rate, loopback, nginx, peers, report, saturation, streams
 from tests.bench.candidates import ALL, Candidate, Place, path_with_sbin
 from tests.bench.processes import OTHER_CORE, NotReady, free_port, memory_kb, start, wait_for_port
+from tests.bench.variants import OF_ALL, OF_RULED
+from tests.frameworks.environments import node_folder, python_of
 
 DOCS = Path(__file__).parents[2] / "docs"
+CANDIDATES = {**ALL, "litellm": peers.litellm, "portkey": peers.portkey}
+COMPARED = ("nginx", "flyball")
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,9 @@ def main() -> int:
     if missing or (os.cpu_count() or 1) < 2:
         print(f"the benchmark needs two cores and {', '.join(missing) or 'nothing else'}", file=sys.stderr)
         return 2
+    if not {"litellm", "portkey"}.isdisjoint(options.candidates):
+        python_of("litellm-proxy"), node_folder("portkey")  # as long as the registries can be reached
+    loopback.enter("tests.bench")
     plan = QUICK if options.quick else FULL
     results, began = report.Results(), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="flyball-bench-") as folder, ExitStack() as stack:
@@ -57,8 +64,13 @@ def main() -> int:
     names = [candidate.name for candidate in candidates]
     print(report.table(results, names))
     if options.write:
-        about = {**report.machine(), "rounds": options.rounds or plan.rounds, "plan": str(plan)}
+        about = {**report.machine(), **peers.versions(), "rounds": options.rounds or plan.rounds, "plan": str(plan)}
+        about["nothing called outside"] = "sure: loopback only" if loopback.is_alone() else "not enforced"
         print(f"written: {report.write(results, about, names, DOCS)}")
+    if options.check:
+        compared = check.compare(results, DOCS / "bench")
+        print("\n".join(map(str, compared)))
+        return int(any(each.is_worse for each in compared))
     return 0
 
 
@@ -73,7 +85,7 @@ def _start_all(names: list[str], folder: Path, stack: ExitStack) -> list[Candida
     candidates = []
     for name in names:
         try:
-            candidate = ALL[name](place)
+            candidate = CANDIDATES[name](place)
         except NotReady as error:
             raise SystemExit(f"{name} did not start: {error}") from None
         stack.callback(candidate.stop)
@@ -86,6 +98,10 @@ def _round(candidate: Candidate, plan: Plan, results: report.Results, folder: Pa
     if candidate.pids and name not in results.numbers.get("memory", {}):
         _remember_memory(results, candidate, "idle_")
     results.add("saturation", name, saturation.run(candidate, folder, plan.seconds))
+    for variant in (*OF_ALL, *(OF_RULED if name == "flyball-ruled" else ())):
+        results.add(variant.name, name, saturation.run(candidate, folder, plan.seconds / 2, variant))
+    if candidate.only_unary:
+        return
     results.add("fixed", name, fixed_rate.run(candidate, plan.rate, plan.seconds))
     paced = streams.Pattern(plan.streams_per_s, plan.seconds, plan.events, gap_ms=10)
     results.add("paced", name, streams.run(candidate, paced))
@@ -103,8 +119,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="one short round, at most a minute")
     parser.add_argument("--rounds", type=int, help="rounds instead of the plan's")
     parser.add_argument("--write", action=argparse.BooleanOptionalAction, default=True, help="write docs/bench.md")
-    parser.add_argument("--candidates", nargs="+", choices=list(ALL), default=list(ALL), help="only these")
-    return parser.parse_args()
+    parser.add_argument(
+        "--candidates", nargs="+", choices=list(CANDIDATES), default=list(CANDIDATES), help="only these"
+    )
+    parser.add_argument("--check", action="store_true", help="compare with what is written, and write nothing")
+    options = parser.parse_args()
+    if options.check:
+        options.write, options.candidates = False, list(COMPARED)
+    return options
 
 
 if __name__ == "__main__":

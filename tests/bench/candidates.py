@@ -25,12 +25,22 @@ routes:
   - {{model: bench-stream, targets: [{{provider: stream}}]}}
   - {{model: "bench-*", targets: [{{provider: unary}}]}}
 tenants:
-  - {{org: acme, teams: [{{team: support, keys: [{{name: bot, key_env: BENCH_KEY, models: ["bench-*"]}}]}}]}}
+  - org: acme
+    teams:
+      - team: support
+        keys:
+          - {{name: bot, key_env: BENCH_KEY, models: ["bench-*"]}}
+          - {{name: poor, key_env: BENCH_POOR_KEY, models: ["bench-*"]}}
 budgets:
   - {{name: acme-month, scope: "org:acme", window: month, limit_usd: 1000000, hard: true}}
   - {{name: bot-total, scope: "key:acme/support/bot", window: total, limit_usd: 1000000, hard: true}}
+  - {{name: poor-total, scope: "key:acme/support/poor", window: total, limit_usd: 0.000001, hard: true}}
 prices: {{overlay: prices.yaml}}
+{more}
 """
+RULED: Final = "policy: {{settings: {settings}}}"
+POOR: Final = "-poor"
+"""What the key without money has behind the other's."""
 PRICES: Final = """
 models:
   bench-unary: {input_usd_per_mtok: 2, output_usd_per_mtok: 8, since: 2026-01-01, source: bench}
@@ -60,11 +70,14 @@ class Candidate:
     running: Running | None = None
     pids: list[int] = field(default_factory=list)
     stream_port: int = 0
+    more_headers: tuple[str, ...] = ()
+    only_unary: bool = False
+    """Whether it is asked for whole answers only, as many as it gives: a peer, slower by an order."""
 
-    def body(self, model: str, *, streamed: bool) -> bytes:
-        """A call of about 1 KB, as an SDK writes it."""
-        flag = ',"stream":true' if streamed else ""
-        text = f'{{"model":"{model}","messages":[{{"role":"user","content":"{PROMPT}"}}],"max_tokens":256{flag}}}'
+    def body(self, model: str, *, streamed: bool, prompts: int = 1) -> bytes:
+        """A call of about 1 KB times `prompts`, as an SDK writes it."""
+        flag, prompt = ',"stream":true' if streamed else "", PROMPT * prompts
+        text = f'{{"model":"{model}","messages":[{{"role":"user","content":"{prompt}"}}],"max_tokens":256{flag}}}'
         return text.encode()
 
     def request(self, *, streamed: bool, query: str = "") -> bytes:
@@ -89,6 +102,7 @@ class Candidate:
             "x-stainless-runtime-version: 3.11.7",
             "x-stainless-retry-count: 0",
             "x-stainless-read-timeout: 600",
+            *self.more_headers,
         ]
 
     def stop(self) -> None:
@@ -126,21 +140,34 @@ def door(place: Place) -> Candidate:
 
 def flyball(place: Place) -> Candidate:
     """Flyball as installed, everything on: one worker on the candidates' core, its other processes on the other."""
-    home, port = place.folder / "flyball", free_port()
+    return _flyball(place, "flyball")
+
+
+def ruled(place: Place) -> Candidate:
+    """Flyball with a rule of the starter library set, and a key without money: what is asked of it besides."""
+    (place.folder / "settings.json").write_text('{"settings": {"models": {"blocked": ["bench-blocked"]}}}')
+    candidate = _flyball(place, "flyball-ruled", RULED.format(settings=place.folder / "settings.json"))
+    candidate.only_unary = True
+    return candidate
+
+
+def _flyball(place: Place, name: str, more: str = "") -> Candidate:
+    home, port = place.folder / name, free_port()
     home.mkdir()
-    settings = CONFIG.format(port=port, admin=free_port(), unary=place.unary, stream=place.stream)
+    settings = CONFIG.format(port=port, admin=free_port(), unary=place.unary, stream=place.stream, more=more)
     (home / "flyball.yaml").write_text(settings)
     (home / "prices.yaml").write_text(PRICES)
     environment: Mapping[str, str] = {
         "BENCH_KEY": place.key,
+        "BENCH_POOR_KEY": place.key + POOR,
         "BENCH_PROVIDER_KEY": "sk-bench-" + secrets.token_hex(20),
         "FLYBALL_HOME": str(home / "state"),
     }
     command = [sys.executable, "-m", "proxy", "serve", "--config", str(home / "flyball.yaml")]
     running = start(command, core=OTHER_CORE, log=home / "log", environment=environment)
     wait_for_port(port, running)
-    candidate = Candidate("flyball", port, place.key, stream_path=Candidate.unary_path, running=running)
-    _wait_for_answer(candidate)
+    candidate = Candidate(name, port, place.key, stream_path=Candidate.unary_path, running=running)
+    wait_for_answer(candidate)
     candidate.pids = [pid for pid in running.tree() if _is_worker(pid)]
     if len(candidate.pids) != 1:
         raise NotReady(f"one worker was to be found, not {candidate.pids}")
@@ -148,7 +175,7 @@ def flyball(place: Place) -> Candidate:
     return candidate
 
 
-def _wait_for_answer(candidate: Candidate, patience_s: float = 60.0) -> None:
+def wait_for_answer(candidate: Candidate, patience_s: float = 60.0) -> None:
     """The port is open before the worker is there; wait until a whole call goes through."""
     connection = HTTPConnection("127.0.0.1", candidate.port, timeout=patience_s)
     headers = dict(line.split(": ", 1) for line in candidate.headers())
@@ -170,6 +197,7 @@ ALL: Final[Mapping[str, Callable[[Place], Candidate]]] = {
     "relay": relay,
     "relay-door": door,
     "flyball": flyball,
+    "flyball-ruled": ruled,
 }
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.bench import nginx
-from tests.bench.candidates import CONFIG, PRICES, Candidate
+from tests.bench.candidates import CONFIG, POOR, PRICES, Candidate
 from tests.bench.processes import OTHER_CORE, NotReady, Running, free_port, start, wait_for_port
 
 CONNECTIONS: Final = 32
@@ -52,7 +52,7 @@ def _relay(upstream: int) -> tuple[int, list[str]]:
 
 def _worker(folder: Path, upstream: int) -> tuple[int, list[str]]:
     port = free_port()
-    settings = CONFIG.format(port=port, admin=free_port(), unary=upstream, stream=upstream)
+    settings = CONFIG.format(port=port, admin=free_port(), unary=upstream, stream=upstream, more="")
     (folder / "flyball.yaml").write_text(settings + UNHURRIED)
     (folder / "prices.yaml").write_text(PRICES)
     return port, ["-m", "tests.bench.counted_worker", str(folder), str(port)]
@@ -72,7 +72,12 @@ async def _counted(folder: Path, name: str, at: tuple[int, list[str]]) -> float:
 
 
 def _start(folder: Path, name: str, key: str, command: Sequence[str]) -> Running:
-    given = {"BENCH_KEY": key, "BENCH_PROVIDER_KEY": "sk-bench-" + secrets.token_hex(20), "PYTHONHASHSEED": "0"}
+    given = {
+        "BENCH_KEY": key,
+        "BENCH_POOR_KEY": key + POOR,
+        "BENCH_PROVIDER_KEY": "sk-bench-" + secrets.token_hex(20),
+        "PYTHONHASHSEED": "0",
+    }
     valgrind = ["valgrind", "--tool=callgrind", "--instr-atstart=no", *command]
     return start(valgrind, core=OTHER_CORE, log=folder / f"{name}.log", environment={**os.environ, **given})
 

@@ -16,7 +16,7 @@ ANSWER: Final = (
 )
 
 _COMMON: Final = """
-daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log warn;
+daemon off; user root; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log warn;
 events {{ worker_connections 4096; }}
 http {{
   access_log off; keepalive_requests 1000000000; client_body_temp_path {folder}/a; proxy_temp_path {folder}/b;

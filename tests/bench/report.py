@@ -13,6 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+from tests.bench.variants import OF_ALL, OF_RULED
+
 BEGIN: Final = "<!-- results: written by `make bench` -->"
 END: Final = "<!-- end of results -->"
 
@@ -108,8 +110,10 @@ _FIXED: Final = {
     "+p99_us": "over direct",
     "cpu_us_per_call": "CPU µs per call",
 }
+_VARIANT: Final = {each: _SATURATION[each] for each in ("cpu_us_per_call", "calls_per_cpu_s", "p50_us", "p99_us")}
 _TABLES: Final[tuple[tuple[str, str, dict[str, str]], ...]] = (
     ("saturation", "Unary calls, as many as one core gives", _SATURATION),
+    *[(each.name, f"The same, {each.name}", _VARIANT) for each in (*OF_ALL, *OF_RULED)],
     ("fixed", "Unary calls at a fixed rate, from the intended instant", _FIXED),
     ("paced", "Streams, events 10 ms apart", _STREAM),
     ("burst", "Streams, events back to back", _STREAM),

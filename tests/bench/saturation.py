@@ -8,6 +8,7 @@ from typing import Final
 
 from tests.bench.candidates import Candidate
 from tests.bench.processes import OTHER_CORE, cpu_ns
+from tests.bench.variants import ORDINARY, Variant
 
 CONNECTIONS: Final = 32
 _LATENCY: Final = re.compile(r"^\s+(50|99)%\s+([\d.]+)(us|ms|s)", re.M)
@@ -29,16 +30,17 @@ class Saturation:
     p99_us: float
 
 
-def run(candidate: Candidate, folder: Path, seconds: float) -> Saturation:
-    """Load a candidate with wrk; raises Unsound when answers were not 2xx."""
+def run(candidate: Candidate, folder: Path, seconds: float, variant: Variant = ORDINARY) -> Saturation:
+    """Load a candidate with wrk; raises Unsound when answers were not of the status that the variant has."""
     script = folder / f"wrk-{candidate.name}.lua"
-    script.write_text(_lua(candidate))
+    script.write_text(_lua(candidate, variant))
     before = cpu_ns(candidate.pids)
     output = _wrk(candidate, script, seconds)
     spent = cpu_ns(candidate.pids) - before
-    if "Non-2xx" in output or "Socket errors" in output:
-        raise Unsound(f"{candidate.name}: wrk says\n{output}")
     calls = int(_found(r"(\d+) requests in", output))
+    refused = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
+    if (int(refused[1]) if refused else 0) != (calls if variant.status >= 400 else 0) or "Socket errors" in output:
+        raise Unsound(f"{candidate.name}, {variant.name}: wrk says\n{output}")
     times = {percent: float(value) * _TO_US[unit] for percent, value, unit in _LATENCY.findall(output)}
     return Saturation(
         cpu_us_per_call=spent / 1e3 / calls,
@@ -58,12 +60,14 @@ def _wrk(candidate: Candidate, script: Path, seconds: float) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=seconds + 30).stdout
 
 
-def _lua(candidate: Candidate) -> str:
+def _lua(candidate: Candidate, variant: Variant) -> str:
     lines = [
         f"wrk.headers[{name!r}] = {value!r}"
         for name, _, value in (each.partition(": ") for each in candidate.headers())
     ]
-    body = candidate.body("bench-unary", streamed=False).decode()
+    body = candidate.body(variant.model, streamed=False, prompts=variant.prompts).decode()
+    if variant.key_end:
+        lines.append(f"wrk.headers['authorization'] = 'Bearer {candidate.key}{variant.key_end}'")
     return "\n".join(['wrk.method = "POST"', f"wrk.body = [==[{body}]==]", *lines])
 
 
