@@ -6,7 +6,7 @@ from dashboards.board import AnyPanel
 from dashboards.panels import USD, Column, stat_of, table_of, text, usd
 from dashboards.sql.names import ZONE, named
 from dashboards.sql.query import KEY, MODEL, MOST_ROWS, TEAM, Query, rows_of
-from dashboards.sql.spend import IN_UTC, spend
+from dashboards.sql.spend import NOT_MOVED_AWAY, local_spend, spend
 
 PAST_DAYS: Final = 28
 LEAST_DAYS: Final = 3
@@ -48,8 +48,9 @@ def _forecast() -> Query:
     return rows_of(
         f"""WITH days AS (
 SELECT toDate(at, {ZONE}) AS day, toFloat64(sum(cost_usd)) AS usd
-{spend("cost_usd", start=start, whole=(IN_UTC,))}
+{local_spend("cost_usd", start=start, whole=())}
 GROUP BY day
+{NOT_MOVED_AWAY}
 ), facts AS (
 SELECT sumIf(usd, day >= toStartOfMonth({today})) AS so_far,
   least({PAST_DAYS}, {today} - min(day)) AS past,

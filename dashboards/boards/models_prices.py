@@ -10,7 +10,7 @@ from dashboards.sql.attempts import price_lines
 from dashboards.sql.calls import BUCKET, calls
 from dashboards.sql.names import named
 from dashboards.sql.query import INPUT, MODEL, MOST_ROWS, TOKEN_COLUMNS, TOKENS, number, rows_of, series_of
-from dashboards.sql.spend import LOCAL_BUCKET, local_spend, spend
+from dashboards.sql.spend import LOCAL_BUCKET, NOT_MOVED_AWAY, local_spend, spend
 from proxy.core.usage import Bucket, ToolFee
 
 _INPUTS: Final = TOKEN_COLUMNS[:4]
@@ -68,6 +68,7 @@ def _tokens_by_kind() -> AnyPanel:
         f"""SELECT {LOCAL_BUCKET} AS time, {told}
 {local_spend(*TOKEN_COLUMNS)}
 GROUP BY time
+{NOT_MOVED_AWAY}
 ORDER BY time"""
     )
     return bars(7, "Tokens by kind", query, "short", every=QUARTER_HOUR)

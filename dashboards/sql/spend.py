@@ -50,8 +50,8 @@ _TAGGED_CENTERS: Final = Source(
     is_quarters=True,
 )
 
-# A day elsewhere is made of quarter-hours; days as they are summed up are those of UTC.
-IN_UTC: Final = f"{ZONE} = 'UTC'"
+NOT_MOVED_AWAY: Final = "HAVING sum(calls) != 0"
+"""What a day has only in hours of its neighbour is none of that day's; corrections stand where their calls do."""
 LOCAL_BUCKET: Final = f"if({IS_LONG}, toDateTime(toStartOfDay(at, {ZONE}), 'UTC'), $__timeInterval(at))"
 
 
@@ -65,9 +65,9 @@ def spend_by_center(*columns: str) -> str:
     return within(_CENTERS, _TAGGED_CENTERS, columns=columns)
 
 
-def local_spend(*columns: str, start: str = START, end: str = END) -> str:
-    """The same, fine enough to be cut at the midnights of the chosen time zone."""
-    return spend(*columns, start=start, end=end, whole=(IS_LONG, IN_UTC))
+def local_spend(*columns: str, start: str = START, whole: Sequence[str] = (IS_LONG,)) -> str:
+    """The same, to be cut at the midnights of the chosen time zone; and NOT_MOVED_AWAY."""
+    return within(_ALL, _TAGGED, columns=(*columns, "calls"), start=start, whole=whole, local=True)
 
 
 def spend_by(name: str, label: str, *columns: str) -> Query:
@@ -85,5 +85,6 @@ SELECT {LOCAL_BUCKET} AS time,
   sum(cost_usd) AS spend
 {local_spend(*columns, "cost_usd")}
 GROUP BY time, {label}
+{NOT_MOVED_AWAY}
 ORDER BY time, {label}"""  # names of our own columns only
     )

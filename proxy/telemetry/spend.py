@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from proxy.core.money import Nano
 from proxy.core.refusal import Refusal, Refused
 from proxy.core.usage import Bucket
-from proxy.telemetry.whole_days import whole_days
+from proxy.telemetry.whole_days import WholeDays, whole_days
 
 ROLLED_UP: Final[Mapping[str, str]] = {
     "org": "org",
@@ -111,19 +111,24 @@ def select_spend(asked: SpendQuery) -> Select:
     groups = ["bucket", *(f"g{number}" for number in range(len(columns)))]
     chosen = [f"{bucket} AS bucket", *(f"{each} AS g{number}" for number, each in enumerate(columns))]
     terms = _conditions(asked, time, parameters)
+    days = whole_days(asked.start, asked.end, asked.bucket, asked.timezone) if rolled else None
+    table = "spend_quarter_hours" if rolled else _CORRECTED
+    source = f"{table} AS t WHERE {' AND '.join(terms)}" if days is None else _by_days(days, terms, parameters)
     sql = (
-        f"SELECT {', '.join([*chosen, *_SUMS])}"  # noqa: S608 - closed lists only
-        f" FROM {_rolled_up(asked, terms, parameters) if rolled else _CORRECTED} AS t"
-        f" WHERE {' AND '.join(terms)}"
-        f" GROUP BY {', '.join(groups)} ORDER BY bucket, sum_cost DESC, {', '.join(groups)} LIMIT {{limit:UInt32}}"
+        f"SELECT {', '.join([*chosen, *_SUMS])} FROM {source}"  # noqa: S608 - closed lists only
+        f" GROUP BY {', '.join(groups)}{_NOT_MOVED_AWAY if days is not None and days.moves else ''}"
+        f" ORDER BY bucket, sum_cost DESC, {', '.join(groups)} LIMIT {{limit:UInt32}}"
     )
     return Select(sql=sql, parameters=parameters)
 
 
+# Not toStartOfHour, which counts from midnight: after a change of half an hour (Lord Howe) it begins at half past.
+# Where such a change falls into the hour itself, the part behind it begins with the change.
+_HOUR: Final = "(toUnixTimestamp(toStartOfMinute({time}, 'UTC')) - 60 * toMinute({time}, {timezone:String}))"
 _BUCKETS: Final[Mapping[str, str]] = {
     "all": "toUnixTimestamp(toDateTime(0))",
     "quarter": "toUnixTimestamp(toStartOfFifteenMinutes({time}))",
-    "hour": "toUnixTimestamp(toStartOfHour({time}, {timezone:String}))",
+    "hour": f"({_HOUR} + 60 * toMinute(toDateTime({_HOUR}, 'UTC'), {{timezone:String}}))",
     "day": "toUnixTimestamp(toStartOfDay({time}, {timezone:String}))",
     "week": "toUnixTimestamp(toDateTime(toStartOfWeek({time}, 1, {timezone:String}), {timezone:String}))",
     "month": "toUnixTimestamp(toDateTime(toStartOfMonth({time}, {timezone:String}), {timezone:String}))",
@@ -152,16 +157,24 @@ _CORRECTED: Final = (
 """Operations, and what they were corrected by since, as the quarter-hours have them too."""
 
 
-_SUMMED: Final = ", ".join(
-    f"t.{name} AS {name}" for name in (*ROLLED_UP.values(), "calls", "unpriced", "cost_usd", "list_usd", *_TOKENS)
+_COUNTS: Final = ("calls", "unpriced", *_TOKENS)
+_MONEY: Final = ("cost_usd", "list_usd")
+_NAMED: Final = ", ".join(f"t.{name} AS {name}" for name in ROLLED_UP.values())
+_SUMMED: Final = ", ".join([_NAMED, *(f"t.{name} AS {name}" for name in (*_COUNTS, *_MONEY))])
+# Sums of UInt64 wrap around, so that what is moved away is taken away.
+_MOVED: Final = ", ".join(
+    [
+        _NAMED,
+        *(f"toUInt64(toInt64(t.{name}) * moved.2) AS {name}" for name in _COUNTS),
+        *(f"t.{name} * moved.2 AS {name}" for name in _MONEY),
+    ]
 )
+_NOT_MOVED_AWAY: Final = " HAVING sum_calls != 0 OR sum_unpriced != 0 OR sum_cost != 0 OR sum_list != 0"
+"""A group that a day has only in hours of its neighbour is none of that day's."""
 
 
-def _rolled_up(asked: SpendQuery, terms: Sequence[str], parameters: dict[str, Any]) -> str:
+def _by_days(days: WholeDays, terms: Sequence[str], parameters: dict[str, Any]) -> str:
     """Whole days of the span from their sums, and quarter-hours for the rest of it."""
-    days = whole_days(asked.start, asked.end, asked.bucket, asked.timezone)
-    if days is None:
-        return "spend_quarter_hours"
     parameters |= {"first_day": days.first, "end_day": days.end, "cut_days": list(days.cut)}
     first, end = "toDate({first_day:UInt16})", "toDate({end_day:UInt16})"
     cut = "IN (SELECT toDate(arrayJoin({cut_days:Array(UInt16)})))"
@@ -170,12 +183,29 @@ def _rolled_up(asked: SpendQuery, terms: Sequence[str], parameters: dict[str, An
     of_quarters = [f"({outside} OR toDate(t.quarter) {cut})" if days.cut else f"({outside})", *terms]
     if days.cut:
         of_days.append(f"t.day NOT {cut}")
+    day_at = _noon("t.day") if days.moves else "toDateTime(t.day, 'UTC')"
+    parts = [
+        f"SELECT {day_at} AS quarter, {_SUMMED} FROM spend_days AS t WHERE {' AND '.join(of_days)}",  # noqa: S608 - closed lists
+        f"SELECT t.quarter AS quarter, {_SUMMED} FROM spend_quarter_hours AS t WHERE {' AND '.join(of_quarters)}",  # noqa: S608
+    ]
+    if days.moves:
+        parts.append(_moves([f"NOT ({outside})", *terms]))
+    return f"({' UNION ALL '.join(parts)}) AS t"
+
+
+def _moves(terms: Sequence[str]) -> str:
+    """Quarter-hours of another local day than their UTC day: into their own, out of the one that the sums are in."""
+    places = f"[(t.quarter, toInt8(1)), ({_noon('toDate(t.quarter)')}, toInt8(-1))]"
+    elsewhere = "toDate(t.quarter, {timezone:String}) != toDate(t.quarter)"
     return (
-        f"(SELECT toDateTime(t.day, 'UTC') AS quarter, {_SUMMED} FROM spend_days AS t"  # noqa: S608 - closed lists only
-        f" WHERE {' AND '.join(of_days)}"
-        f" UNION ALL SELECT t.quarter AS quarter, {_SUMMED} FROM spend_quarter_hours AS t"
-        f" WHERE {' AND '.join(of_quarters)})"
+        f"SELECT moved.1 AS quarter, {_MOVED} FROM spend_quarter_hours AS t ARRAY JOIN {places} AS moved"  # noqa: S608 - closed lists only
+        f" WHERE {' AND '.join([elsewhere, *terms])}"
     )
+
+
+def _noon(date: str) -> str:
+    """A moment that lies in the local day of a date, whenever its clocks are changed."""
+    return f"toDateTime(toDateTime({date}, {{timezone:String}}) + 43200, 'UTC')"
 
 
 def read_spend(asked: SpendQuery, rows: Iterable[Sequence[Any]]) -> list[SpendRow]:

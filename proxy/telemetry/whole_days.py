@@ -1,4 +1,8 @@
-"""Which whole UTC days of a span may be read from sums of days: those that no local bucket begins in the middle of."""
+"""Which whole UTC days of a span may be read from sums of days.
+
+For weeks and months: those that no local bucket begins in the middle of. Local days begin in the middle of nearly every
+UTC day, but share most of its hours: there all days are read, and quarter-hours say what belongs to the next one.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,15 +17,20 @@ _MOST_CUTS: Final = 120
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WholeDays:
-    """UTC days since 1970 from `first` on, below `end`, without those in `cut`."""
+    """UTC days since 1970 from `first` on, below `end`, without those in `cut`.
+
+    `moves`: a day's sums stand for the local day of its date, and what of it lies in another local day is to be moved.
+    """
 
     first: int
     end: int
     cut: tuple[int, ...] = ()
+    moves: bool = False
 
 
 def whole_days(start: datetime, end: datetime, bucket: str, timezone: str) -> WholeDays | None:
-    """The whole days of a span in which every moment of a day falls into the same bucket; None where that saves little.
+    """The whole days of a span in which every moment of a day falls into the same bucket, or can be moved into its own;
+    None where that saves little.
 
     `bucket` is `all`, `day`, `week` or `month`, local to `timezone`; shorter ones have no whole days.
     """
@@ -31,6 +40,8 @@ def whole_days(start: datetime, end: datetime, bucket: str, timezone: str) -> Wh
     cut: list[int] = []
     for moment in () if bucket == "all" else _begins(start, end, bucket, ZoneInfo(timezone)):
         if moment % _DAY_S and first <= moment // _DAY_S < last:
+            if bucket == "day":
+                return WholeDays(first=first, end=last, moves=True)
             cut.append(moment // _DAY_S)
             if len(cut) > _MOST_CUTS:
                 return None

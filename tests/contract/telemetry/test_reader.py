@@ -212,9 +212,9 @@ async def test_a_span_that_cuts_quarter_hours_is_exact_too(reader: Reader, seede
     assert (row.calls, row.cost) == (len(inside), total(inside))
 
 
-@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Asia/Kathmandu"])
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Asia/Kathmandu", "America/New_York", "Pacific/Kiritimati"])
 @pytest.mark.parametrize("bucket", ["all", "day", "week", "month"])
-async def test_days_and_quarter_hours_say_what_quarter_hours_say(
+async def test_sums_of_days_say_what_quarter_hours_say(
     reader: Reader, seeded: list[OperationRow], collector: CollectorProcess, bucket: Any, zone: str
 ) -> None:
     start = START + timedelta(hours=5, minutes=45)
@@ -222,17 +222,65 @@ async def test_days_and_quarter_hours_say_what_quarter_hours_say(
     read = await reader.spend(asked)
     inside = [row for row in seeded if start <= at(row) < asked.end]
     assert sum(each.cost for each in read) == total(inside)
-    split = select_spend(asked)
-    plain = (
-        split.sql.replace(
-            split.sql[split.sql.index("(SELECT toDateTime(t.day") : split.sql.rindex(" AS t WHERE")],
-            "spend_quarter_hours",
-        )
-        if "spend_days" in split.sql
-        else split.sql
-    )
-    rows = collector.client().query(plain, parameters=split.parameters).result_rows
+    # A bucket of hours is never read from days: quarter-hours alone, in the buckets asked for.
+    split, hours = select_spend(asked), select_spend(replace(asked, bucket="hour"))
+    assert ("spend_days" in split.sql or bucket == "week") and "spend_days" not in hours.sql
+    bucket_of = split.sql[: split.sql.index(" AS bucket")].removeprefix("SELECT ")
+    plain = f"SELECT {bucket_of} AS bucket{hours.sql[hours.sql.index(', t.team AS g0') :]}"
+    rows = collector.client().query(plain, parameters=hours.parameters).result_rows
     assert read == read_spend(asked, rows)
+
+
+async def test_a_group_is_none_of_the_days_that_it_is_moved_out_of(
+    reader: Reader, collector: CollectorProcess, operation: Make
+) -> None:
+    """Refused at 23:30 UTC, which is the next day in Berlin: without cost, and no line of zeros the day before."""
+    made = operation(
+        1, "moved", charged_at="2026-10-20 23:30:00.000", outcome="refused", cost_usd="0.00", list_usd="0.00"
+    )
+    spool = Spool(collector.spool, "moved")
+    spool.append(Table.OPERATIONS, made)
+    spool.settled(made.operation_id)
+    spool.close()
+    collector.all_shipped()
+    start = datetime(2026, 10, 19, 22, tzinfo=UTC)
+    asked = SpendQuery(
+        org="moved", start=start, end=start + timedelta(days=4), bucket="day", timezone="Europe/Berlin",
+        group_by=("key",),
+    )  # fmt: skip
+    (row,) = await reader.spend(asked)
+    assert "spend_days" in select_spend(asked).sql
+    assert (row.bucket_start, row.calls, row.refused) == (datetime(2026, 10, 20, 22, tzinfo=UTC), 1, 1)
+    assert row.tokens[Bucket.INPUT] == made.input_tokens
+
+
+@pytest.mark.parametrize(
+    ("first", "begins"),
+    [
+        # 02:00 to 01:30 at 15:00 UTC: the half hour that comes again is a bucket of its own.
+        ("2026-04-04 13:30", ["13:00", "14:00", "15:00", "15:30", "16:30"]),
+        # 02:00 to 02:30 at 15:30 UTC: of the hour from 2 there is a half.
+        ("2026-10-03 13:30", ["13:30", "14:30", "15:30", "16:00", "17:00"]),
+    ],
+)
+async def test_hours_begin_on_the_hour_behind_half_an_hour_s_change(
+    reader: Reader, collector: CollectorProcess, operation: Make, first: str, begins: list[str]
+) -> None:
+    start = datetime.fromisoformat(first).replace(tzinfo=UTC)
+    org = f"howe{start.month}"
+    spool = Spool(collector.spool, org)
+    for number in range(16):
+        row = operation(number, org, charged_at=str(start + number * timedelta(minutes=15))[:19])
+        spool.append(Table.OPERATIONS, row)
+        spool.settled(row.operation_id)
+    spool.close()
+    collector.all_shipped()
+    asked = SpendQuery(
+        org=org, start=start, end=start + timedelta(hours=4), bucket="hour", timezone="Australia/Lord_Howe"
+    )
+    read = await reader.spend(asked)
+    assert [f"{each.bucket_start:%H:%M}" for each in read] == begins
+    assert sum(each.calls for each in read) == 16
 
 
 async def test_money_stays_under_the_names_of_its_call(
@@ -366,7 +414,8 @@ def test_the_rollup_is_used_where_it_knows_everything() -> None:
     assert "spend_quarter_hours" in select_spend(replace(ALL, group_by=("team", "model"), bucket="day")).sql
     assert "operations" in select_spend(replace(ALL, group_by=("user",))).sql
     assert "spend_days" in select_spend(replace(ALL, bucket="month", timezone="Asia/Kathmandu")).sql
-    assert "spend_days" not in select_spend(replace(ALL, bucket="day", timezone="Asia/Kathmandu")).sql
+    assert "spend_days" in select_spend(replace(ALL, bucket="day", timezone="Asia/Kathmandu")).sql
+    assert "spend_days" not in select_spend(replace(ALL, bucket="hour")).sql
     assert "operations" in select_spend(replace(ALL, start=START + timedelta(seconds=1))).sql
 
 
