@@ -12,7 +12,7 @@ from proxy.journey.media import worst_media
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.pricing import Price, expected_cost
-from proxy.routing import Option, Pin, Plan, Ranking, Resolution, Turn, as_listed, ranked
+from proxy.routing import Option, Pin, Plan, Ranking, Resolution, Turn, ranked
 from proxy.runs import DERIVED, derived_run
 
 KEPT: Final = frozenset({"sticky", "cache_aware"})
@@ -25,8 +25,6 @@ _DIGEST: Final = 16
 def rank(journey: Journey, resolution: Resolution, rooms: Rooms) -> Ranking:
     """The candidates, best first."""
     plan = resolution.plan
-    if plan.strategy == "priority":
-        return as_listed(resolution.candidates, journey.left_out)
     pin: Pin | None = None
     if plan.strategy in KEPT:
         journey.conversation = conversation_of(journey, plan)
@@ -41,7 +39,7 @@ def rank(journey: Journey, resolution: Resolution, rooms: Rooms) -> Ranking:
         fullness=_fullness(journey, rooms) if plan.strategy == "budget_aware" else 0,
         eases_from=plan.eases_from,
     )
-    options = _options(journey, resolution, turn, pin)
+    options = _options(journey, resolution, turn, pin, rooms)
     return Ranking(ranked(plan.strategy, options, turn), journey.left_out)
 
 
@@ -86,8 +84,9 @@ def _prompt_of(usage: Usage, journey: Journey) -> int:
     return usage.prompt_tokens or journey.estimate.input_tokens
 
 
-def _options(journey: Journey, resolution: Resolution, turn: Turn, pin: Pin | None) -> Sequence[Option]:
+def _options(journey: Journey, resolution: Resolution, turn: Turn, pin: Pin | None, rooms: Rooms) -> Sequence[Option]:
     is_costed = resolution.plan.strategy in _COSTED
+    look = rooms.health.look
     options = []
     for candidate in resolution.candidates:
         target = resolution.targets.get(candidate)
@@ -98,7 +97,7 @@ def _options(journey: Journey, resolution: Resolution, turn: Turn, pin: Pin | No
             if pin is not None and pin.candidate == candidate and journey.request.media is None:
                 warm = _cost(journey, price, turn.output_tokens, cached=pin.input_tokens)
         weight = 1 if target is None else target.weight
-        options.append(Option(candidate=candidate, weight=weight, cost=cost, warm_cost=warm))
+        options.append(Option(candidate=candidate, weight=weight, cost=cost, warm_cost=warm, look=look(candidate)))
     return options
 
 

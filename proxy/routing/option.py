@@ -4,25 +4,22 @@ from msgspec import Struct
 
 from proxy.core.money import Nano
 from proxy.routing.candidate import Candidate
+from proxy.routing.health.look import UNSEEN, Look
 
 
 class Option(Struct, frozen=True, kw_only=True):
     """A candidate as a strategy sees it.
 
     `cost` is what the call is expected to cost there, None without a price; `warm_cost` the same where the provider
-    still has the conversation's beginning in its prompt cache, None where it has not. `ready` is false where it is
-    better not asked now, for the reason in `why_not`. Times are None while nothing is known of them.
+    still has the conversation's beginning in its prompt cache, None where it has not. `look` is how it has been
+    answering.
     """
 
     candidate: Candidate
     weight: int = 1
     cost: Nano | None = None
     warm_cost: Nano | None = None
-    ready: bool = True
-    why_not: str = ""
-    ttft_ms: float | None = None
-    tokens_per_s: float | None = None
-    busy: int = 0
+    look: Look = UNSEEN
 
 
 class Turn(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,9 @@ from typing import Literal, TypeAlias
 
 Capability: TypeAlias = Literal["tools", "images", "audio", "files", "structured_output"]
 Day: TypeAlias = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-Strategy: TypeAlias = Literal["priority", "weighted", "cheapest", "sticky", "budget_aware", "cache_aware"]
+Strategy: TypeAlias = Literal[
+    "priority", "weighted", "cheapest", "fastest", "least_busy", "sticky", "budget_aware", "cache_aware"
+]
 Affinity: TypeAlias = Literal["run", "session", "user", "prefix"]
 
 
@@ -51,7 +53,7 @@ class TargetSettings:
     )
     weight: int = field(
         default=1,
-        metadata={"doc": "Its share where targets are drawn by lot; 0 is asked last."},
+        metadata={"doc": "Its share where targets are drawn by lot, its size with `least_busy`; 0 is asked last."},
     )
 
 
@@ -74,9 +76,9 @@ class RouteSettings:
         default="priority",
         metadata={
             "doc": "How a target is chosen: `priority` as listed; `weighted` by lot; `cheapest` by what this request "
-            "is expected to cost; `sticky` the same for a whole conversation; `budget_aware` as listed while there is "
-            "money, cheaper as budgets fill; `cache_aware` by cost, counting what a switch would lose of the "
-            "provider's prompt cache."
+            "is expected to cost; `fastest` the quicker of two; `least_busy` by calls under way; `sticky` the same for "
+            "a whole conversation; `budget_aware` as listed while there is money, cheaper as budgets fill; "
+            "`cache_aware` by cost, counting what a switch would lose of the provider's prompt cache."
         },
     )
     affinity: tuple[Affinity, ...] = field(

@@ -8,6 +8,7 @@ from proxy.routing.ranking import Ranked, as_listed
 from proxy.routing.settings import Strategy
 from proxy.routing.strategies.costed import budget_aware, cache_aware, cheapest
 from proxy.routing.strategies.drawn import sticky, weighted
+from proxy.routing.strategies.paced import fastest, least_busy
 
 Rank: TypeAlias = Callable[[Sequence[Option], Turn], list[Ranked]]
 
@@ -21,6 +22,8 @@ STRATEGIES: Final[Mapping[Strategy, Rank]] = {
     "priority": priority,
     "weighted": weighted,
     "cheapest": cheapest,
+    "fastest": fastest,
+    "least_busy": least_busy,
     "sticky": sticky,
     "budget_aware": budget_aware,
     "cache_aware": cache_aware,
@@ -29,9 +32,9 @@ STRATEGIES: Final[Mapping[Strategy, Rank]] = {
 
 def ranked(strategy: Strategy, options: Sequence[Option], turn: Turn) -> tuple[Ranked, ...]:
     """The candidates in the strategy's order; those that are better not asked now stand behind the others."""
-    ready = [option for option in options if option.ready]
+    ready = [option for option in options if option.look.ready]
     if len(ready) == len(options):
         return tuple(STRATEGIES[strategy](options, turn))
     order = STRATEGIES[strategy](ready, turn) if ready else []
-    waiting = [Ranked(each.candidate, len(options), each.why_not) for each in options if not each.ready]
+    waiting = [Ranked(each.candidate, len(options), each.look.why) for each in options if not each.look.ready]
     return (*order, *waiting)

@@ -23,22 +23,25 @@ def least_busy(options: Sequence[Option], turn: Turn) -> list[Ranked]:
         return _load(option), draw(option.candidate, option.weight, turn.lot)
 
     order = sorted(options, key=place)
-    return [Ranked(each.candidate, _load(each), f"{each.busy} calls under way, weight {each.weight}") for each in order]
+    return [
+        Ranked(each.candidate, _load(each), f"{each.look.busy} calls under way, weight {each.weight}") for each in order
+    ]
 
 
 def _ms(option: Option, turn: Turn) -> int:
     """When the answer is expected to be whole, in milliseconds."""
-    pace = option.tokens_per_s
+    look = option.look
+    pace = look.tokens_per_s
     flowing = turn.output_tokens * 1000 / pace if pace else 0.0
-    return round((option.ttft_ms or 0.0) + flowing)
+    return round((look.ttft_ms or 0.0) + flowing)
 
 
 def _pace(option: Option, turn: Turn) -> str:
-    if option.ttft_ms is None:
+    if option.look.ttft_ms is None:
         return "nothing is known of its pace"
     return f"expected to be done in {_ms(option, turn)} ms"
 
 
 def _load(option: Option) -> int:
     """Thousandths of a call for each unit of weight; who has no weight is taken last."""
-    return option.busy * 1000 // option.weight if option.weight > 0 else 10**18
+    return option.look.busy * 1000 // option.weight if option.weight > 0 else 10**18

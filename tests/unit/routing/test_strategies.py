@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.core.money import Nano
-from proxy.routing import Candidate, Option, Pin, Pins, Turn, ranked
+from proxy.routing import Candidate, Look, Option, Pin, Pins, Turn, ranked
 from proxy.routing.settings import Strategy
-from proxy.routing.strategies.paced import fastest, least_busy
 
 COSTS = st.lists(st.one_of(st.none(), st.integers(0, 10**12)), min_size=1, max_size=6)
 
@@ -93,7 +92,7 @@ def test_a_call_of_no_conversation_is_drawn_by_lot() -> None:
 
 def paced(*known: tuple[float | None, float | None, int]) -> list[Option]:
     return [
-        Option(candidate=Candidate(f"p{at}", "m"), ttft_ms=ttft, tokens_per_s=pace, busy=busy)
+        Option(candidate=Candidate(f"p{at}", "m"), look=Look(ttft_ms=ttft, tokens_per_s=pace, busy=busy))
         for at, (ttft, pace, busy) in enumerate(known)
     ]
 
@@ -101,25 +100,26 @@ def paced(*known: tuple[float | None, float | None, int]) -> list[Option]:
 def test_fastest_takes_the_better_of_two_and_never_the_slowest_of_three() -> None:
     # 100 tokens: 1100 ms, 700 ms, 2200 ms.
     slow = paced((100.0, 100.0, 0), (500.0, 500.0, 0), (200.0, 50.0, 0))
-    taken = Counter(fastest(slow, turn(number))[0].candidate.provider for number in range(600))
+    taken = Counter(first("fastest", slow, turn(number)) for number in range(600))
     assert taken["p2"] == 0
     assert 340 <= taken["p1"] <= 460  # it is among the two in two of three draws
     unknown = paced((100.0, 100.0, 0), (None, None, 0))
-    assert fastest(unknown, turn())[0].candidate.provider == "p1"
+    assert first("fastest", unknown, turn()) == "p1"
 
 
 def test_least_busy_by_weight() -> None:
     busy = [
-        Option(candidate=Candidate("big", "m"), busy=5, weight=10),
-        Option(candidate=Candidate("small", "m"), busy=1, weight=1),
+        Option(candidate=Candidate("big", "m"), look=Look(busy=5), weight=10),
+        Option(candidate=Candidate("small", "m"), look=Look(busy=1), weight=1),
     ]
-    assert least_busy(busy, turn())[0].candidate.provider == "big"
+    assert first("least_busy", busy, turn()) == "big"
 
 
-@pytest.mark.parametrize("strategy", ["priority", "weighted", "cheapest", "sticky"])
+@pytest.mark.parametrize("strategy", ["priority", "weighted", "cheapest", "fastest", "least_busy", "sticky"])
 def test_who_is_not_ready_stands_last_with_the_reason(strategy: Strategy) -> None:
     candidates = options([1, 2, 3])
-    candidates[0] = Option(candidate=candidates[0].candidate, cost=Nano(1), ready=False, why_not="its breaker is open")
+    shut = Look(ready=False, why="its breaker is open")
+    candidates[0] = Option(candidate=candidates[0].candidate, cost=Nano(1), look=shut)
     order = ranked(strategy, candidates, turn(0, b"c", candidates[0].candidate))
     assert (order[-1].candidate.provider, order[-1].why) == ("p0", "its breaker is open")
     assert len(order) == 3
