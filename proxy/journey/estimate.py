@@ -1,12 +1,13 @@
 """estimate: the worst case this call could cost, so that it can be held before a token is bought."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from proxy.budget import BudgetSettings, HoldLine, LineKind, Rung, Unit, next_gate, regated
 from proxy.core.money import ZERO, Nano, exact_usd, to_usd_text
 from proxy.core.refusal import Refusal, Refused
 from proxy.journey.dearest import worst_price as worst_price
+from proxy.journey.fit import drop_too_small
 from proxy.journey.media import text_tokens, worst_media
 from proxy.journey.observe import named, refuse_unless_observed
 from proxy.journey.rooms import JourneySettings, Rooms
@@ -36,14 +37,14 @@ async def estimate(journey: Journey, rooms: Rooms) -> None:
     """
     call = journey.call
     journey.lines = lines_of(journey)
-    candidates = journey.resolution.candidates if journey.resolution else ()
+    resolution = journey.resolution
     journey.prices.clear()
     if call.endpoint.is_free:
         journey.estimate = FREE
         journey.mark("estimate", rooms.clock.monotonic_ns())
         return
-    for candidate in candidates:
-        journey.prices[candidate] = find_price(journey, candidate)
+    if resolution is not None:
+        find_prices(journey, resolution.candidates)
     if call.endpoint.is_media:
         input_tokens = await text_tokens(journey, rooms)
     elif journey.lines:
@@ -51,6 +52,8 @@ async def estimate(journey: Journey, rooms: Rooms) -> None:
         input_tokens = counted.tokens
     else:
         input_tokens = len(journey.body) // ROUGH_BYTES_PER_TOKEN
+    if resolution is not None and (len(resolution.candidates) > 1 or resolution.plan.is_choosy):
+        await drop_too_small(journey, input_tokens, rooms)
     journey.estimate = worst(journey, input_tokens, rooms)
     journey.mark("estimate", rooms.clock.monotonic_ns())
 
@@ -98,6 +101,27 @@ def above(lines: tuple[HoldLine, ...], climbed: Mapping[str, Collection[Rung]]) 
     return tuple(
         regated(line, next_gate(line, climbed[line.budget])) if line.budget in climbed else line for line in lines
     )
+
+
+def find_prices(journey: Journey, candidates: Sequence[Candidate]) -> None:
+    """The candidates' prices; one that has none and must have one is left out while others are left.
+
+    Raises:
+        Refused: UNPRICED_MODEL where none is left.
+    """
+    if len(candidates) == 1:
+        journey.prices[candidates[0]] = find_price(journey, candidates[0])
+        return
+    refused: dict[Candidate, Refused] = {}
+    for candidate in candidates:
+        try:
+            journey.prices[candidate] = find_price(journey, candidate)
+        except Refused as no:
+            refused[candidate] = no
+    if refused:
+        if not journey.prices:
+            raise next(iter(refused.values()))
+        journey.leave_out(dict.fromkeys(refused, "has no price, and must have one here"))
 
 
 def find_price(journey: Journey, candidate: Candidate) -> Price | None:

@@ -7,6 +7,7 @@ from typing import Final
 from proxy.core.refusal import Refusal, Refused
 from proxy.core.tenant import Principal
 from proxy.journey.call_facts import call_facts, caller_facts
+from proxy.journey.fit import drop_incapable
 from proxy.journey.observe import refuse_unless_observed
 from proxy.journey.rank import rank
 from proxy.journey.rooms import Rooms, Snapshot
@@ -56,7 +57,7 @@ def resolve(journey: Journey, rooms: Rooms) -> None:
 
     Raises:
         Refused: MODEL_NOT_ALLOWED by the key's own list, MODEL_NOT_FOUND when no route matches, POLICY_DENIED or
-            RUN_STOPPED by a kill switch.
+            RUN_STOPPED by a kill switch, CAPABILITY_MISSING where no candidate takes what is asked.
     """
     model, switches = journey.model, journey.snapshot.switches
     journey.left_out = ()
@@ -80,6 +81,8 @@ def resolve(journey: Journey, rooms: Rooms) -> None:
     else:
         journey.resolution = _without_model(journey)
     _drop_strangers(journey)
+    if journey.resolution.plan.is_choosy:
+        drop_incapable(journey)
     _refuse_our_key(journey)
     if switches:
         drop_switched(journey, switches, rooms)

@@ -15,6 +15,8 @@ class Plan(Struct, frozen=True):
     """
 
     strategy: Strategy = "priority"
+    is_choosy: bool = False
+    """Whether something is set of what targets take."""
     affinity: tuple[Affinity, ...] = ()
     affinity_ns: int = 0
     prompt_cache_ns: int = 0
@@ -30,6 +32,7 @@ def plan_of(route: RouteSettings) -> Plan:
     """The plan of a route."""
     return Plan(
         strategy=route.strategy,
+        is_choosy=any(each.capabilities is not None or each.context_tokens is not None for each in route.targets),
         affinity=route.affinity,
         affinity_ns=route.affinity_ttl_s * _NS_PER_S,
         prompt_cache_ns=route.prompt_cache_s * _NS_PER_S,

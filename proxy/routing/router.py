@@ -161,7 +161,9 @@ def _may_hold(condition: Condition | None, caller: CallFacts | None) -> bool:
 
 
 def _reads_asks(route: RouteSettings) -> bool:
-    return route.when is not None and bool(route.when.asks or route.when.lacks)
+    if route.when is not None and (route.when.asks or route.when.lacks):
+        return True
+    return any(target.capabilities is not None for target in route.targets)
 
 
 def _sent(target: TargetSettings, model: str) -> str:

@@ -55,6 +55,19 @@ class TargetSettings:
         default=1,
         metadata={"doc": "Its share where targets are drawn by lot, its size with `least_busy`; 0 is asked last."},
     )
+    capabilities: tuple[Capability, ...] | None = field(
+        default=None,
+        metadata={
+            "doc": "All that the target takes of what a request may ask; unset: not known, nothing is kept away."
+        },
+    )
+    context_tokens: int | None = field(
+        default=None,
+        metadata={
+            "doc": "The tokens that its prompt and answer may have together; unset: its prompt is held to the price "
+            "book's `max_input_tokens` where a route has several targets."
+        },
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
