@@ -8,7 +8,7 @@ import msgspec
 from proxy.app.configuration import Configured, environment
 from proxy.app.following_reader import FollowingReader
 from proxy.app.ledgers import open_ledger
-from proxy.app.stores import Stores
+from proxy.app.stores import Stores, body_key_of
 from proxy.cache import Cache
 from proxy.config import Config
 from proxy.core.clock import SystemClock
@@ -57,7 +57,7 @@ class WorkerParts:
             approvals=stores.approvals,
             released=stores.released,
             ownership=stores.ownership,
-            cache=Cache(settings.cache, workers=settings.server.workers),
+            cache=Cache(settings.cache, body_key=body_key_of(config), workers=settings.server.workers),
             spool=self.spool,
             counters=counters,
             settings=settings.limits,
@@ -79,6 +79,7 @@ class WorkerParts:
         await self.ledger.close()
         self.counter.close()
         self.spool.close()
+        await self.rooms.cache.close()
         await self.reader.close()
         self.stores.approvals.close()
         self.stores.released.close()

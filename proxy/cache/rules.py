@@ -6,6 +6,7 @@ from hashlib import blake2b
 from typing import Final, NamedTuple
 
 from proxy.cache.settings import CacheSettings, Mode
+from proxy.core.money import ZERO, Nano, exact_usd
 
 KEY_BYTES: Final = 32
 MOST_KNOWN: Final = 4096
@@ -17,6 +18,8 @@ class CacheRule(NamedTuple):
 
     exact: Mode
     ttl_ns: int
+    fee: Nano = ZERO
+    """What an answer from memory costs."""
 
 
 class CacheRules:
@@ -29,6 +32,8 @@ class CacheRules:
 
     def __init__(self, settings: CacheSettings, *, secret: bytes, generation: str, revision: str) -> None:
         self._settings = settings
+        price = settings.exact.price_per_hit_usd
+        self._fee = ZERO if price is None else exact_usd(price)
         self._secret = secret
         self._age = f"{generation}\0{revision}"
         self._rules: dict[tuple[str, str], CacheRule] = {}
@@ -55,12 +60,12 @@ class CacheRules:
         return hashed.digest()
 
     def _find(self, org: str, route: str) -> CacheRule:
-        exact = self._settings.exact
+        exact, fee = self._settings.exact, self._fee
         for each in self._settings.overrides:
             if fnmatchcase(org, each.org) and each.route in ("*", route):
                 mode = exact.mode if each.exact is None else each.exact
-                return CacheRule(mode, (exact.ttl_s if each.ttl_s is None else each.ttl_s) * _S)
-        return CacheRule(exact.mode, exact.ttl_s * _S)
+                return CacheRule(mode, (exact.ttl_s if each.ttl_s is None else each.ttl_s) * _S, fee)
+        return CacheRule(exact.mode, exact.ttl_s * _S, fee)
 
     def _begin(self, org: str) -> blake2b:
         if len(self._partitions) >= MOST_KNOWN:

@@ -1,9 +1,10 @@
 """What flyball.yaml says about caches (DESIGN §10)."""
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Literal, TypeAlias
 
-Mode: TypeAlias = Literal["disabled", "shadow"]
+Mode: TypeAlias = Literal["disabled", "shadow", "serve"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,13 +15,17 @@ class ExactSettings:
         default="shadow",
         metadata={
             "doc": "`shadow` keeps no answer, only keyed hashes of requests, and writes into rows what a cache would "
-            "have saved; `disabled` does nothing."
+            "have saved; `serve` answers from memory; `disabled` does nothing."
         },
     )
     ttl_s: int = field(default=3600, metadata={"doc": "How long an answer counts as fresh, in seconds."})
     max_mb: int = field(
         default=256,
-        metadata={"doc": "What a host's workers keep in memory at most, together; of hashes alone a quarter of it."},
+        metadata={"doc": "What a host's workers keep in memory at most, together; a quarter of it for hashes."},
+    )
+    max_answer_kb: int = field(default=1024, metadata={"doc": "Larger answers are not kept."})
+    price_per_hit_usd: Decimal | None = field(
+        default=None, metadata={"doc": "Dollars that an answer from memory costs who asked for it; unset is nothing."}
     )
 
 

@@ -11,6 +11,7 @@ from proxy.core.money import ZERO, Nano
 from proxy.core.outcome import Outcome
 from proxy.core.refusal import Refusal, Refused
 from proxy.journey.bill import bill_unanswered
+from proxy.journey.keeping import leave_flight
 from proxy.journey.look import note_shadow
 from proxy.journey.rank import note_served
 from proxy.journey.record import write_rows
@@ -55,6 +56,8 @@ class accounted:
             _note_fault(journey, fault)
         if not journey.accounted:
             await _account_shielded(journey, self._rooms)
+        if journey.looked is not None and journey.looked.flight is not None:
+            leave_flight(journey)
         if cancelled and fault is not None:
             raise fault
 

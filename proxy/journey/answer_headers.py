@@ -5,6 +5,7 @@ from typing import Final
 
 from proxy.budget import Balance, Granted, HoldLine, LineKind, Unit
 from proxy.core.money import Nano, to_usd_text
+from proxy.journey.cache_headers import cache_headers
 from proxy.journey.call import Headers
 from proxy.journey.limit_headers import limit_headers
 from proxy.journey.rooms import Rooms
@@ -34,12 +35,15 @@ def our_headers(journey: Journey, rooms: Rooms) -> Headers:
     headers = [
         (b"x-flyball-operation", journey.call.operation.encode()),
         (b"x-flyball-model", header_text(model)),
-        (b"x-flyball-cache-status", b"bypass" if journey.recalled is None else b"hit"),
         (b"x-flyball-overhead-ms", b"%.3f" % (overhead_ns(journey, rooms) / NS_PER_MS)),
         (b"server-timing", _server_timing(journey)),
     ]
     if not model:  # a carried call names none
         del headers[1]
+    if journey.looked is not None and journey.looked.serves:
+        headers += cache_headers(journey.looked)
+    else:
+        headers.append((b"x-flyball-cache-status", b"bypass" if journey.recalled is None else b"hit"))
     if journey.reason:
         headers.append((b"x-flyball-reason", header_text(journey.reason)))
     if journey.accounted and journey.cost is not None:

@@ -10,7 +10,8 @@ from proxy.wire.endpoint import Endpoint
 EMBEDDINGS: Final = frozenset({Endpoint.EMBEDDINGS, Endpoint.EMBED_CONTENT, Endpoint.BATCH_EMBED_CONTENTS})
 CLEAN_ENDS: Final = frozenset({"stop", "end_turn", "stop_sequence", "completed", "STOP", "COMPLETE", "FINISH"})
 """How a whole answer ends: not cut off, not refused, not by a call of a tool."""
-_OK: Final = Outcome.OK
+_WHOLE: Final = frozenset({Outcome.OK, Outcome.CANCELLED})
+"""One whose client has left may still have come whole: its end tells."""
 # Within a JSON text a quote has a backslash before it, so these are members and never what somebody wrote.
 _TOOLS: Final = re.compile(
     rb'"(?:tool_calls|tool_call_id|function_call|functionCall|function_call_output|functionResponse|function_response'
@@ -28,7 +29,7 @@ _ESCAPED_LETTER: Final = re.compile(rb"\\u00(?:[46][1-9a-fA-F]|[57][0-9aAfF])")
 """A letter that nobody has to escape, so that a member's name could hide behind it."""
 
 
-def is_kept_from(journey: Journey) -> str:
+def kept_from(journey: Journey) -> str:
     """Why the request's facts alone keep it from any cache; empty where they do not. Cheap: it reads no text."""
     facts = journey.request
     if facts.choices != 1:
@@ -39,10 +40,15 @@ def is_kept_from(journey: Journey) -> str:
         return "state"
     if journey.no_cache:
         return "policy"
+    if journey.resolution is not None:
+        providers = journey.snapshot.providers
+        for each in journey.resolution.candidates:
+            if providers[each.provider].passes_credentials:
+                return "credentials"
     return ""
 
 
-def is_said_never(endpoint: Endpoint, body: bytes) -> str:
+def said_never(endpoint: Endpoint, body: bytes) -> str:
     """Why what a request says keeps it from any cache; empty where it does not.
 
     Tool calls and results in its history, and texts that are empty, which would all be alike.
@@ -59,9 +65,9 @@ def is_said_never(endpoint: Endpoint, body: bytes) -> str:
 def is_clean(journey: Journey) -> bool:
     """Whether the answer came whole, of its own end, with no call of a tool in it, and to the request as it was looked
     for."""
-    if journey.outcome is not _OK or journey.code or len(journey.attempts) == 0:
+    if journey.outcome not in _WHOLE or journey.code or len(journey.attempts) == 0:
         return False
     last = journey.attempts[-1]
-    if last.outcome is not _OK or last.status != 200 or last.tool_call_count:
+    if last.outcome not in _WHOLE or last.error or last.status != 200 or last.tool_call_count:
         return False
     return last.finish_reason in CLEAN_ENDS or journey.call.endpoint in EMBEDDINGS

@@ -31,8 +31,11 @@ async def climb(journey: Journey, at: Reached, rooms: Rooms) -> bool:
     line = at.line
     climbed = journey.measured.climbed.setdefault(line.budget, set())
     rungs = [rung for rung in reached(line, at.spent, at.held, at.wanted) if rung not in climbed]
+    is_cached = journey.looked is not None and journey.looked.answer is not None
     for rung in rungs:
         climbed.add(rung)
+        if is_cached and rung.do in ("downgrade", "cache_only"):
+            continue
         if rung.do == "downgrade" and _downgraded(journey, line, rung):
             return True
         if rung.do == "cache_only":

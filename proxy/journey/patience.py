@@ -4,6 +4,7 @@ import asyncio
 
 from proxy.core.outcome import Outcome
 from proxy.journey.bill import Evidence, bill
+from proxy.journey.keeping import is_awaited
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt, Journey
 from proxy.upstream import UpstreamFailed, UpstreamRequest, UpstreamResponse
@@ -19,6 +20,7 @@ class _Patience:
     """Ends a wait of this task when the client hangs up."""
 
     def __init__(self, journey: Journey) -> None:
+        self._journey = journey
         self._exchange = journey.exchange
         self._waits = True
         self._task = asyncio.current_task()
@@ -34,7 +36,7 @@ class _Patience:
         self._exchange.watch(self._leave)
 
     def _leave(self) -> None:
-        if self._waits and self._task is not None:
+        if self._waits and self._task is not None and not is_awaited(self._journey):
             self.client_left = True
             self._task.cancel()
 

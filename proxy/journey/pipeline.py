@@ -3,6 +3,7 @@
 from typing import Final
 
 from proxy.journey.account import accounted
+from proxy.journey.cached import answered
 from proxy.journey.call import Call, Exchange
 from proxy.journey.decide import decide
 from proxy.journey.dispatch import dispatch
@@ -44,6 +45,8 @@ async def travel(call: Call, exchange: Exchange, rooms: Rooms) -> None:
             await decide(journey, rooms, _REQUEST)
             await recall(journey, rooms)
             look(journey, rooms)
+            if journey.looked is not None and journey.looked.serves and await answered(journey, journey.looked, rooms):
+                return
             await hold(journey, rooms)
         if journey.recalled is not None:
             await replay(journey, journey.recalled, rooms)

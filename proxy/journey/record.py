@@ -9,8 +9,9 @@ from proxy.core.clock import stamp
 from proxy.core.money import NANO_PER_USD, Nano, to_usd_text
 from proxy.core.usage import NO_USAGE, Bucket, Usage, UsageSource
 from proxy.journey.answer_headers import overhead_of
+from proxy.journey.looked import Looked
 from proxy.journey.rooms import Rooms
-from proxy.journey.state import NO_CLAIMS, Attempt, Journey, Looked, Measures
+from proxy.journey.state import NO_CLAIMS, Attempt, Journey, Measures
 from proxy.runs import Claims
 from proxy.telemetry import AttemptRow, OperationRow, Table, kept_stages
 
@@ -51,7 +52,6 @@ def operation_row(journey: Journey, rooms: Rooms) -> OperationRow:
     row.request_bytes = len(journey.body)
     row.client = call.headers.get(b"user-agent", b"").decode("latin-1")[:120]
     row.reason, row.error = journey.reason, journey.error
-    _note_what_was_done(row, journey)
     if facts is not None:
         row.streamed = facts.streamed
         row.requested_model = row.model = facts.model[:200]
@@ -65,6 +65,7 @@ def operation_row(journey: Journey, rooms: Rooms) -> OperationRow:
         row.held_usd = _usd(journey.granted.amount) or row.held_usd
     if journey.attempts:
         _note_last(row, journey.attempts[-1], usage)
+    _note_what_was_done(row, journey)
     _note_place_and_times(row, journey, rooms)
     set_tokens(row, usage)
     return row
@@ -119,6 +120,10 @@ def _note_looked(row: OperationRow, looked: Looked) -> None:
     row.cache_status, row.cache_kind = looked.status, "exact"
     if looked.would_save:
         row.cache_would_save_usd = to_usd_text(looked.would_save)
+    if (answer := looked.answer) is not None:
+        row.cache_entry, row.cache_age_s = answer.entry, looked.age_s
+        row.cache_saved_usd = to_usd_text(Nano(max(0, answer.cost_nano - looked.rule.fee)))
+        row.provider, row.model, row.finish_reason = answer.provider, answer.model, answer.finish_reason
 
 
 def attempt_row(journey: Journey, attempt: Attempt, number: int, rooms: Rooms) -> AttemptRow:

@@ -12,6 +12,7 @@ from proxy.journey.gate_stream import stream_gate
 from proxy.journey.halt import Halt
 from proxy.journey.inflating import inflater_of
 from proxy.journey.judge_answer import stream_end
+from proxy.journey.keeping import Keeping, is_awaited, keep, keeping_of
 from proxy.journey.kept.stored import StoredStream
 from proxy.journey.patience import Unread
 from proxy.journey.pinger import Pinger
@@ -42,6 +43,7 @@ class Relay:
         self.end = stream_end(journey, rooms)
         self.inflater = inflater_of(response)
         self.stored = StoredStream(journey, rooms) if journey.request.stores else None
+        self.keeping = keeping_of(journey, rooms)
         self.client_gone = False
         self.failure: UpstreamFailed | None = None
         self.left_over = b""
@@ -80,7 +82,8 @@ class Relay:
     async def _forward(self, pinger: Pinger) -> None:
         tap, exchange, chunk_of, attempt = self.tap, self.journey.exchange, self.response.chunk, self.attempt
         inflater, facts, cover = self.inflater, tap.facts, self.cover
-        is_ruled = self.gate is not None or self.end is not None or self.stored is not None
+        passing = (self.gate, self.end, self.stored, self.keeping)
+        is_ruled = any(each is not None for each in passing)
         while (chunk := await chunk_of()) is not None:
             attempt.response_bytes += len(chunk)
             if inflater is not None:
@@ -91,7 +94,7 @@ class Relay:
                     attempt.first_output_ns = self.rooms.clock.monotonic_ns()
                     watch_output(attempt, self.rooms)
                 if self.client_gone:
-                    self._drained(len(part))
+                    self._drained(len(part), out)
                     out = b""
                 elif is_ruled:
                     out = await self._passed(out)
@@ -106,6 +109,8 @@ class Relay:
 
     async def _passed(self, out: bytes) -> bytes:
         """What rules on tool calls and on finished answers let go on now; no id before it is known whose it is."""
+        if self.keeping is not None:
+            self.keeping.add(out)
         if self.stored is not None and self.stored.waits:
             out = await self.stored.noted(out)
         if self.gate is not None:
@@ -161,6 +166,8 @@ class Relay:
         settings = self.rooms.settings
         if not self.tap.facts.terminal:
             self.client_gone = True
+            if is_awaited(self.journey):
+                return  # others wait for the whole of it; the attempt's own time ends it
             drains = self.attempt.provider.on_client_disconnect == "drain"
             if not drains or self.rooms.drains >= settings.max_drains:
                 self.response.abort()
@@ -170,9 +177,11 @@ class Relay:
         # One that left after the last event had its whole answer; what may still come is read, but not for ever.
         self._deadline = asyncio.get_running_loop().call_later(settings.drain_s, self.response.abort)
 
-    def _drained(self, size: int) -> None:
+    def _drained(self, size: int, out: bytes) -> None:
+        if self.keeping is not None:
+            self.keeping.add(out)
         self._drained_bytes += size
-        if self._drained_bytes > self.rooms.settings.drain_bytes:
+        if self._drained_bytes > self.rooms.settings.drain_bytes and not is_awaited(self.journey):
             self.response.abort()
 
     def _finish(self) -> None:
@@ -220,6 +229,21 @@ async def _relay(relay: Relay, journey: Journey, response: UpstreamResponse, roo
     _note(relay, attempt)
     await bill(journey, attempt, _evidence(relay), rooms)
     await _end(relay)
+    if relay.keeping is not None:
+        await _keep(relay, relay.keeping)
+
+
+async def _keep(relay: Relay, keeping: Keeping) -> None:
+    """Keep a stream for a cache that has come whole, up to and with its last event."""
+    types = [value for name, value in relay.response.headers if name == b"content-type"]
+    facts = relay.tap.facts
+    has_ended = (facts.terminal or facts.finish_reason is not None) and facts.error is None and not facts.overflow
+    is_whole = has_ended and relay.failure is None and not relay.is_cut and not relay.broken
+    if is_whole:
+        keeping.add(relay.left_over)
+    await keep(
+        relay.journey, keeping.body if is_whole else b"", types[0] if types else b"text/event-stream", relay.rooms
+    )
 
 
 async def _end(relay: Relay) -> None:

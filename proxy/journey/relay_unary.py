@@ -15,6 +15,7 @@ from proxy.journey.gate_answer import gated_answer, watched_answer
 from proxy.journey.gate_calls import is_gated, is_watched
 from proxy.journey.inflating import inflated
 from proxy.journey.judge_answer import is_judged, judge_answer
+from proxy.journey.keeping import keep
 from proxy.journey.kept.stored import defer_stored, note_stored
 from proxy.journey.patience import Unread
 from proxy.journey.rooms import Rooms
@@ -67,6 +68,8 @@ async def relay_unary(journey: Journey, response: UpstreamResponse, rooms: Rooms
     changed = await _settle(journey, response, attempt, whole, rooms)
     if journey.request.stores and response.status < 300:
         await note_stored(journey, whole if changed is None else changed, response, rooms)
+    if changed is None and journey.looked is not None and journey.looked.serves and response.status == 200:
+        await _keep(journey, whole, response, rooms)
     exchange = journey.exchange
     if not exchange.started:
         headers = answer_headers(journey, response, rooms)
@@ -75,6 +78,14 @@ async def relay_unary(journey: Journey, response: UpstreamResponse, rooms: Rooms
         await exchange.answer(response.status, _with_length(response.status, headers, len(whole)), whole)
     else:
         await exchange.finish()
+
+
+async def _keep(journey: Journey, whole: bytes, response: UpstreamResponse, rooms: Rooms) -> None:
+    """Keep the answer for a cache, as it reads: whoever gets it may not take the encoding that it came in."""
+    if len(whole) > rooms.cache.exact.max_answer_bytes:
+        return
+    types = [value for name, value in response.headers if name == b"content-type"]
+    await keep(journey, inflated(response, whole), types[0] if types else b"application/json", rooms)
 
 
 async def _collect(journey: Journey, response: UpstreamResponse, rooms: Rooms, read: _Read) -> bytes:

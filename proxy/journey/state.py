@@ -7,12 +7,12 @@ from typing import Any, Literal, Protocol
 from msgspec import Struct, field, structs
 
 from proxy.budget import Granted, HoldLine, Rung, RunTicket
-from proxy.cache import CacheRule
 from proxy.core.money import ZERO, Nano
 from proxy.core.outcome import Outcome
 from proxy.core.tenant import Principal
 from proxy.core.usage import NO_USAGE, Usage
 from proxy.journey.call import Call, Exchange
+from proxy.journey.looked import Looked
 from proxy.journey.rooms import Snapshot
 from proxy.journey.tracing import Trace
 from proxy.policy import Approval, Decision, Found
@@ -108,18 +108,6 @@ class Measures(Struct):
     refused_by: str = ""
 
 
-class Looked(Struct):
-    """That a cache was asked for the answer: by which key, with which body, and what came of it for the row."""
-
-    key: bytes
-    body: bytes
-    rule: CacheRule
-    is_known: bool
-    """Whether a cache that serves would have had an answer."""
-    status: str = ""
-    would_save: Nano = ZERO
-
-
 class Journey(Struct):
     """One call: filled step by step, read by the record at the end. `outcome` starts as lost: a crash still shows."""
 
@@ -174,6 +162,8 @@ class Journey(Struct):
     """What a cache was asked; None where none is."""
     no_cache: bool = False
     """Whether a rule obliges that the call neither reads a cache nor is kept in one."""
+    fee: Nano = ZERO
+    """What an answer from memory costs."""
     granted: Granted | None = None
     dispatched: bool = False
     attempts: list[Attempt] = field(default_factory=list)
@@ -228,6 +218,8 @@ class Journey(Struct):
         """The operation's cost: the sum of its attempts; None when one has no price."""
         if len(self.attempts) == 1:
             return self.attempts[0].cost
+        if not self.attempts:
+            return self.fee
         return total([attempt.cost for attempt in self.attempts])
 
     @property

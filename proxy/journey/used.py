@@ -28,9 +28,13 @@ def used(journey: Journey) -> Mapping[Unit, int] | None:
     return {
         **tokens,
         Unit.TOOL_CALLS: sum(attempt.tool_call_count + sum(attempt.usage.tool_calls.values()) for attempt in attempts),
-        Unit.REQUESTS: int(journey.recalled is not None or any(_was_sent(attempt) for attempt in attempts)),
+        Unit.REQUESTS: int(_was_kept(journey) or any(_was_sent(attempt) for attempt in attempts)),
         Unit.SLOTS: 0,
     }
+
+
+def _was_kept(journey: Journey) -> bool:
+    return journey.recalled is not None or (journey.looked is not None and journey.looked.answer is not None)
 
 
 def _was_sent(attempt: Attempt) -> bool:

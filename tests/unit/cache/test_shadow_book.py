@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.cache import Cache, CacheRules, CacheSettings
+from proxy.cache import Cache, CacheRule, CacheRules, CacheSettings
 from proxy.cache.repeats import Repeats
 from proxy.cache.settings import CacheOverride, ExactSettings
 from proxy.cache.shadow import ENTRY_BYTES, ShadowBook
@@ -39,7 +39,7 @@ def test_the_newest_moment_counts() -> None:
 def test_a_host_shares_what_it_may_keep_among_its_workers() -> None:
     settings = replace(SETTINGS, exact=ExactSettings(max_mb=1))
     for workers in (1, 4):
-        cache = Cache(settings, workers=workers)
+        cache = Cache(settings, body_key=b"b" * 32, workers=workers)
         for number in range(5_000):
             cache.shadow.note(number.to_bytes(32, "big"), 2)
         assert len(cache.shadow) * ENTRY_BYTES <= 1_048_576 // 4 // workers + ENTRY_BYTES
@@ -72,6 +72,6 @@ def test_the_first_override_that_matches_wins() -> None:
         CacheOverride(exact="shadow", ttl_s=1),
     )
     known = CacheRules(replace(SETTINGS, overrides=overrides), **AGE)  # type: ignore[arg-type]
-    assert known.of("acme", "gpt-*") == ("shadow", 60 * 10**9)
-    assert known.of("acme-eu", "gpt-*") == ("disabled", 3600 * 10**9)
-    assert known.of("acme", "gpt-5") == ("shadow", 10**9)
+    assert known.of("acme", "gpt-*") == CacheRule("shadow", 60 * 10**9)
+    assert known.of("acme-eu", "gpt-*") == CacheRule("disabled", 3600 * 10**9)
+    assert known.of("acme", "gpt-5") == CacheRule("shadow", 10**9)

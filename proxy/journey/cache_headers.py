@@ -1,0 +1,24 @@
+"""What an answer says of our caches: `x-flyball-cache-status`, and `cache-status` as RFC 9211 has it."""
+
+from typing import Final
+
+from proxy.journey.call import Headers
+from proxy.journey.looked import Looked
+
+_FORWARDED: Final = {"miss": b"uri-miss", "no_cache": b"request", "repeat": b"request"}
+"""Why a call was sent on, in the RFC's words; everything else is a bypass."""
+_S: Final = 1_000_000_000
+
+
+def cache_headers(looked: Looked) -> Headers:
+    """Both headers, where a cache serves."""
+    answer = looked.answer
+    if answer is not None:
+        ttl_s = max(0, (answer.until_ns - answer.made_ns) // _S - looked.age_s)
+        detail = b'flyball; hit; ttl=%d; key="%s"; detail=exact' % (ttl_s, answer.entry.encode())
+        return [(b"x-flyball-cache-status", b"hit"), (b"cache-status", detail)]
+    forwarded = _FORWARDED.get(looked.why or looked.status, b"bypass")
+    detail = b"flyball; fwd=%s" % forwarded
+    if looked.why:
+        detail += b"; detail=%s" % looked.why.encode()
+    return [(b"x-flyball-cache-status", looked.status.encode()), (b"cache-status", detail)]
