@@ -224,7 +224,10 @@ class Gated(Answer):
 
     def __init__(self, *script: Any, **more: Any) -> None:
         self.opened = asyncio.Event()
-        super().__init__(script[0], self.opened.wait, *script[1:], **more)
+        super().__init__(script[0], self._open, *script[1:], **more)
+
+    async def _open(self) -> None:
+        await self.opened.wait()
 
 
 async def together(worker: OneWorker, clients: list[Client], *answers: Any) -> list[asyncio.Task[Client]]:
