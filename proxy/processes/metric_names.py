@@ -76,6 +76,12 @@ METRICS: Final = (
         "Shadow decisions of policy, by whether they differ from what counted, failed or were dropped.",
         ("result",),
     ),
+    Metric(
+        "flyball_errands_total",
+        "counter",
+        "Requests that Flyball makes to providers for itself, on overhead accounts, by what came of them.",
+        ("purpose", "outcome"),
+    ),
     Metric("flyball_policy_alerts_dropped_total", "counter", "Alerts of a policy's rules not noted, for want of room."),
     Metric(
         "flyball_policy_takes_total",

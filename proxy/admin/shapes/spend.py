@@ -31,6 +31,7 @@ DIMENSIONS: Final = (
     "usage_source",
     "price_version",
     "price_source",
+    "purpose",
     "would_code",
     "refused_by",
 )
