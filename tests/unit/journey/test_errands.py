@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from proxy.core.money import Nano
 from proxy.core.outcome import Purpose
 from proxy.core.usage import Bucket
 from proxy.journey.errand import Errand, Returned, run_errand, start_errand
@@ -96,7 +97,7 @@ async def test_an_error_is_a_failure_with_its_body_and_costs_nothing(house: OneW
 
 async def test_no_answer_is_a_failure_and_not_an_exception(house: OneWorker) -> None:
     before = len(house.rows())
-    returned = await sent(house, embedding(), UpstreamFailed("connect_refused", "nobody", sent=False))
+    returned = await sent(house, embedding(), UpstreamFailed("refused", "nobody", sent=False))
     assert returned.failure == "upstream_refused"
     assert len(house.rows()) == before + 1
     returned = await sent(house, embedding(body=b"{"), vector())
@@ -182,7 +183,7 @@ async def test_an_overhead_account_without_a_budget_has_a_default_limit_a_day(
 ) -> None:
     snapshot = house.rooms.snapshot()
     limit = None if per_day == "null" else int(float(per_day) * 10**9)
-    lowered, asked = replace(snapshot, overhead_per_day=limit), house.rooms.snapshot
+    lowered, asked = replace(snapshot, overhead_per_day=None if limit is None else Nano(limit)), house.rooms.snapshot
     house.rooms.snapshot = lambda: lowered
     try:
         returned = await sent(house, embedding(org="elsewhere"), vector())
