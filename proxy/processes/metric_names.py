@@ -146,6 +146,7 @@ BY_NAME: Final = {metric.name: metric for metric in METRICS}
 LABELS: Final = {
     "endpoint": "the endpoints that are read: `chat.completions`, `completions`, `responses`, `embeddings`, "
     "`gemini.generate_content`, `bedrock.converse`, …",
+    "purpose": "`shadow`, `cache_embed`, `cache_audit`, `judge`: why Flyball asks for itself",
     "outcome": "`ok`, `cached`, `cancelled`, `truncated`, `refused`, `upstream_error`, `lost`; of policies `taken`, "
     "`refused`, `fetch_failed`",
     "code": "the codes of refusals (DESIGN §3), empty for none",
