@@ -148,7 +148,7 @@ LABELS: Final = {
     "`gemini.generate_content`, `bedrock.converse`, …",
     "purpose": "`shadow`, `cache_embed`, `cache_audit`, `judge`: why Flyball asks for itself",
     "outcome": "`ok`, `cached`, `cancelled`, `truncated`, `refused`, `upstream_error`, `lost`; of policies `taken`, "
-    "`refused`, `fetch_failed`",
+    "`refused`, `fetch_failed`; of errands also `too_large`, `denied`, `no_room`, `no_money`, `budget_exceeded`",
     "code": "the codes of refusals (DESIGN §3), empty for none",
     "provider": "the names of providers in the configuration, the first 100; empty where none was asked",
     "key": "`api_key`, `api_key_next`",
