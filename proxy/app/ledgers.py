@@ -19,9 +19,12 @@ from proxy.core.ids import new_id
 from proxy.core.secret import Secret
 from proxy.ownership import Ownership, SqliteOwnership
 from proxy.policy import ReleasedCalls, SqliteReleasedCalls
+from proxy.routing import HealthStore, SqliteHealthStore
 from proxy.state import Shared, StateFile
 
-LOCAL: Final = frozenset({"counters", "holds", "leases", "runs", "settled", "released_calls", "owned_objects"})
+LOCAL: Final = frozenset(
+    {"counters", "holds", "leases", "runs", "settled", "released_calls", "owned_objects", "target_health"}
+)
 """Tables of the state file that are the SQLite ledger's, or stand in Redis where that is: nobody looks at them then."""
 _MADE_HERE: Final = (
     "SELECT 1 FROM keys WHERE managed_by = 'api' LIMIT 1",
@@ -104,6 +107,17 @@ def ownership(config: Config, state: StateFile) -> Ownership:
     from proxy.state import Remote  # noqa: PLC0415 - as above
 
     return RedisOwnership(Remote(settings.redis), settings.name, config.settings.ownership)
+
+
+def health_store(config: Config, state: StateFile, clock: Clock) -> HealthStore:
+    """Where workers tell each other how well targets answer: those of this host, or of all that share its ledger."""
+    settings = config.settings.ledger
+    if settings.redis is None:
+        return SqliteHealthStore(state, clock)
+    from proxy.routing import RedisHealthStore  # noqa: PLC0415 - as above
+    from proxy.state import Remote  # noqa: PLC0415 - as above
+
+    return RedisHealthStore(Remote(settings.redis), settings.name)
 
 
 def alert_lead(config: Config) -> Lead | None:

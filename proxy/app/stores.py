@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from proxy.app.ledgers import counter_book, ownership, released_calls, shared_state
+from proxy.app.ledgers import counter_book, health_store, ownership, released_calls, shared_state
 from proxy.billing import Adjustments, Statements
 from proxy.budget import BudgetStore
 from proxy.config import Config
@@ -12,6 +12,7 @@ from proxy.core.clock import Clock
 from proxy.identity import KeyStore, load_or_make_body_key, load_or_make_hash_key
 from proxy.ownership import Ownership
 from proxy.policy import ApprovalBook, ProposalStore, ReleasedCalls, Sealer, SwitchStore
+from proxy.routing import HealthStore
 from proxy.state import StateFile
 
 
@@ -27,6 +28,7 @@ class Stores:
     approvals: ApprovalBook
     released: ReleasedCalls
     ownership: Ownership
+    health: HealthStore
     statements: Statements
     adjustments: Adjustments
 
@@ -44,6 +46,7 @@ class Stores:
             approvals=ApprovalBook(state, Sealer(body_key_of(config)), config.settings.policy.approvals),
             released=released_calls(config, state),
             ownership=ownership(config, state),
+            health=health_store(config, state, clock),
             statements=Statements(state),
             adjustments=Adjustments(state, clock=clock),
         )

@@ -17,7 +17,7 @@ from proxy.edge import DataPort, EdgeLimits, Readiness
 from proxy.journey.rooms import Counters, Rooms
 from proxy.journey.tracing import Tracing
 from proxy.metering import TokenCounter
-from proxy.routing import Health
+from proxy.routing import Health, Sharing
 from proxy.telemetry import Spool, otel_is_on
 from proxy.upstream import AiohttpTransport
 
@@ -53,7 +53,7 @@ class WorkerParts:
             counter=self.counter,
             transport=self.transport,
             sockets=self.transport,
-            health=Health(settings.health, clock),
+            health=Health(settings.health, clock, worker=worker),
             approvals=stores.approvals,
             released=stores.released,
             ownership=stores.ownership,
@@ -64,6 +64,7 @@ class WorkerParts:
             holding=settings.holds,
             tracing=Tracing.of(environment()) if otel_is_on(settings.telemetry, environment()) else None,
         )
+        self.sharing = Sharing(self.rooms.health, stores.health)
         hosts = settings.server.allowed_hosts
         limits = EdgeLimits(
             max_body_bytes=settings.server.max_body_bytes,
@@ -84,6 +85,7 @@ class WorkerParts:
         self.stores.approvals.close()
         self.stores.released.close()
         self.stores.ownership.close()
+        self.stores.health.close()
 
     def _readiness(self) -> Readiness:
         """Calls are refused without a ledger or a policy, and served without a spool; one that only lost a row earlier

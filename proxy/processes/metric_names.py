@@ -61,6 +61,25 @@ METRICS: Final = (
         "Workers that call a provider with this one of its two keys, once they have called it.",
         ("provider", "key"),
     ),
+    Metric(
+        "flyball_target_workers",
+        "gauge",
+        "Workers of this host by what they make of a target: the state of its breaker, or that it asked to be left "
+        "alone. Of targets asked within a minute, and of those that are left alone.",
+        ("provider", "model", "state"),
+    ),
+    Metric(
+        "flyball_target_headroom_ratio",
+        "gauge",
+        "What is left of the tightest of a target's rate limits, as its headers told last; 1 where they tell none.",
+        ("provider", "model"),
+    ),
+    Metric("flyball_breaker_openings_total", "counter", "Times that breakers of targets opened.", ("provider",)),
+    Metric(
+        "flyball_health_shared",
+        "gauge",
+        "Whether every worker that reports hears of the others' targets; 0: each goes by its own calls.",
+    ),
     Metric("flyball_live_streams", "gauge", "Streams that are open now."),
     Metric("flyball_open_holds", "gauge", "Calls of this host's workers that money is held for now."),
     Metric(
@@ -75,12 +94,6 @@ METRICS: Final = (
         "counter",
         "Shadow decisions of policy, by whether they differ from what counted, failed or were dropped.",
         ("result",),
-    ),
-    Metric(
-        "flyball_errands_total",
-        "counter",
-        "Requests that Flyball makes to providers for itself, on overhead accounts, by what came of them.",
-        ("purpose", "outcome"),
     ),
     Metric("flyball_policy_alerts_dropped_total", "counter", "Alerts of a policy's rules not noted, for want of room."),
     Metric(
@@ -146,11 +159,12 @@ BY_NAME: Final = {metric.name: metric for metric in METRICS}
 LABELS: Final = {
     "endpoint": "the endpoints that are read: `chat.completions`, `completions`, `responses`, `embeddings`, "
     "`gemini.generate_content`, `bedrock.converse`, …",
-    "purpose": "`shadow`, `cache_embed`, `cache_audit`, `judge`: why Flyball asks for itself",
     "outcome": "`ok`, `cached`, `cancelled`, `truncated`, `refused`, `upstream_error`, `lost`; of policies `taken`, "
-    "`refused`, `fetch_failed`; of errands also `too_large`, `denied`, `no_room`, `no_money`, `budget_exceeded`",
+    "`refused`, `fetch_failed`",
     "code": "the codes of refusals (DESIGN §3), empty for none",
     "provider": "the names of providers in the configuration, the first 100; empty where none was asked",
+    "model": "models that the configuration or the price book names, the first 100",
+    "state": "of breakers `closed`, `open`, `half_open`, `returning`; `cooling` after a 429",
     "key": "`api_key`, `api_key_next`",
     "class": "the classes of tokens, as the columns `…_tokens` of `operations`",
     "org": "the names of orgs, the first 200 that spend",

@@ -19,7 +19,9 @@ from proxy.processes.log_status import read_log_status
 from proxy.processes.metric_names import BY_NAME, OTHER
 from proxy.processes.policy_notes import PolicyNotes
 from proxy.processes.refusals import RefusedBy
-from proxy.processes.tally import MOST_KINDS, Names, Tally, escaped
+from proxy.processes.tally import MOST_KINDS, MOST_MODELS, Names, Tally, escaped
+from proxy.processes.targets_now import TargetsNow
+from proxy.routing import TargetNow
 from proxy.telemetry import AttemptRow, DecisionRow, OperationRow
 
 SILENT_NS: Final = 10_000_000_000
@@ -30,7 +32,6 @@ MOST_DEAD: Final = 32
 DEAD: Final = "metrics-dead.json"
 SUPERVISOR: Final = "supervisor.json"
 OTEL_FILE: Final = "otel.json"
-ERRANDS: Final = "flyball_errands_total"
 UNPRICED: Final = "flyball_unpriced_requests_total"
 UNAUTHORISED: Final = "flyball_unauthorised_total"
 SHADOWS: Final = "flyball_policy_shadow_total"
@@ -50,12 +51,6 @@ _ITS_ANSWERS: Final = frozenset(
 """What is no fault of the provider's: it answered, we broke off, or we did not let it be reached."""
 
 
-ERRAND_OUTCOMES: Final = frozenset(
-    {"ok", "upstream_error", "too_large", "denied", "no_room", "no_money", "budget_exceeded"}
-)
-"""What is counted by itself of what came of errands; the rest is one."""
-
-
 class Now(NamedTuple):
     """How a worker stands at this moment."""
 
@@ -65,6 +60,8 @@ class Now(NamedTuple):
     open_holds: int = 0
     keys: Mapping[str, str] = MappingProxyType({})
     """Which of its two keys each provider that has two is called with."""
+    targets: Sequence[TargetNow] = ()
+    health_shared: bool = True
 
 
 class WorkerCounters:
@@ -74,6 +71,7 @@ class WorkerCounters:
         self._counts: Counter[str] = Counter()
         self._tally = Tally()
         self._kind = Names(MOST_KINDS)
+        self._model = Names(MOST_MODELS)
         self._refused_by = RefusedBy()
         self._policy_notes = PolicyNotes()
 
@@ -95,11 +93,6 @@ class WorkerCounters:
     def decision(self, row: DecisionRow) -> None:
         """Count one decision that counted."""
         self._counts[f'{DECISIONS}{{point="{row.point}",result="{"allow" if row.allow else "deny"}"}}'] += 1
-
-    def errand(self, purpose: str, outcome: str) -> None:
-        """Count one upstream call of our own."""
-        outcome = outcome if outcome in ERRAND_OUTCOMES else OTHER
-        self._counts[f'{ERRANDS}{{purpose="{purpose}",outcome="{outcome}"}}'] += 1
 
     def shadow(self, how: str) -> None:
         """Count one shadow decision."""
@@ -123,8 +116,10 @@ class WorkerCounters:
         counts: Counter[str] = Counter(self._counts)
         counts.update(self._tally.series())
         counts.update(more)
+        now = now or Now()
         said: dict[str, object] = {
-            **_plain(now or Now()),
+            **_plain(now),
+            "targets": [each._replace(model=self._model(each.model)) for each in now.targets],
             "counts": counts,
             "refused": self._refused_by.last_ns,
             "policy_alerts": self._policy_notes.all(),
@@ -144,6 +139,8 @@ class Summed:
     ledger_up: bool = True
     keys: Counter[tuple[str, str]] = field(default_factory=Counter)
     """How many workers call a provider with a key: of providers that have two."""
+    targets: TargetsNow = field(default_factory=TargetsNow)
+    health_shared: bool = True
 
     def lines(self) -> list[str]:
         """As lines of the page."""
@@ -158,6 +155,8 @@ class Summed:
                 f'flyball_provider_key_workers{{provider="{escaped(provider)}",key="{key}"}} {count}'
                 for (provider, key), count in sorted(self.keys.items())
             ),
+            f"flyball_health_shared {int(self.health_shared)}",
+            *self.targets.lines(),
         ]
 
 
@@ -180,6 +179,8 @@ def summed(folder: Path) -> Summed:
             found.open_holds += said.get("open_holds", 0)
             found.ledger_up = found.ledger_up and said.get("ledger_up", True)
             found.keys.update(said.get("keys", {}).items())
+            found.targets.add(said.get("targets", ()))
+            found.health_shared = found.health_shared and said.get("health_shared", True)
     dead = _read(folder / DEAD) or {"counts": {}, "folded": []}
     found.total.update(dead["counts"])
     for name, counts in files.items():

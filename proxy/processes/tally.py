@@ -27,6 +27,7 @@ _tokens_of: Final = attrgetter(*(f"{name}_tokens" for name in CLASSES))
 MOST_ORGS: Final = 200
 MOST_PROVIDERS: Final = 100
 MOST_KINDS: Final = 100
+MOST_MODELS: Final = 100
 MOST_KEYS: Final = 5000
 
 

@@ -29,8 +29,11 @@ from proxy.processes.duty import repeated
 from proxy.processes.folder import StateFolder
 from proxy.processes.gate import Gate
 from proxy.processes.metrics import Now, WorkerCounters
+from proxy.processes.named_models import NamedModels
 from proxy.processes.parent import Parent
 from proxy.processes.server import adopt, http_server
+from proxy.processes.tally import escaped
+from proxy.routing import HEALTH_EVERY_S
 
 STATE_POLL_S: Final = 0.25
 SEAL_POLL_S: Final = 0.25
@@ -59,6 +62,7 @@ class Worker:
         self._parent = parent
         self._folder = StateFolder(config.home)
         self._counters = WorkerCounters()
+        self._named = NamedModels()
         self._name = name
         self._is_stale = False
         self._policy_away = ""
@@ -93,7 +97,6 @@ class Worker:
         finally:
             self._parts.stopping = True
             await self._server.last_calls(LAST_CALLS_S)
-            await self._parts.rooms.errands.close(LAST_CALLS_S)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -118,6 +121,7 @@ class Worker:
             (self._end_killed, KILLS_S),
             (self._look_whether_to_end, END_POLL_S),
             (self._ask_shadows, SHADOWS_S),
+            (self._parts.sharing.turn, HEALTH_EVERY_S),
             (self._look_after_unfinished, UNFINISHED_S),
         ]
 
@@ -213,7 +217,19 @@ class Worker:
         }
         rooms = self._parts.rooms
         keys = self._parts.transport.keys_in_use()
-        now = Now(not rooms.ledger_away, len(rooms.unsettled), len(rooms.streams), rooms.open_holds, keys)
+        dropped |= {
+            f'flyball_breaker_openings_total{{provider="{escaped(name)}"}}': count
+            for name, count in rooms.health.openings().items()
+        }
+        now = Now(
+            not rooms.ledger_away,
+            len(rooms.unsettled),
+            len(rooms.streams),
+            rooms.open_holds,
+            keys,
+            self._named.shown(rooms.health.standing(), rooms.snapshot(), self._configured.config.settings.routes),
+            not self._parts.sharing.is_away,
+        )
         self._counters.write(self._folder.run / f"metrics-{self._name}.json", dropped, now)
 
     def _reload(self) -> None:

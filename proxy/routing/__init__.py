@@ -1,13 +1,20 @@
 """Routes: which provider and model serve a client's model name."""
 
+from typing import TYPE_CHECKING
+
 from proxy.routing.candidate import Candidate
 from proxy.routing.globs import is_glob
+from proxy.routing.health import HEALTH_EVERY_S as HEALTH_EVERY_S
 from proxy.routing.health import Ended as Ended
 from proxy.routing.health import EndKind as EndKind
 from proxy.routing.health import Headroom as Headroom
 from proxy.routing.health import Health as Health
 from proxy.routing.health import HealthSettings as HealthSettings
+from proxy.routing.health import HealthStore as HealthStore
 from proxy.routing.health import Look as Look
+from proxy.routing.health import Sharing as Sharing
+from proxy.routing.health import SqliteHealthStore as SqliteHealthStore
+from proxy.routing.health import TargetNow as TargetNow
 from proxy.routing.health import health_problems as health_problems
 from proxy.routing.option import Option as Option
 from proxy.routing.option import Turn as Turn
@@ -25,5 +32,18 @@ from proxy.routing.settings import WhenSettings as WhenSettings
 from proxy.routing.strategies import ranked as ranked
 from proxy.routing.when import CallFacts as CallFacts
 from proxy.routing.when import when_problems as when_problems
+
+if TYPE_CHECKING:
+    from proxy.routing.health.redis import RedisHealthStore as RedisHealthStore
+else:
+
+    def __getattr__(name: str) -> object:
+        """`RedisHealthStore`, when first asked for: `redis` is an optional dependency."""
+        if name != "RedisHealthStore":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from proxy.routing.health.redis import RedisHealthStore  # noqa: PLC0415 - see above
+
+        return RedisHealthStore
+
 
 __all__ = ["Candidate", "Resolution", "RouteSettings", "Router", "TargetSettings", "is_glob"]

@@ -3,50 +3,16 @@
 from random import Random
 from typing import Final
 
-from proxy.routing.health.breaker import LEAST_SHARE, PASS, Breaker, Verdict
+from proxy.routing.health.breaker import LEAST_SHARE, PASS, Verdict
 from proxy.routing.health.ended import Ended, Headroom
+from proxy.routing.health.guard import Guard
 from proxy.routing.health.look import Look
 from proxy.routing.health.pace import Pace
 from proxy.routing.health.settings import HealthSettings
-from proxy.routing.health.window import Counts, Window
 
 _LEAST_TOKENS: Final = 32
-_RETURN_CALLS: Final = 3
 _MOST_DOUBLED: Final = 6
 _LIMITS_S: Final = 1.0
-
-
-class Guard:
-    """A breaker with the counts that open it: of a target, or of a whole provider's connections."""
-
-    __slots__ = ("_settings", "breaker", "window")
-
-    def __init__(self, settings: HealthSettings, random: Random) -> None:
-        self._settings = settings
-        self.breaker = Breaker(settings, random)
-        self.window = Window(settings.window_s)
-
-    def count(self, began_s: float, now_s: float, *, fault: bool, slow: bool) -> None:
-        """Count a call that is over, unless it says nothing of now, and open the breaker if it is one too many."""
-        breaker = self.breaker
-        if breaker.state != "closed" and (breaker.state_at(now_s) == "open" or began_s < breaker.since_s):
-            return
-        self.window.add(now_s, fault=fault, slow=slow)
-        if not (fault or slow):
-            breaker.answered(began_s, now_s)
-            return
-        breaker.failed(began_s, now_s)
-        if self._is_too_much(self.window.total):
-            breaker.trip(now_s)
-        if breaker.state == "open":
-            self.window.clear()
-
-    def _is_too_much(self, counts: Counts) -> bool:
-        settings = self._settings
-        least = settings.min_calls if self.breaker.state == "closed" else min(_RETURN_CALLS, settings.min_calls)
-        return counts.calls >= least and (
-            counts.faults >= settings.error_rate * counts.calls or counts.slow >= settings.slow_rate * counts.calls
-        )
 
 
 class TargetHealth:
@@ -54,34 +20,36 @@ class TargetHealth:
 
     __slots__ = (
         "_asks_at_s",
-        "_cooled_for_s",
         "_limited",
         "_random",
         "_settings",
-        "_tokens_per_s",
-        "_ttft_ms",
         "busy",
+        "cooled_for_s",
         "cools_until_s",
         "full_at_s",
         "guard",
         "left",
         "seen_s",
+        "tokens_per_s",
+        "told_s",
+        "ttft_ms",
     )
 
-    def __init__(self, settings: HealthSettings, random: Random) -> None:
+    def __init__(self, settings: HealthSettings, random: Random, worker: str = "") -> None:
         self._settings = settings
         self._random = random
-        self.guard = Guard(settings, random)
+        self.guard = Guard(settings, random, worker)
         self.busy = 0
         self.seen_s = 0.0
         self.cools_until_s = 0.0
-        self._cooled_for_s = 0.0
+        self.cooled_for_s = 0.0
         self._limited = 0
         self._asks_at_s = 0.0
         self.left = 1.0
         self.full_at_s = 0.0
-        self._ttft_ms = Pace()
-        self._tokens_per_s = Pace()
+        self.told_s = 0.0
+        self.ttft_ms = Pace()
+        self.tokens_per_s = Pace()
 
     def look(self, now_s: float, provider: Guard | None) -> Look:
         """See Health.look."""
@@ -95,8 +63,8 @@ class TargetHealth:
             verdict.ready,
             verdict.why,
             verdict.wait_s,
-            self._ttft_ms.mean(now_s),
-            self._tokens_per_s.mean(now_s),
+            self.ttft_ms.mean(now_s),
+            self.tokens_per_s.mean(now_s),
             self.busy,
             self.headroom(now_s),
         )
@@ -124,7 +92,7 @@ class TargetHealth:
         self.seen_s = now_s
         is_slow = self._paced(ended, now_s)
         if ended.headroom is not None:
-            self._take(ended.headroom, now_s)
+            self.take_headroom(ended.headroom, now_s, now_s)
         if ended.kind == "limited":
             self._cool(ended.retry_after_s, now_s)
         elif ended.kind in ("ok", "slow") or (ended.kind == "fault" and ended.reached):
@@ -140,18 +108,18 @@ class TargetHealth:
         if ttft_ms is None and ended.kind == "slow":
             ttft_ms = ended.took_ms
         if ttft_ms is not None:
-            self._ttft_ms.add(ttft_ms, now_s)
+            self.ttft_ms.add(ttft_ms, now_s)
         is_slow = ended.kind == "slow" or (ttft_ms is not None and ttft_ms > settings.slow_ttft_s * 1000)
         if tokens is not None and tokens >= _LEAST_TOKENS:
             per_s = tokens * 1000 / max(1.0, ended.took_ms - (ttft_ms or 0.0))
-            self._tokens_per_s.add(per_s, now_s)
+            self.tokens_per_s.add(per_s, now_s)
             is_slow |= per_s < settings.slow_tokens_per_s
         return is_slow
 
     @property
     def _ramp_s(self) -> float:
         """How long it comes back after a cooldown: as long as that was, within bounds."""
-        return min(self._settings.ramp_s, self._cooled_for_s)
+        return min(self._settings.ramp_s, self.cooled_for_s)
 
     def _cooling(self, now_s: float) -> Verdict:
         left_s = self.cools_until_s - now_s
@@ -163,9 +131,18 @@ class TargetHealth:
         share = max(LEAST_SHARE, -left_s / self._ramp_s)
         return PASS if self._random.random() < share else Verdict(False, "it is coming back", 0.0)
 
-    def _take(self, headroom: Headroom, now_s: float) -> None:
+    def take_headroom(self, headroom: Headroom, now_s: float, told_s: float) -> None:
+        """What was told of the rate limits then, here or at another worker; the latest counts."""
+        if told_s < self.told_s:
+            return
+        self.told_s = told_s
         self.left = min(1.0, max(0.0, headroom.left))
         self.full_at_s = now_s + min(headroom.for_s, self._settings.max_cooldown_s)
+
+    def take_cooldown(self, left_s: float, whole_s: float, now_s: float) -> None:
+        """A cooldown of so many seconds, of which these are left."""
+        if left_s > 0 and now_s + left_s > self.cools_until_s:
+            self.cools_until_s, self.cooled_for_s = now_s + left_s, whole_s
 
     def _cool(self, retry_after_s: float | None, now_s: float) -> None:
         if now_s >= self.cools_until_s:
@@ -173,8 +150,7 @@ class TargetHealth:
         if retry_after_s is None:
             retry_after_s = self._settings.cooldown_s * 2 ** min(self._limited - 1, _MOST_DOUBLED)
         for_s = min(max(0.0, retry_after_s), self._settings.max_cooldown_s)
-        if now_s + for_s > self.cools_until_s:
-            self.cools_until_s, self._cooled_for_s = now_s + for_s, for_s
+        self.take_cooldown(for_s, for_s, now_s)
 
 
 def _worse(one: Verdict, other: Verdict) -> Verdict:

@@ -34,6 +34,7 @@ from proxy.core.secret import Secret
 from proxy.identity import KeyStore
 from proxy.ownership import OwnershipSettings, SqliteOwnership
 from proxy.policy import ApprovalBook, ProposalStore, Sealer, SqliteReleasedCalls, SwitchStore
+from proxy.routing import SqliteHealthStore
 from proxy.state import Remote, StateFile
 from proxy.telemetry import CountedQuery, CountedRow
 from tests.contract.ledger.kinds import ledger_name, line, opened, request
@@ -80,6 +81,7 @@ def stores(folder: Path) -> Stores:
         approvals=ApprovalBook(state, Sealer(b"b" * 32)),
         released=SqliteReleasedCalls(state),
         ownership=SqliteOwnership(state, OwnershipSettings()),
+        health=SqliteHealthStore(state, clock),
         statements=Statements(state),
         adjustments=Adjustments(state, clock=clock),
     )

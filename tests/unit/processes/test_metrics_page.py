@@ -15,6 +15,7 @@ from proxy.processes.describe_metrics import page
 from proxy.processes.metric_names import BY_NAME, LABELS, METRICS
 from proxy.processes.metrics import MOST_DEAD, Now, WorkerCounters, fold_dead, note_restarts, render
 from proxy.processes.tally import MOST_ORGS, MOST_PROVIDERS, failure_of
+from proxy.routing import TargetNow
 from proxy.telemetry import AttemptRow, DecisionRow, OperationRow
 
 ROOT = Path(__file__).parents[3]
@@ -117,6 +118,18 @@ def test_the_workers_numbers_are_summed(tmp_path: Path, page_of: Callable[[], st
     assert lines.count("# TYPE flyball_operations_total counter") == 1
     assert "# TYPE flyball_workers gauge" in lines and "# TYPE flyball_ttft_seconds histogram" in lines
     assert samples(text)["flyball_spend_nanodollars_total", (("org", "acme"), ("provider", "openai"))] == 7500000005
+
+
+def test_targets_stand_as_living_workers_see_them(tmp_path: Path, page_of: Callable[[], str]) -> None:
+    seen = [TargetNow("openai", "gpt-5", "open", 1.0), TargetNow('a"b', "m", "closed", 0.25)]
+    WorkerCounters().write(tmp_path / "metrics-wrk_1.json", {}, Now(targets=seen))
+    others = [TargetNow("openai", "gpt-5", "open", 1.0), TargetNow('a"b', "m", "cooling", 0.5)]
+    WorkerCounters().write(tmp_path / "metrics-wrk_2.json", {}, Now(targets=others, health_shared=False))
+    lines = page_of().splitlines()
+    assert 'flyball_target_workers{provider="openai",model="gpt-5",state="open"} 2' in lines
+    assert 'flyball_target_workers{provider="a\\"b",model="m",state="cooling"} 1' in lines
+    assert 'flyball_target_headroom_ratio{provider="a\\"b",model="m"} 0.25' in lines
+    assert "flyball_health_shared 0" in lines
 
 
 def test_which_of_two_keys_is_in_use_is_told_by_living_workers(tmp_path: Path, page_of: Callable[[], str]) -> None:

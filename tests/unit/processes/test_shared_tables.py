@@ -13,6 +13,7 @@ from proxy.identity import KeyStore
 from proxy.ownership import OwnershipSettings, SqliteOwnership
 from proxy.policy import ApprovalBook, ProposalStore, Sealer, SqliteReleasedCalls, SwitchStore
 from proxy.processes.joining import know_all_tables
+from proxy.routing import SqliteHealthStore
 from proxy.state import StateFile
 
 SOURCE = Path(__file__).parents[3] / "proxy"
@@ -42,6 +43,7 @@ def test_a_host_that_joins_has_every_table_that_is_shared(tmp_path: Path) -> Non
         approvals=ApprovalBook(state, Sealer(b"b" * 32)),
         released=SqliteReleasedCalls(state),
         ownership=SqliteOwnership(state, OwnershipSettings()),
+        health=SqliteHealthStore(state, SystemClock()),
         statements=Statements(state),
         adjustments=Adjustments(state, clock=SystemClock()),
     )
