@@ -8,6 +8,7 @@ from proxy.app.stores import Stores, body_key_of
 from proxy.budget import BudgetCatalog
 from proxy.cache import CacheRules
 from proxy.config import Config, FileSettings
+from proxy.core.money import Nano, exact_usd
 from proxy.journey.rooms import Snapshot
 from proxy.journey.run_book import RunBook
 from proxy.policy import Finder, FindingsSettings, PolicyEngine, ToolBook, asks_for, open_policy
@@ -115,11 +116,17 @@ class Configured:
             ),
             reads_findings=reads_findings,
             reads_results=asks_for(policy, "tool_results_unreleased"),
+            overhead_per_day=_overhead(settings),
             deny_unpriced=settings.prices.unpriced == "deny",
             runs=RunBook.of(settings.runs),
             switches=self._stores.switches.load(),
             tools=ToolBook(settings.tools),
         )
+
+
+def _overhead(settings: FileSettings) -> Nano | None:
+    per_day = settings.limits.overhead_usd_per_day
+    return None if per_day is None else exact_usd(per_day)
 
 
 def _default_provider(settings: FileSettings) -> str:

@@ -1,4 +1,5 @@
-"""Scopes as budgets name them: one org, team, key, agent, end user, run or tag, or every one of a kind."""
+"""Scopes as budgets name them: one org, its overhead, one team, key, agent, end user, run or tag, or every one of a
+kind."""
 
 import re
 from typing import Final
@@ -11,7 +12,7 @@ OTHER: Final = "(other)"
 _N: Final = r"[^/\s*]+"
 _GRAMMAR: Final = "|".join(
     (
-        rf"org:{_N}",
+        rf"(?:org|overhead):{_N}",
         rf"team:{_N}/(?:{_N}|\*)",
         rf"key:{_N}/{_N}/(?:{_N}|\*)",
         rf"(?:agent|user|run):{_N}/\S(?:.{{0,254}}\S)?",
@@ -28,11 +29,11 @@ def is_scope(text: str) -> bool:
 
 def is_pattern(scope: str) -> bool:
     """Whether a scope stands for every one of a kind, each with a counter of its own."""
-    return scope.endswith("*") and not scope.startswith("org:") and scope == family_of(scope) + "*"
+    return scope.endswith("*") and not scope.startswith(("org:", "overhead:")) and scope == family_of(scope) + "*"
 
 
 def kind_of(scope: str) -> str:
-    """`org`, `team`, `key`, `agent`, `user`, `run` or `tag`."""
+    """`org`, `overhead`, `team`, `key`, `agent`, `user`, `run` or `tag`."""
     return scope.partition(":")[0]
 
 

@@ -9,8 +9,9 @@ Enforcement: TypeAlias = Literal["enforce", "observe"]
 Action: TypeAlias = Literal["alert", "downgrade", "cache_only", "throttle", "block"]
 
 _SCOPE = (
-    "Who it is for: org:acme, team:acme/support, key:acme/support/bot, agent:acme/a, user:acme/u1, run:acme/r or "
-    "tag:acme/k=v. A `*` as the last name (user:acme/*) gives every one of them {what} of its own; one that has its "
+    "Who it is for: org:acme, overhead:acme (what Flyball itself asks of providers), team:acme/support, "
+    "key:acme/support/bot, agent:acme/a, user:acme/u1, run:acme/r or tag:acme/k=v. "
+    "A `*` as the last name (user:acme/*) gives every one of them {what} of its own; one that has its "
     "own {own} of the same unit is not counted there."
 )
 _LENGTH = "How long a rolling window is, such as `90m`, `24h` or `30d`; a minute to 366 days."

@@ -20,7 +20,8 @@ TokenKind: TypeAlias = Literal["total", "input", "output"]
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}")
 _LONGEST_PATTERN: Final = 200
 _SCOPES: Final = (
-    "org:acme, team:acme/support, key:acme/support/bot, agent:acme/a, user:acme/u1, run:acme/r, tag:acme/k=v, "
+    "org:acme, overhead:acme, team:acme/support, key:acme/support/bot, agent:acme/a, user:acme/u1, run:acme/r, "
+    "tag:acme/k=v, "
     "or * in the place of the last name"
 )
 TOKEN_UNITS: Final[dict[TokenKind, Unit]] = {

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 LITELLM: Final = "litellm"
 """In `Principal.compat`: bodies may hold members of LiteLLM's proxy."""
+OVERHEAD: Final = "(overhead)"
+"""In the place of a key's name in rows of what Flyball does beside its clients' calls; no key can be called so."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,11 +30,21 @@ class Principal:
     agents: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     compat: tuple[str, ...] = ()
+    is_overhead: bool = False
+    """Whether it is an org's overhead account, in the place of a key of its."""
 
     @property
-    def scopes(self) -> tuple[str, str, str]:
+    def scopes(self) -> tuple[str, ...]:
         """The scopes every call of this principal falls under, widest first (DESIGN §3)."""
+        if self.is_overhead:
+            return (org_scope(self.org), overhead_scope(self.org))
         return (org_scope(self.org), team_scope(self.org, self.team), key_scope(self.org, self.team, self.key_name))
+
+
+@lru_cache(maxsize=256)
+def overhead_of(org: str) -> Principal:
+    """The org's overhead account: it pays for what Flyball asks of providers beside the org's calls."""
+    return Principal(org=org, team="", key_id=f"overhead:{org}", key_name=OVERHEAD, is_overhead=True)
 
 
 def org_scope(org: str) -> str:
@@ -57,6 +70,11 @@ def agent_scope(org: str, agent: str) -> str:
 def user_scope(org: str, user: str) -> str:
     """`user:acme/u1`; what cannot be printed in a name that came with a body is written as an escape."""
     return f"user:{org}/{_printable(user)}"
+
+
+def overhead_scope(org: str) -> str:
+    """`overhead:acme`."""
+    return f"overhead:{org}"
 
 
 def run_scope(org: str, run: str) -> str:

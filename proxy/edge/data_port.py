@@ -124,6 +124,7 @@ class DataPort:
             received_ns=clock.monotonic_ns(),
             arrived_ns=clock.now_ns(),
             method=method,
+            deployment=matched.deployment,
         )
         if place is None:
             await travel(call, exchange, self._rooms)

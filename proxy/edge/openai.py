@@ -19,8 +19,8 @@ LISTS: Final = frozenset({"GET", "POST"})
 """How a path that has a governed endpoint may be asked: also for a list of what was stored by it."""
 MODELS: Final = "/models"
 OURS: Final = "/flyball"
-_PREFIXES_OF_ALL: Final = ("/anthropic/v1", *PREFIXES)
-"""Under which a key's own pages are, in each dialect."""
+_PREFIXES_OF_ALL: Final = ("/anthropic/v1", "/openai/v1", "/v1", "/openai", "")
+"""Under which a key's own pages are, in each dialect, and as Azure's clients ask for them."""
 
 
 def under_base(raw_path: bytes) -> str:

@@ -12,10 +12,12 @@ from proxy.wire.place import Place
 
 
 class Matched(NamedTuple):
-    """A governed endpoint, and the path that continues a provider's base URL, as it came."""
+    """A governed endpoint, and the path that continues a provider's base URL, as it came. `deployment` is the model
+    that the path names, where that is not for the provider to see."""
 
     endpoint: Endpoint
     path: str
+    deployment: str = ""
 
 
 class Placed(NamedTuple):

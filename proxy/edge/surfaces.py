@@ -4,12 +4,19 @@ from collections.abc import Mapping
 from typing import Final
 
 from proxy.edge.anthropic import ANTHROPIC_SURFACE
+from proxy.edge.azure import AZURE_SURFACE
 from proxy.edge.bedrock import BEDROCK_SURFACE
 from proxy.edge.gemini import GEMINI_SURFACE
 from proxy.edge.openai import MATCHED, OPENAI_SURFACE
 from proxy.edge.surface import Surface
 
-SURFACES: Final[tuple[Surface, ...]] = (GEMINI_SURFACE, ANTHROPIC_SURFACE, BEDROCK_SURFACE, OPENAI_SURFACE)
+SURFACES: Final[tuple[Surface, ...]] = (
+    GEMINI_SURFACE,
+    ANTHROPIC_SURFACE,
+    BEDROCK_SURFACE,
+    AZURE_SURFACE,
+    OPENAI_SURFACE,
+)
 """The last one owns every path."""
 
 

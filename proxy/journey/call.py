@@ -15,7 +15,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """A client's request before its body is read.
 
     `path` is what follows a provider's base URL (`/chat/completions`), `query` the raw query string, `secret` the key
-    as the client sent it. `received_ns` is monotonic, `arrived_ns` wall-clock.
+    as the client sent it. `received_ns` is monotonic, `arrived_ns` wall-clock. `deployment` is the model that the
+    client's path named, which goes before the one in its body; empty where paths name none.
     """
 
     operation: str
@@ -29,6 +30,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     received_ns: int
     arrived_ns: int
     method: str = "POST"
+    deployment: str = ""
 
 
 class Exchange(Protocol):

@@ -102,6 +102,7 @@ def begin_attempt(journey: Journey, rooms: Rooms) -> Attempt:
         sent_model=candidate.model,
         started_at_ns=rooms.clock.now_ns(),
         started_ns=rooms.clock.monotonic_ns(),
+        purpose=journey.purpose,
     )
     if journey.trace is not None:
         attempt.span_id = new_span()

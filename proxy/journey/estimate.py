@@ -10,6 +10,7 @@ from proxy.journey.dearest import worst_price as worst_price
 from proxy.journey.fit import drop_too_small
 from proxy.journey.media import text_tokens, worst_media
 from proxy.journey.observe import named, refuse_unless_observed
+from proxy.journey.overhead import overhead_lines
 from proxy.journey.rooms import JourneySettings, Rooms
 from proxy.journey.state import Estimate, Journey
 from proxy.pricing import Price
@@ -84,6 +85,8 @@ def lines_of(journey: Journey) -> tuple[HoldLine, ...]:
     lines = budgets.lines_for(scopes, journey.call.arrived_ns, model=journey.model, key=principal.key_id)
     if journey.snapshot.runs.watches:
         lines += _lines_of_the_run(journey)
+    if principal.is_overhead:
+        lines = overhead_lines(lines, principal.org, journey.snapshot.overhead_per_day, journey.call.arrived_ns)
     return lines if journey.measures is None else above(lines, journey.measures.climbed)
 
 

@@ -7,6 +7,7 @@ from proxy.journey.call_facts import find_asks
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.runs import DERIVED, derived_run, read_claims
+from proxy.wire.openai.azure import with_deployment
 from proxy.wire.openai.dialect import OPENAI
 from proxy.wire.openai.litellm import read_litellm
 from proxy.wire.openai.media.request import is_form, read_media
@@ -20,6 +21,9 @@ async def read(journey: Journey, rooms: Rooms) -> None:
     """
     journey.body = journey.original = await journey.exchange.body()
     call = journey.call
+    if call.deployment:
+        kind = call.headers.get(b"content-type", b"")
+        journey.body = journey.original = with_deployment(kind, journey.body, call.deployment)
     if LITELLM in journey.principal.compat and call.dialect is OPENAI and not is_form(journey.body):
         journey.said_elsewhere = read_litellm(journey.body)
         journey.body = journey.said_elsewhere.body

@@ -7,6 +7,7 @@ import msgspec
 
 from proxy.core.clock import stamp
 from proxy.core.money import NANO_PER_USD, Nano, to_usd_text
+from proxy.core.outcome import Purpose
 from proxy.core.usage import NO_USAGE, Bucket, Usage, UsageSource
 from proxy.journey.answer_headers import overhead_of
 from proxy.journey.looked import Looked
@@ -16,6 +17,7 @@ from proxy.runs import Claims
 from proxy.telemetry import AttemptRow, OperationRow, Table, kept_stages
 
 COLUMNS = {bucket: f"{bucket.value}_tokens" for bucket in Bucket}
+_SERVE: Final = Purpose.SERVE
 _encode = msgspec.json.Encoder().encode
 _ATTEMPTS: Final = Table.ATTEMPTS
 _OPERATIONS: Final = Table.OPERATIONS
@@ -86,13 +88,16 @@ def _begun(journey: Journey, rooms: Rooms) -> OperationRow:
             key_name=principal.key_name,
             cost_center=principal.cost_center,
             owner=principal.owner,
-            agent=principal.key_name,
+            agent="" if principal.is_overhead else principal.key_name,
             tags=dict(principal.tags),
             price_version=journey.snapshot.prices.version,
             config_generation=journey.snapshot.generation,
             worker=rooms.worker,
         )
-    return msgspec.structs.replace(beginning)
+    row = msgspec.structs.replace(beginning)
+    if journey.purpose is not _SERVE:
+        row.purpose, row.beside = journey.purpose, journey.beside
+    return row
 
 
 def _note_claims(row: OperationRow, claims: Claims) -> None:
@@ -138,6 +143,7 @@ def attempt_row(journey: Journey, attempt: Attempt, number: int, rooms: Rooms) -
         key_id=principal.key_id,
         key_name=principal.key_name,
         number=number,
+        purpose=attempt.purpose,
         endpoint=journey.call.endpoint,
         streamed=journey.request.streamed,
         provider=attempt.provider.name,

@@ -10,6 +10,7 @@ from proxy.cache import Cache, CacheRules
 from proxy.core.clock import Clock
 from proxy.core.money import Nano
 from proxy.identity import Keyring
+from proxy.journey.errands import Errands
 from proxy.journey.run_book import RunBook
 from proxy.journey.shadows import Shadows
 from proxy.journey.standing import Standing
@@ -48,6 +49,8 @@ class Snapshot:
     runs: RunBook = field(default_factory=RunBook)
     switches: Switches = NO_SWITCHES
     tools: ToolBook = NO_TOOLS
+    overhead_per_day: Nano | None = None
+    """What an org's overhead account may spend in a day where it has no budget of its own; None: what it likes."""
     row_beginnings: dict[str, OperationRow] = field(default_factory=dict)
     """Per key, the columns that all its rows of this generation share; filled as keys are seen."""
 
@@ -86,6 +89,14 @@ class JourneySettings:
     drain_s: float = field(default=30.0, metadata={"doc": "How long an abandoned stream is read on for its usage."})
     drain_bytes: int = field(default=4_194_304, metadata={"doc": "How much of an abandoned stream is read at most."})
     max_drains: int = field(default=64, metadata={"doc": "How many abandoned streams are read on at once."})
+    overhead_usd_per_day: Decimal | None = field(
+        default=Decimal(5),
+        metadata={
+            "doc": "Dollars a day (UTC) that an org's overhead account may spend on what Flyball itself asks of "
+            "providers (shadow copies, embeddings and audits of the cache), unless a budget is for `overhead:<org>`; "
+            "null sets no limit."
+        },
+    )
     budget_status: Literal[402, 429] = field(
         default=402,
         metadata={"doc": "The status of `budget_exceeded`: 429 for clients that know no 402; never retried in either."},
@@ -118,6 +129,10 @@ class Counters(Protocol):
 
     def decision(self, row: DecisionRow) -> None:
         """Count one decision of policy that counted."""
+        ...
+
+    def errand(self, purpose: str, outcome: str) -> None:
+        """Count one upstream call that Flyball made for itself, or would have: `ok`, or why not."""
         ...
 
     def shadow(self, how: str) -> None:
@@ -191,5 +206,7 @@ class Rooms:
     """What shadow rules are still to be asked."""
     pins: Pins = field(default_factory=Pins)
     """Who served each conversation last."""
+    errands: Errands = field(default_factory=Errands)
+    """What Flyball asks of providers for itself now."""
     ledger_away: bool = False
     """Whether the ledger has failed a call and not answered since."""

@@ -1,8 +1,11 @@
 """What is kept beside a hold: enough of the call to write its row if its worker dies."""
 
+from typing import Final
+
 import msgspec
 
 from proxy.core.clock import stamp
+from proxy.core.outcome import Purpose
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.telemetry import OperationRow
@@ -35,8 +38,11 @@ class StartRecord(msgspec.Struct, array_like=True):
     request_bytes: int
     config_generation: str
     worker: str
+    purpose: str = "serve"
+    beside: str = ""
 
 
+_SERVE: Final = Purpose.SERVE
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(StartRecord).decode
 
@@ -70,6 +76,7 @@ def start_record(journey: Journey, rooms: Rooms) -> bytes:
         len(journey.body),
         journey.snapshot.generation,
         rooms.worker,
+        *(() if journey.purpose is _SERVE else (journey.purpose, journey.beside)),
     )
     return _encode(record)
 

@@ -8,7 +8,7 @@ from msgspec import Struct, field, structs
 
 from proxy.budget import Granted, HoldLine, Rung, RunTicket
 from proxy.core.money import ZERO, Nano
-from proxy.core.outcome import Outcome
+from proxy.core.outcome import Outcome, Purpose
 from proxy.core.tenant import Principal
 from proxy.core.usage import NO_USAGE, Usage
 from proxy.journey.call import Call, Exchange
@@ -83,6 +83,7 @@ class Attempt(Struct):
     """What the provider's headers tell of its rate limits, where that was looked at."""
     span_id: str = ""
     """Its span, where OpenTelemetry is on."""
+    purpose: Purpose = Purpose.SERVE
 
     @property
     def is_unbilled(self) -> bool:
@@ -181,6 +182,9 @@ class Journey(Struct):
     marked_ns: int = 0
     at: datetime = EPOCH
     """The second the call arrived in: the moment its prices are of."""
+    purpose: Purpose = Purpose.SERVE
+    beside: str = ""
+    """The operation that it is made beside, where Flyball makes it and no client."""
 
     def mark(self, stage: str, now_ns: int) -> None:
         """Book the time since the last mark under this stage, in nanoseconds."""

@@ -88,6 +88,7 @@ from proxy.policy.tools.settings import tool_problems as tool_problems
 from proxy.policy.tracing import trace as trace
 from proxy.policy.trying import Tried as Tried
 from proxy.policy.trying import run_tests as run_tests
+from proxy.policy.unruled import UNRULED as UNRULED
 from proxy.policy.watching import fingerprint as fingerprint
 
 if TYPE_CHECKING:

@@ -95,6 +95,12 @@ METRICS: Final = (
         "Shadow decisions of policy, by whether they differ from what counted, failed or were dropped.",
         ("result",),
     ),
+    Metric(
+        "flyball_errands_total",
+        "counter",
+        "Requests that Flyball makes to providers for itself, on overhead accounts, by what came of them.",
+        ("purpose", "outcome"),
+    ),
     Metric("flyball_policy_alerts_dropped_total", "counter", "Alerts of a policy's rules not noted, for want of room."),
     Metric(
         "flyball_policy_takes_total",
@@ -159,8 +165,9 @@ BY_NAME: Final = {metric.name: metric for metric in METRICS}
 LABELS: Final = {
     "endpoint": "the endpoints that are read: `chat.completions`, `completions`, `responses`, `embeddings`, "
     "`gemini.generate_content`, `bedrock.converse`, …",
+    "purpose": "`shadow`, `cache_embed`, `cache_audit`, `judge`: why Flyball asks for itself",
     "outcome": "`ok`, `cached`, `cancelled`, `truncated`, `refused`, `upstream_error`, `lost`; of policies `taken`, "
-    "`refused`, `fetch_failed`",
+    "`refused`, `fetch_failed`; of errands also `too_large`, `denied`, `no_room`, `no_money`, `budget_exceeded`",
     "code": "the codes of refusals (DESIGN §3), empty for none",
     "provider": "the names of providers in the configuration, the first 100; empty where none was asked",
     "model": "models that the configuration or the price book names, the first 100",

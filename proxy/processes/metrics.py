@@ -32,6 +32,7 @@ MOST_DEAD: Final = 32
 DEAD: Final = "metrics-dead.json"
 SUPERVISOR: Final = "supervisor.json"
 OTEL_FILE: Final = "otel.json"
+ERRANDS: Final = "flyball_errands_total"
 UNPRICED: Final = "flyball_unpriced_requests_total"
 UNAUTHORISED: Final = "flyball_unauthorised_total"
 SHADOWS: Final = "flyball_policy_shadow_total"
@@ -49,6 +50,12 @@ _ITS_ANSWERS: Final = frozenset(
     {"", "context_length", "content_filter", "http_429", "http_4xx", "aborted", "forbidden_address", OTHER}
 )
 """What is no fault of the provider's: it answered, we broke off, or we did not let it be reached."""
+
+
+ERRAND_OUTCOMES: Final = frozenset(
+    {"ok", "upstream_error", "too_large", "denied", "no_room", "no_money", "budget_exceeded"}
+)
+"""What is counted by itself of what came of errands; the rest is one."""
 
 
 class Now(NamedTuple):
@@ -93,6 +100,11 @@ class WorkerCounters:
     def decision(self, row: DecisionRow) -> None:
         """Count one decision that counted."""
         self._counts[f'{DECISIONS}{{point="{row.point}",result="{"allow" if row.allow else "deny"}"}}'] += 1
+
+    def errand(self, purpose: str, outcome: str) -> None:
+        """Count one upstream call of our own."""
+        outcome = outcome if outcome in ERRAND_OUTCOMES else OTHER
+        self._counts[f'{ERRANDS}{{purpose="{purpose}",outcome="{outcome}"}}'] += 1
 
     def shadow(self, how: str) -> None:
         """Count one shadow decision."""

@@ -97,6 +97,7 @@ class Worker:
         finally:
             self._parts.stopping = True
             await self._server.last_calls(LAST_CALLS_S)
+            await self._parts.rooms.errands.close(LAST_CALLS_S)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -45,6 +45,7 @@ NAMES: Final = (
     "price_version",
     "price_source",
     "client",
+    "purpose",
 )
 """What a correction takes over from its operation, so that it is summed where that is."""
 _COUNTED: Final = "mapConcat(CAST(t.tool_fees, 'Map(String, UInt64)'), CAST(t.units, 'Map(String, UInt64)'))"
@@ -156,6 +157,7 @@ class CorrectionRow(msgspec.Struct, kw_only=True):
     price_version: str
     price_source: str
     client: str
+    purpose: str
     delta_usd: str
     list_delta_usd: str
     unpriced: int

@@ -11,6 +11,7 @@ from proxy.telemetry.spend import Select, exact_nano
 _NS: Final = 1_000_000_000
 _SCOPES: Final = {
     "org": "concat('org:', org)",
+    "overhead": "if(purpose = 'serve', '', concat('overhead:', org))",
     "team": "concat('team:', org, '/', team)",
     "key": "concat('key:', org, '/', team, '/', key_name)",
     "agent": "if(agent = '', '', concat('agent:', org, '/', agent))",

@@ -53,7 +53,8 @@ class OperationRow(Traced, kw_only=True):
 
     `segment` is the spool segment that it was shipped in, by the time of the segment's first row in nanoseconds.
     `stages_us` is written (telemetry/stages.py), `stages_ms` is what is shown, and what older rows have;
-    `provider_request_id` is its last attempt's, and written there only.
+    `provider_request_id` is its last attempt's, and written there only. `purpose` is `serve` for a client's call;
+    for one that Flyball makes itself, on the org's overhead account, `beside` is the operation it is made beside.
     """
 
     operation_id: str
@@ -125,6 +126,8 @@ class OperationRow(Traced, kw_only=True):
     config_generation: str = ""
     worker: str = ""
     segment: int = 0
+    purpose: str = "serve"
+    beside: str = ""
 
 
 class AttemptRow(Traced, kw_only=True):

@@ -41,6 +41,7 @@ ONLY_RAW: Final[Mapping[str, str]] = {
     "price_version": "price_version",
     "price_source": "price_source",
     "client": "client",
+    "purpose": "purpose",
 }
 """Names that only the operations themselves know; so does `tag:<name>`."""
 

@@ -12,6 +12,7 @@ from proxy.upstream.aws_signer import aws_signer_of
 from proxy.upstream.bad_provider import BadProvider
 from proxy.upstream.credentials import Signer
 from proxy.upstream.egress import DIRECT, Egress
+from proxy.upstream.entra import entra_signer_of
 from proxy.upstream.headers import NEVER_FORWARDED
 from proxy.upstream.service_account import signer_of
 from proxy.upstream.settings import AuthHeader, ProviderSettings
@@ -111,7 +112,7 @@ def _passes_credentials(name: str, settings: ProviderSettings) -> bool:
 
 def _signer(name: str, settings: ProviderSettings) -> Signer | None:
     if settings.service_account is None:
-        return aws_signer_of(name, settings)
+        return entra_signer_of(name, settings) or aws_signer_of(name, settings)
     if settings.dialect != "gemini":
         raise BadProvider(f"provider {name}: service_account is for dialect: gemini")
     if settings.api_key is not None or settings.credentials != "own":

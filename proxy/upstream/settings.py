@@ -46,6 +46,25 @@ class ProviderSettings:
             "Vertex AI: its tokens are fetched and renewed by Flyball."
         },
     )
+    azure_tenant_id: str | None = field(
+        default=None,
+        metadata={
+            "doc": "Azure: the tenant of a Microsoft Entra application that asks for tokens, in the place of api_key; "
+            "they are fetched and renewed by Flyball."
+        },
+    )
+    azure_client_id: str | None = field(default=None, metadata={"doc": "Azure: the application's (client) id."})
+    azure_client_secret: Secret | None = field(
+        default=None, metadata={"doc": "Azure: its secret (by azure_client_secret_env or azure_client_secret_file)."}
+    )
+    azure_scope: str = field(
+        default="https://cognitiveservices.azure.com/.default",
+        metadata={"doc": "Azure: what the tokens are for."},
+    )
+    azure_authority: str = field(
+        default="https://login.microsoftonline.com",
+        metadata={"doc": "Azure: who gives the tokens, e.g. https://login.microsoftonline.us for Azure Government."},
+    )
     aws_region: str | None = field(
         default=None,
         metadata={"doc": "Bedrock: the region that requests are signed for; by default the one in base_url's host."},

@@ -1,5 +1,6 @@
 """The openai package, pointed at Flyball: everything it can do there works as it does at a provider."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from typing import Any, Final
@@ -30,9 +31,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         yield running
 
 
-@pytest.fixture(params=["sync", "async"])
+@pytest.fixture(params=["sync", "async", "azure"])
 async def ours(running: Bench, request: pytest.FixtureRequest) -> AsyncIterator[Sdk]:
-    made = sdk(running, "RICH", asynchronous=request.param == "async")
+    made = sdk(running, "RICH", kind=request.param)
     yield made
     await done(made.client.close())
 
@@ -170,7 +171,7 @@ async def test_models_are_those_the_key_may_use(running: Bench, ours: Sdk) -> No
     names = [model.id async for model in each(await done(ours.client.models.list()))]
     assert {"sim-small", "sim-large", "sim-reasoner", "sim-embed", "gone"} <= set(names)
     assert (await done(ours.client.models.retrieve("sim-small"))).id == "sim-small"
-    narrow = sdk(running, "NARROW", asynchronous=ours.is_async)
+    narrow = sdk(running, "NARROW", kind=ours.kind)
     assert [model.id async for model in each(await done(narrow.client.models.list()))] == ["sim-small"]
     assert running.provider.seen.total == seen
 
@@ -187,7 +188,7 @@ async def test_what_the_headers_tell(running: Bench, ours: Sdk) -> None:
     assert raw.headers["x-ratelimit-limit-requests"]
     parsed = raw.parse()
     assert parsed.usage.prompt_tokens == int(row["input_tokens"]) + int(row["cache_read_tokens"])
-    assert row["client"].startswith("AsyncOpenAI/Python" if ours.is_async else "OpenAI/Python")
+    assert row["client"].startswith(f"{type(ours.client).__name__}/Python")
 
 
 async def test_a_stream_closed_early_is_cancelled_at_the_provider(running: Bench, ours: Sdk) -> None:
@@ -204,7 +205,22 @@ async def test_a_stream_closed_early_is_cancelled_at_the_provider(running: Bench
     assert running.provider.seen.requests[-1].ending == "client_left"
 
 
-async def test_the_base_url_may_go_without_v1(running: Bench, ours: Sdk) -> None:
-    for base in ("", "/openai/v1"):
-        bare = ours.client.with_options(base_url=running.flyball.data + base)
-        assert (await done(bare.chat.completions.create(model="sim-small", messages=HELLO))).choices
+@pytest.mark.parametrize("kind", ["sync", "async"])
+@pytest.mark.parametrize("base", ["", "/openai/v1"])
+async def test_the_base_url_may_go_without_v1(running: Bench, kind: str, base: str) -> None:
+    made = sdk(running, "RICH", kind=kind)
+    bare = made.client.with_options(base_url=running.flyball.data + base)
+    assert (await done(bare.chat.completions.create(model="sim-small", messages=HELLO))).choices
+    await done(made.client.close())
+
+
+async def test_azures_deployment_is_the_model_of_every_call_below_it(running: Bench) -> None:
+    made = sdk(running, "RICH", kind="azure", azure_deployment="sim-small")
+    raw = made.client.chat.completions.with_raw_response.create(model="what is left out of the path", messages=HELLO)
+    assert raw.http_request.url.path == "/openai/deployments/sim-small/chat/completions"
+    assert raw.parse().choices
+    sent = running.provider.seen.requests[-1]
+    assert json.loads(sent.body)["model"] == raw.headers["x-flyball-model"] == "sim-small"
+    assert "api-version" not in sent.path
+    assert {model.id for model in made.client.models.list()} >= {"sim-small", "sim-large"}
+    made.client.close()

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 import openai
@@ -21,13 +22,13 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 @pytest.fixture(params=["sync", "async"])
 async def ours(running: Bench, request: pytest.FixtureRequest) -> AsyncIterator[Sdk]:
-    made = sdk(running, asynchronous=request.param == "async")
+    made = sdk(running, kind=request.param)
     yield made
     await done(made.client.close())
 
 
 def another(running: Bench, ours: Sdk, key: str, **options: Any) -> Sdk:
-    return sdk(running, key, asynchronous=ours.is_async, **options)
+    return sdk(running, key, kind=ours.kind, **options)
 
 
 def chat(ours: Sdk, **options: Any) -> Any:
@@ -45,6 +46,26 @@ async def test_a_wrong_key(running: Bench, ours: Sdk) -> None:
     error = await refusal(openai.AuthenticationError, lambda: chat(wrong))
     assert told(error) == (401, "invalid_api_key", "authentication_error", None)
     assert len(wrong.sent) == 1
+
+
+@pytest.mark.parametrize("kind", ["azure", "async azure"])
+async def test_azures_clients_raise_the_same_classes(running: Bench, kind: str) -> None:
+    for key, model, error, facts in (
+        ("sdk-wrong-key-0123456789abcdef", "sim-small", openai.AuthenticationError, (401, "invalid_api_key")),
+        ("NARROW", "sim-large", openai.PermissionDeniedError, (403, "model_not_allowed")),
+        ("OPEN", "smi-small", openai.NotFoundError, (404, "model_not_found")),
+        ("POOR", "sim-small", openai.APIStatusError, (402, "budget_exceeded")),
+    ):
+        made = sdk(running, key, kind=kind)
+        raised = await refusal(error, partial(chat, made, model=model))
+        assert told(raised)[:2] == facts
+        assert len(made.sent) == 1
+        await done(made.client.close())
+    once = sdk(running, kind=kind, max_retries=0)
+    for status, error in ((429, openai.RateLimitError), (503, openai.InternalServerError)):
+        running.provider.script.add(Faults(status=status))
+        assert told(await refusal(error, lambda: chat(once)))[0] == status
+    await done(once.client.close())
 
 
 async def test_a_model_outside_the_keys_list(running: Bench, ours: Sdk) -> None:

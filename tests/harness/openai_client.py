@@ -2,10 +2,11 @@
 
 import inspect
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import openai
@@ -19,6 +20,18 @@ KEYS: Final = {
     "POOR": "sdk-poor-key-0123456789abcdef",
     "RICH": "sdk-rich-key-0123456789abcdef",
 }
+
+AZURE_VERSION: Final = "2026-05-01-preview"
+CLIENTS: Final[Mapping[str, type[openai.OpenAI | openai.AsyncOpenAI]]] = MappingProxyType(
+    {
+        "sync": openai.OpenAI,
+        "async": openai.AsyncOpenAI,
+        "azure": openai.AzureOpenAI,
+        "async azure": openai.AsyncAzureOpenAI,
+    }
+)
+KINDS: Final = tuple(CLIENTS)
+"""The package's clients; Azure's name their model in the path, and an `api-version` in the query."""
 
 
 @dataclass
@@ -40,6 +53,7 @@ class Sdk:
 
     client: Any
     sent: list[Any] = field(default_factory=list)
+    kind: str = "sync"
 
     @property
     def is_async(self) -> bool:
@@ -55,22 +69,21 @@ def bench(folder: Path) -> Iterator[Bench]:
         yield Bench(flyball, provider)
 
 
-def sdk(bench: Bench, key: str = "OPEN", *, asynchronous: bool = False, **options: Any) -> Sdk:
-    """A client as its users make one: base URL, key, and nothing else unless a test says so."""
+def sdk(bench: Bench, key: str = "OPEN", *, kind: str = "sync", **options: Any) -> Sdk:
+    """A client as its users make one (a `KINDS`): base URL, key, and nothing else unless a test says so."""
     sent: list[Any] = []
-    url = bench.flyball.data + "/v1"
-    secret = KEYS.get(key, key)
-    if asynchronous:
+    azure = {"azure_endpoint": bench.flyball.data, "api_version": AZURE_VERSION}
+    given = {"api_key": KEYS.get(key, key), **(azure if "azure" in kind else {"base_url": bench.flyball.data + "/v1"})}
+    made: Any = CLIENTS[kind]
+    if issubclass(made, openai.AsyncOpenAI):
 
         async def note(request: Any) -> None:
             sent.append(request)
 
         http = openai.DefaultAsyncHttpxClient(event_hooks={"request": [note]})
-        client: Any = openai.AsyncOpenAI(base_url=url, api_key=secret, http_client=http, **options)
-    else:
-        plain = openai.DefaultHttpxClient(event_hooks={"request": [sent.append]})
-        client = openai.OpenAI(base_url=url, api_key=secret, http_client=plain, **options)
-    return Sdk(client, sent)
+        return Sdk(made(http_client=http, **given, **options), sent, kind)
+    plain = openai.DefaultHttpxClient(event_hooks={"request": [sent.append]})
+    return Sdk(made(http_client=plain, **given, **options), sent, kind)
 
 
 async def done(value: Any) -> Any:

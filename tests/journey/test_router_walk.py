@@ -23,7 +23,8 @@ BROKE: Final = """
 budgets: [{name: nothing, scope: "org:acme", window: total, limit_usd: 0, hard: true}]
 """
 OF_ANTHROPIC: Final = tuple(f"{prefix}{path}" for prefix in ("", ANTHROPIC_PREFIX) for path in ANTHROPIC_PATHS)
-GOVERNED: Final = (*(f"{prefix}{path}" for prefix in PREFIXES for path in PATHS), *OF_ANTHROPIC)
+OF_AZURE: Final = tuple(f"/openai/deployments/sim-small{path}" for path in PATHS)
+GOVERNED: Final = (*(f"{prefix}{path}" for prefix in PREFIXES for path in PATHS), *OF_ANTHROPIC, *OF_AZURE)
 COUNTING: Final = "/count_tokens"
 """What the scene's provider, which speaks another dialect, cannot be asked."""
 OWN: Final = ("/models", "/models/sim-small", "/flyball/key", "/flyball/operations/op_0", "/flyball", "/flyball/key/x")
@@ -43,7 +44,11 @@ FOREIGN: Final = (
     "/docs",
     "/openapi.json",
     "/key/generate",
-    "/openai/deployments/gpt-5/chat/completions",
+    "/openai/deployments",
+    "/openai/deployments/sim-small",
+    "/openai/deployments/sim-small/files",
+    "/openai/deployments/sim-small/extensions/chat/completions",
+    "/openai/deployments/%0d%0a/chat/completions",
     "/v1/v1/chat/completions",
     "/.env",
     "/anthropic",

@@ -17,7 +17,8 @@ _FACTS: Final = (
     "code", "refused_by", "would_code", "would_by",
     "reason", "error", "finish_reason", "route", "decision", "policy_revision", "price_version",
     "price_source", "provider_request_id", "worker", "agent", "run", "run_source", "parent_run", "step", "end_user",
-    "cost_center", "owner", "client", "usage_source", "service_tier", "config_generation", "dialect",
+    "cost_center", "owner", "client", "usage_source", "service_tier", "config_generation", "dialect", "purpose",
+    "beside",
 )  # fmt: skip
 _LINES: Final = msgspec.json.Decoder(tuple[PriceLine, ...])
 

@@ -122,6 +122,8 @@ def _outcome(one: OperationSeen) -> Html:
         ("Outcome", badge(one.outcome)),
         ("Status", str(one.status) if one.status else ""),
         ("Code", _code(told.get("code", ""))),
+        ("Made by Flyball for", _code("" if told.get("purpose", "serve") == "serve" else told["purpose"])),
+        ("Beside", _code(told.get("beside", ""))),
         ("Refused by", _code(told.get("refused_by", ""))),
         ("Would refuse with", _code(told.get("would_code", ""))),
         ("Would be refused by", _code(told.get("would_by", ""))),

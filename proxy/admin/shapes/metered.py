@@ -37,8 +37,9 @@ from proxy.budget import (
 
 Action: TypeAlias = Literal["alert", "downgrade", "cache_only", "throttle", "block"]
 _SCOPE: Final = (
-    "org:acme, team:acme/support, key:acme/support/bot, agent:acme/a, user:acme/u1, run:acme/r or tag:acme/k=v; a `*` "
-    "as the last name gives every one of them one of its own."
+    "org:acme, overhead:acme (what Flyball itself asks of providers), team:acme/support, key:acme/support/bot, "
+    "agent:acme/a, user:acme/u1, run:acme/r or tag:acme/k=v; "
+    "a `*` as the last name gives every one of them one of its own."
 )
 Scope: TypeAlias = Annotated[str, Meta(max_length=400, description=_SCOPE)]
 Length: TypeAlias = Annotated[str, Meta(max_length=16, description="Of a rolling window, such as 90m, 24h or 30d.")]

@@ -92,6 +92,8 @@ class Operation(Shape, frozen=True, kw_only=True):
     reason: str
     error: str
     provider_request_id: str
+    purpose: Annotated[str, Meta(description="`serve` for a client's call; else why Flyball made it for itself.")]
+    beside: Annotated[str, Meta(description="The operation that such a call was made beside.")]
     object: Literal["operation"] = "operation"
 
 

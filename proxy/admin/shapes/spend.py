@@ -31,6 +31,7 @@ DIMENSIONS: Final = (
     "usage_source",
     "price_version",
     "price_source",
+    "purpose",
     "would_code",
     "refused_by",
 )
@@ -83,6 +84,7 @@ class SpendFilters(Shape, frozen=True, kw_only=True):
     usage_source: Values = ()
     price_version: Values = ()
     price_source: Values = ()
+    purpose: Values = ()
     would_code: Values = ()
     refused_by: Annotated[Values, Meta(description="Budgets, limits or key settings by name.")] = ()
     tag: Annotated[Values, Meta(description="Tags as name=value.")] = ()

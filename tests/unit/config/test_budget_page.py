@@ -17,7 +17,7 @@ JSON = [text for kind, text in BLOCKS if kind == "json"]
 
 
 def test_there_is_something_to_try() -> None:
-    assert (len(YAML), len(JSON)) == (3, 2)
+    assert (len(YAML), len(JSON)) == (4, 2)
 
 
 @pytest.mark.parametrize("text", YAML)

@@ -52,7 +52,7 @@ def _of_openai() -> Iterator[Door]:
         "/embeddings": ("input",),
         "/audio/speech": ("input", "prompt"),
     }
-    for prefix in PREFIXES:
+    for prefix in (*PREFIXES, "/openai/deployments/o", "/openai"):
         for path in PATHS:
             if path in FORMS:
                 yield Door("openai", prefix + path, _form(), "multipart/form-data; boundary=X")
@@ -62,7 +62,9 @@ def _of_openai() -> Iterator[Door]:
                     del body["input"]
                 yield _json("openai", prefix + path, **body)
         for path in SERVED:
-            if path not in PATHS and path != "/batches":  # whose input file somebody must own first
+            if (
+                path not in PATHS and path != "/batches" and "deployments" not in prefix
+            ):  # whose input file somebody must own first
                 yield _json("openai", prefix + path, model="o")
 
 
