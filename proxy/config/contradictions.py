@@ -16,7 +16,7 @@ from proxy.config.tree import Listing, Mapping_, Node
 from proxy.core.money import NotMoney, exact_usd
 from proxy.policy import BadPolicy, open_policy, tool_problems
 from proxy.pricing import BadPrices, load_book
-from proxy.routing import Router, RouteSettings, health_problems, when_problems
+from proxy.routing import Router, RouteSettings, attempt_problems, health_problems, when_problems
 from proxy.runs import BadAlias, BadRunLimit, read_alias, read_limit
 from proxy.telemetry import otel_problems
 from proxy.upstream import BadProvider, Provider
@@ -96,6 +96,8 @@ def _routes(settings: FileSettings) -> Iterator[tuple[str, str]]:
 
 def _route_numbers(path: str, route: RouteSettings) -> Iterator[tuple[str, str]]:
     """What is said beside the names of a route: its condition, and numbers that must mean something."""
+    for key, wrong in attempt_problems(route.fallback, route.retry, route.hedge):
+        yield f"{path}.{key}", wrong
     if route.when is not None:
         if route.path:
             yield f"{path}.when", "is for routes of models; a route with a path has no condition"

@@ -100,7 +100,8 @@ def _account_at_the_hold(journey: Journey, rooms: Rooms) -> None:
             _end_with(journey, attempt, rooms)
         if attempt.is_unbilled and journey.granted is not None:
             attempt.usage = estimated(journey.estimate.input_tokens, journey.estimate.output_tokens)
-            attempt.cost = attempt.list_cost = journey.granted.amount
+            others = sum(each.cost or ZERO for each in journey.attempts)
+            attempt.cost = attempt.list_cost = Nano(max(ZERO, journey.granted.amount - others))
     _settle_later(journey, rooms)
     _record(journey, rooms)
 

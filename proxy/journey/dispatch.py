@@ -10,24 +10,27 @@ from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt, Journey
 from proxy.journey.tracing import new_span, passed_on
 from proxy.journey.translated import TranslatedResponse, without_dialect
+from proxy.journey.trouble import NOT_SENT, TIMEOUTS
 from proxy.journey.watching import begin_watching, watch_head
 from proxy.upstream import Provider, UpstreamFailed, UpstreamRequest, UpstreamResponse, forwardable
 from proxy.wire.dialects import DIALECTS
 
-TIMEOUTS = frozenset({"connect_timeout", "first_byte_timeout", "idle_timeout", "total_timeout"})
 REQUEST_ID_HEADERS = (b"x-request-id", b"request-id", b"apim-request-id", b"x-generation-id", b"mistral-correlation-id")
 
 
-async def dispatch(journey: Journey, rooms: Rooms) -> UpstreamResponse:
+async def dispatch(journey: Journey, rooms: Rooms, attempt: Attempt | None = None) -> UpstreamResponse:
     """Mark the hold as dispatched, send the request, and return once the upstream's headers are in.
+
+    `attempt`: one that was begun for it.
 
     Raises:
         Refused: UPSTREAM_TIMEOUT, UPSTREAM_REFUSED or UPSTREAM_ERROR when no answer came.
     """
     if not journey.dispatched:
         await mark_dispatched(journey, rooms)
-    attempt = begin_attempt(journey, rooms)
-    request = _request(journey, attempt)
+    if attempt is None:
+        attempt = begin_attempt(journey, rooms)
+    translation, request = journey.translation, _request(journey, attempt)
     begin_watching(attempt, journey.candidate, rooms)
     journey.mark("dispatch", rooms.clock.monotonic_ns())
     try:
@@ -43,9 +46,9 @@ async def dispatch(journey: Journey, rooms: Rooms) -> UpstreamResponse:
     attempt.status = response.status
     note_headers(attempt, response)
     watch_head(attempt, response, rooms)
-    if journey.translation is None:
+    if translation is None:
         return response
-    attempt.translated = told = TranslatedResponse(response, journey.translation, streamed=journey.request.streamed)
+    attempt.translated = told = TranslatedResponse(response, translation, streamed=journey.request.streamed)
     return told
 
 
@@ -65,7 +68,7 @@ def failed_before_answer(attempt: Attempt, failure: UpstreamFailed, rooms: Rooms
     """The refusal for an upstream that gave no answer; the attempt keeps whether it could have been billed."""
     attempt.ended_ns = rooms.clock.monotonic_ns()
     attempt.outcome = Outcome.UPSTREAM_ERROR
-    attempt.error = failure.kind if failure.sent else f"{failure.kind} (not sent)"
+    attempt.error = failure.kind if failure.sent else failure.kind + NOT_SENT
     why, said = Refusal.UPSTREAM_REFUSED, "could not be reached"
     if failure.kind in TIMEOUTS:
         why, said = Refusal.UPSTREAM_TIMEOUT, "did not answer in time"

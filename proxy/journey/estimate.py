@@ -46,17 +46,33 @@ async def estimate(journey: Journey, rooms: Rooms) -> None:
         return
     if resolution is not None:
         find_prices(journey, resolution.candidates)
-    if call.endpoint.is_media:
-        input_tokens = await text_tokens(journey, rooms)
-    elif journey.lines:
-        counted = await rooms.counter.count_input(journey.model, call.endpoint, journey.body)
-        input_tokens = counted.tokens
-    else:
-        input_tokens = len(journey.body) // ROUGH_BYTES_PER_TOKEN
+    input_tokens = await _input_tokens(journey, rooms)
     if resolution is not None and (len(resolution.candidates) > 1 or resolution.plan.is_choosy):
         await drop_too_small(journey, input_tokens, rooms)
     journey.estimate = worst(journey, input_tokens, rooms)
     journey.mark("estimate", rooms.clock.monotonic_ns())
+
+
+async def worst_at(journey: Journey, candidate: Candidate, rooms: Rooms) -> Estimate:
+    """The dearest that the call could be at one of its candidates.
+
+    Raises:
+        Refused: as `estimate` does.
+    """
+    if journey.call.endpoint.is_free:
+        return FREE
+    extra, price = hosted_tools_ceiling(journey, rooms.settings), journey.prices.get(candidate)
+    return _bounded(_worst(journey, price, await _input_tokens(journey, rooms), extra, rooms))
+
+
+async def _input_tokens(journey: Journey, rooms: Rooms) -> int:
+    call = journey.call
+    if call.endpoint.is_media:
+        return await text_tokens(journey, rooms)
+    if journey.lines:
+        counted = await rooms.counter.count_input(journey.model, call.endpoint, journey.body)
+        return counted.tokens
+    return len(journey.body) // ROUGH_BYTES_PER_TOKEN
 
 
 def worst(journey: Journey, input_tokens: int, rooms: Rooms) -> Estimate:

@@ -6,7 +6,6 @@ from proxy.journey.account import accounted
 from proxy.journey.cached import answered
 from proxy.journey.call import Call, Exchange
 from proxy.journey.decide import decide
-from proxy.journey.dispatch import dispatch
 from proxy.journey.estimate import estimate
 from proxy.journey.find import find
 from proxy.journey.hold import hold
@@ -14,6 +13,7 @@ from proxy.journey.identify import identify
 from proxy.journey.kept.lean import lean_on_own
 from proxy.journey.look import look
 from proxy.journey.pump import pump
+from proxy.journey.reach import reach
 from proxy.journey.read import claim, read
 from proxy.journey.recall import recall, replay
 from proxy.journey.released import look_back
@@ -53,5 +53,5 @@ async def travel(call: Call, exchange: Exchange, rooms: Rooms) -> None:
             return
         await decide(journey, rooms, _ROUTE)
         await select(journey, rooms)
-        response = await dispatch(journey, rooms)
+        response = await reach(journey, rooms)
         await pump(journey, response, rooms)

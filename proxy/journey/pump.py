@@ -15,7 +15,7 @@ async def pump(journey: Journey, response: UpstreamResponse, rooms: Rooms) -> No
     some servers call their streams plain text. A stream in an encoding that cannot be read is relayed unread.
     """
     try:
-        if _is_event_stream(journey, response):
+        if is_event_stream(journey, response):
             await relay_stream(journey, response, rooms)
         else:
             await relay_unary(journey, response, rooms)
@@ -23,7 +23,8 @@ async def pump(journey: Journey, response: UpstreamResponse, rooms: Rooms) -> No
         response.abort()  # nothing, where the answer was read to its end
 
 
-def _is_event_stream(journey: Journey, response: UpstreamResponse) -> bool:
+def is_event_stream(journey: Journey, response: UpstreamResponse) -> bool:
+    """Whether an answer is a stream that can be read, by its content type."""
     inflater = inflater_of(response)
     if response.status != 200 or (inflater is not None and not inflater.known):
         return False

@@ -19,7 +19,7 @@ from proxy.metering import TokenCounter
 from proxy.ownership import Ownership
 from proxy.policy import NO_SWITCHES, NO_TOOLS, ApprovalBook, Finder, PolicyEngine, ReleasedCalls, Switches, ToolBook
 from proxy.pricing import PriceBook
-from proxy.routing import Health, Pins, Router
+from proxy.routing import Allowances, Health, Pins, Router
 from proxy.telemetry import AttemptRow, DecisionRow, OperationRow, Spool
 from proxy.upstream import Provider, Sockets, Transport
 
@@ -201,6 +201,8 @@ class Rooms:
     """What has each open stream look at the kill switches."""
     killed: set[RunKey] = field(default_factory=set)
     kills_seen_ns: int = 0
+    allowances: Allowances = field(default_factory=Allowances)
+    """How many further requests each target may get."""
     standing: Standing = field(default_factory=Standing)
     shadows: Shadows = field(default_factory=Shadows)
     """What shadow rules are still to be asked."""

@@ -6,6 +6,7 @@ from proxy.core.outcome import Outcome
 from proxy.core.usage import Bucket, Usage
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt
+from proxy.journey.trouble import SLOW_START
 from proxy.routing import Candidate, Ended, EndKind, Headroom
 from proxy.upstream import UpstreamResponse
 from proxy.wire.provider_errors import CONTENT_FILTER, CONTEXT_LENGTH
@@ -70,6 +71,8 @@ def kind_of(attempt: Attempt, error: str) -> EndKind:
     outcome, status = attempt.outcome, attempt.status
     if outcome is Outcome.OK:
         return "ok"
+    if error == SLOW_START:
+        return "slow"
     if outcome is Outcome.CANCELLED or error in _OURS:
         return "cancelled"
     if outcome not in (Outcome.UPSTREAM_ERROR, Outcome.TRUNCATED):

@@ -2,7 +2,15 @@
 
 from typing import TYPE_CHECKING
 
+from proxy.routing.allowance import Allowances as Allowances
+from proxy.routing.attempt_settings import FallbackSettings as FallbackSettings
+from proxy.routing.attempt_settings import Trigger as Trigger
+from proxy.routing.attempt_settings import attempt_problems as attempt_problems
 from proxy.routing.candidate import Candidate
+from proxy.routing.course import AttemptSettings as AttemptSettings
+from proxy.routing.course import Course as Course
+from proxy.routing.course import Fault as Fault
+from proxy.routing.course import Step as Step
 from proxy.routing.globs import is_glob
 from proxy.routing.health import HEALTH_EVERY_S as HEALTH_EVERY_S
 from proxy.routing.health import Ended as Ended

@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from proxy.routing.course import AttemptSettings
 from proxy.routing.settings import Affinity, RouteSettings, Strategy
 
 _NS_PER_S = 1_000_000_000
@@ -22,6 +23,7 @@ class Plan(Struct, frozen=True):
     prompt_cache_ns: int = 0
     expected_output_tokens: int = 0
     eases_from: int = 0
+    attempts: AttemptSettings = AttemptSettings()
 
 
 PLAIN = Plan()
@@ -38,4 +40,5 @@ def plan_of(route: RouteSettings) -> Plan:
         prompt_cache_ns=route.prompt_cache_s * _NS_PER_S,
         expected_output_tokens=route.expected_output_tokens,
         eases_from=int(route.eases_from * _MILLIONTHS),
+        attempts=AttemptSettings(route.fallback, route.retry, route.hedge),
     )

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, TypeAlias
 
+from proxy.routing.attempt_settings import FallbackSettings, HedgeSettings, RetrySettings
+
 Capability: TypeAlias = Literal["tools", "images", "audio", "files", "structured_output"]
 Day: TypeAlias = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Strategy: TypeAlias = Literal[
@@ -116,4 +118,13 @@ class RouteSettings:
     eases_from: Decimal = field(
         default=Decimal("0.5"),
         metadata={"doc": "How full the tightest budget is where `budget_aware` begins to leave dear targets."},
+    )
+    fallback: FallbackSettings = field(
+        default_factory=FallbackSettings, metadata={"doc": "When a call goes on to the next target, and how far."}
+    )
+    retry: RetrySettings = field(
+        default_factory=RetrySettings, metadata={"doc": "When the same target is asked again."}
+    )
+    hedge: HedgeSettings = field(
+        default_factory=HedgeSettings, metadata={"doc": "When a second target is asked beside the first."}
     )

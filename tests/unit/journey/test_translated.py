@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from proxy.routing import Health, HealthSettings
 from proxy.upstream import UpstreamFailed
 from proxy.wire.eventstream import event_frame
 from tests.harness.accumulated import chat_of, events_of
@@ -57,6 +58,7 @@ async def one_house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[O
 @pytest.fixture
 def house(one_house: OneWorker) -> OneWorker:
     speak(one_house, up="anthropic", other="nobody's")
+    one_house.rooms.health = Health(HealthSettings(), one_house.rooms.clock)  # what failed in other tests is forgotten
     return one_house
 
 
