@@ -29,6 +29,7 @@ class Permission(StrEnum):
     READ_SWITCHES = "read kill switches"
     SET_SWITCHES = "set kill switches"
     LIFT_SWITCHES = "lift kill switches"
+    PURGE_CACHES = "purge caches"
     READ_APPROVALS = "read approvals"
     DECIDE_APPROVALS = "decide approvals"
     READ_POLICIES = "read policies"
@@ -53,7 +54,7 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
     | {Permission.READ_SPEND, Permission.CHANGE_BUDGETS, Permission.STOP_RUNS}
     | {Permission.CLOSE_PERIODS, Permission.CHANGE_ADJUSTMENTS},
     Role.POLICY_ADMIN: _EVERYONE
-    | {Permission.STOP_RUNS, Permission.SET_SWITCHES, Permission.LIFT_SWITCHES}
+    | {Permission.STOP_RUNS, Permission.SET_SWITCHES, Permission.LIFT_SWITCHES, Permission.PURGE_CACHES}
     | {Permission.READ_POLICIES, Permission.CHANGE_POLICIES},
     # Who may say no to a call may stop what makes it; to let it go on again is for those who make the policy.
     Role.APPROVER: _EVERYONE | {Permission.STOP_RUNS, Permission.SET_SWITCHES, Permission.DECIDE_APPROVALS},

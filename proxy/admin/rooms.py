@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from proxy.admin.forecasts import Forecasts
 from proxy.billing import Adjustments, Statements
 from proxy.budget import Alerting, Balance, BudgetStore, HoldLine, Lapsed, RunState
+from proxy.cache import PurgeStore
 from proxy.core.clock import Clock
 from proxy.core.secret import Secret
 from proxy.identity import AdminIdentity, AdminTokens, KeyStore
@@ -197,6 +198,7 @@ class AdminRooms:
     reader: SpendReader
     runs: RunLedger
     switch_store: SwitchStore
+    purge_store: PurgeStore
     statements: Statements
     adjustments: Adjustments
     lag: Callable[[], str] = str

@@ -46,6 +46,7 @@ from proxy.admin.desks.tenants import (
     put_team,
 )
 from proxy.admin.policy_routes import POLICY_ROUTES
+from proxy.admin.purge_routes import PURGE_ROUTES
 from proxy.admin.roles import Permission as May
 from proxy.admin.route import Example, Route
 from proxy.admin.run_routes import RUN_ROUTES
@@ -255,6 +256,7 @@ ROUTES: Final = (
     *POLICY_ROUTES,
     *RUN_ROUTES,
     *SWITCH_ROUTES,
+    *PURGE_ROUTES,
     *STATEMENT_ROUTES,
     *APPROVAL_ROUTES,
     Route(

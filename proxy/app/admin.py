@@ -73,6 +73,7 @@ class AdminParts:
             reader=reader,
             runs=self.ledger,
             switch_store=stores.switches,
+            purge_store=stores.purges,
             statements=stores.statements,
             adjustments=stores.adjustments,
             lag=lambda: behind(config.home / "spool", time.time(), MOST_LAG_S),

@@ -46,10 +46,11 @@ class Configured:
         self.snapshot = self._make(config, load_book(config.settings.prices), policy)
 
     def reload_switches(self) -> None:
-        """Take kill switches from the state file anew: before all else, and beside whatever else is being taken."""
-        switches = self._stores.switches.load()
+        """Take kill switches, and what was purged, from the state file anew: before all else, and beside whatever
+        else is being taken."""
+        switches, purges = self._stores.switches.load(), self._stores.purges.load()
         with self._swap:
-            self.snapshot = replace(self.snapshot, switches=switches)
+            self.snapshot = replace(self.snapshot, switches=switches, purges=purges)
 
     def reload_state(self) -> None:
         """Take keys and budgets from the state file anew; never beside `reload_file`: one would undo the other."""
@@ -64,7 +65,7 @@ class Configured:
         policy = open_policy(config.settings.policy, known, taken=config.taken_policy)
         made = self._make(config, load_book(config.settings.prices), policy)
         with self._swap:
-            self.snapshot = replace(made, switches=self.snapshot.switches)
+            self.snapshot = replace(made, switches=self.snapshot.switches, purges=self.snapshot.purges)
         if policy is not known:
             self._replaced.append(known)
         self.config = config
@@ -120,6 +121,7 @@ class Configured:
             deny_unpriced=settings.prices.unpriced == "deny",
             runs=RunBook.of(settings.runs),
             switches=self._stores.switches.load(),
+            purges=self._stores.purges.load(),
             tools=ToolBook(settings.tools),
         )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from proxy.app.ledgers import counter_book, health_store, ownership, released_calls, shared_state
 from proxy.billing import Adjustments, Statements
 from proxy.budget import BudgetStore
+from proxy.cache import PurgeStore
 from proxy.config import Config
 from proxy.core.clock import Clock
 from proxy.identity import KeyStore, load_or_make_body_key, load_or_make_hash_key
@@ -24,6 +25,7 @@ class Stores:
     keys: KeyStore
     budgets: BudgetStore
     switches: SwitchStore
+    purges: PurgeStore
     proposals: ProposalStore
     approvals: ApprovalBook
     released: ReleasedCalls
@@ -42,6 +44,7 @@ class Stores:
             keys=keys,
             budgets=BudgetStore(state, clock=clock, book=counter_book(config, state)),
             switches=SwitchStore(state, clock=clock),
+            purges=PurgeStore(state, clock=clock),
             proposals=ProposalStore(state, clock=clock),
             approvals=ApprovalBook(state, Sealer(body_key_of(config)), config.settings.policy.approvals),
             released=released_calls(config, state),

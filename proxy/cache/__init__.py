@@ -3,7 +3,20 @@
 from proxy.cache.answer import CachedAnswer
 from proxy.cache.cache import Cache
 from proxy.cache.flights import Flight
+from proxy.cache.purges import NO_PURGES, BadPurge, Purge, Purges, PurgeStore
 from proxy.cache.rules import CacheRule, CacheRules
 from proxy.cache.settings import CacheSettings
 
-__all__ = ["Cache", "CacheRule", "CacheRules", "CacheSettings", "CachedAnswer", "Flight"]
+__all__ = [
+    "NO_PURGES",
+    "BadPurge",
+    "Cache",
+    "CacheRule",
+    "CacheRules",
+    "CacheSettings",
+    "CachedAnswer",
+    "Flight",
+    "Purge",
+    "PurgeStore",
+    "Purges",
+]

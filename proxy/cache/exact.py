@@ -5,6 +5,7 @@ from typing import Final
 
 from proxy.cache.answer import CachedAnswer
 from proxy.cache.flights import Flights
+from proxy.cache.purges import NO_PURGES, Purges
 from proxy.cache.sealing import AnswerSeal, Unreadable
 from proxy.cache.store import AnswerStore, StoreAway
 
@@ -20,7 +21,7 @@ class ExactCache:
         self.max_answer_bytes: Final = max_answer_bytes
         self.flights: Final = Flights()
 
-    async def find(self, org: str, key: bytes, now_ns: int) -> CachedAnswer | None:
+    async def find(self, org: str, key: bytes, now_ns: int, purges: Purges = NO_PURGES) -> CachedAnswer | None:
         """A fresh answer to an organisation's request; whose it is, is looked at again whatever the store says."""
         try:
             sealed = await self._store.find(key, now_ns)
@@ -32,7 +33,9 @@ class ExactCache:
             return None
         except Unreadable:
             return None
-        return answer if answer.org == org and now_ns < answer.until_ns else None
+        if answer.org != org or now_ns >= answer.until_ns or purges.takes(answer):
+            return None
+        return answer
 
     async def keep(self, answer: CachedAnswer, now_ns: int) -> bool:
         """Keep an answer; whether it is kept now."""

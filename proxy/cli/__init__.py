@@ -34,6 +34,7 @@ _VERBS: Final = (
     "retention",
     "erase",
     "kill",
+    "cache",
     "observe",
     "policy",
     "grafana",

@@ -7,7 +7,23 @@ from threading import Lock
 from typing import Final, Literal, TypeAlias
 
 Prefix: TypeAlias = Literal[
-    "op", "att", "key", "bud", "apr", "dec", "run", "tok", "wrk", "org", "team", "rai", "sup", "kil", "spl", "adj"
+    "op",
+    "att",
+    "key",
+    "bud",
+    "apr",
+    "dec",
+    "run",
+    "tok",
+    "wrk",
+    "org",
+    "team",
+    "rai",
+    "sup",
+    "kil",
+    "spl",
+    "adj",
+    "pur",
 ]
 
 _halves: Final = Struct(">QQ").pack

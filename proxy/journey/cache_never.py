@@ -24,6 +24,8 @@ _EMPTY: Final = re.compile(
     rb'"(?:content|contents|messages|parts|text|input|inputs|inputText|prompt)"\s*:\s*'
     rb'(?:"(?:\s|\\[nrt])*"|\[\s*\]|null)'
 )
+_MAY_BE_EMPTY: Final = re.compile(rb'"(?:\s|\\[nrt])*"|\[\s*\]|null')
+"""Found in few bodies, and in a quarter of the time."""
 _EMPTY_ITEM: Final = re.compile(rb'[\[,]\s*"(?:\s|\\[nrt])*"\s*[,\]]')
 _ESCAPED_LETTER: Final = re.compile(rb"\\u00(?:[46][1-9a-fA-F]|[57][0-9aAfF])")
 """A letter that nobody has to escape, so that a member's name could hide behind it."""
@@ -59,7 +61,7 @@ def said_never(endpoint: Endpoint, body: bytes) -> str:
         return "empty" if _EMPTY.search(body) or _EMPTY_ITEM.search(body) else ""
     if (b"ool" in body or b"_call" in body or b"unction" in body) and _TOOLS.search(body):
         return "tools"
-    return "empty" if _EMPTY.search(body) else ""
+    return "empty" if _MAY_BE_EMPTY.search(body) and _EMPTY.search(body) else ""
 
 
 def is_clean(journey: Journey) -> bool:

@@ -58,7 +58,7 @@ async def _found(journey: Journey, looked: Looked, rooms: Rooms) -> CachedAnswer
         return None
     exact = rooms.cache.exact
     for _ in range(MOST_LEADERS):
-        answer = await exact.find(journey.principal.org, looked.key, rooms.clock.now_ns())
+        answer = await exact.find(journey.principal.org, looked.key, rooms.clock.now_ns(), rooms.snapshot().purges)
         if answer is None or _is_too_old(looked, answer, rooms):
             if looked.control.only_if_cached:
                 return None

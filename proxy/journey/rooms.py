@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from proxy.budget import BudgetCatalog, BudgetSettings, Ledger, Unit
-from proxy.cache import Cache, CacheRules
+from proxy.cache import NO_PURGES, Cache, CacheRules, Purges
 from proxy.core.clock import Clock
 from proxy.core.money import Nano
 from proxy.identity import Keyring
@@ -51,6 +51,7 @@ class Snapshot:
     tools: ToolBook = NO_TOOLS
     overhead_per_day: Nano | None = None
     """What an org's overhead account may spend in a day where it has no budget of its own; None: what it likes."""
+    purges: Purges = NO_PURGES
     row_beginnings: dict[str, OperationRow] = field(default_factory=dict)
     """Per key, the columns that all its rows of this generation share; filled as keys are seen."""
 

@@ -27,6 +27,7 @@ from proxy.admin.console import (
 from proxy.admin.inside import Inside
 from proxy.admin.inside import Person as Asker
 from proxy.budget import BudgetSpec, BudgetStore, SqliteLedger
+from proxy.cache import PurgeStore
 from proxy.core.clock import SetClock
 from proxy.core.money import Nano
 from proxy.identity import AdminTokens, KeyStore
@@ -186,6 +187,7 @@ def _served(folder: Path, store: StoreAddress, rows: list[OperationRow]) -> Iter
             reader=reader,
             runs=SqliteLedger(state, clock=clock),
             switch_store=SwitchStore(state, clock=clock),
+            purge_store=PurgeStore(state, clock=clock),
             statements=statements,
             adjustments=adjustments,
             approvals=seed_approvals(state, clock.now_ns(), HASH_KEY, HOSTILE),

@@ -27,6 +27,7 @@ from proxy.budget import (
     totals,
 )
 from proxy.budget.rebuild import Question, Sums
+from proxy.cache import PurgeStore
 from proxy.core.clock import SetClock
 from proxy.core.ids import new_id
 from proxy.core.money import ZERO, Nano
@@ -77,6 +78,7 @@ def stores(folder: Path) -> Stores:
         keys=KeyStore(state, b"h" * 32),
         budgets=BudgetStore(state, clock=clock),
         switches=SwitchStore(state, clock=clock),
+        purges=PurgeStore(state, clock=clock),
         proposals=ProposalStore(state, clock=clock),
         approvals=ApprovalBook(state, Sealer(b"b" * 32)),
         released=SqliteReleasedCalls(state),

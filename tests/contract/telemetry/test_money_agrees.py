@@ -25,6 +25,7 @@ from proxy.app.reprice_plan import RepriceFolder
 from proxy.app.repricing import Repricer, Target
 from proxy.billing import Adjustments, Statements
 from proxy.budget import BudgetSpec, BudgetStore, HoldRequest, SqliteLedger, WindowKind
+from proxy.cache import PurgeStore
 from proxy.core.clock import SetClock, stamp
 from proxy.core.ids import new_id
 from proxy.core.money import Nano, exact_usd, to_usd_text
@@ -161,6 +162,7 @@ async def scene(collector: CollectorProcess, tmp_path: Path, count: int) -> Asyn
         reader=reader,
         runs=SqliteLedger(state, clock=clock),
         switch_store=SwitchStore(state, clock=clock),
+        purge_store=PurgeStore(state, clock=clock),
         statements=Statements(state),
         adjustments=Adjustments(state, clock=clock),
         operations_days=4000,

@@ -25,6 +25,7 @@ from proxy.budget import (
     SqliteLedger,
     Watcher,
 )
+from proxy.cache import PurgeStore
 from proxy.core.clock import SetClock
 from proxy.core.money import ZERO
 from proxy.core.refusal import Refused
@@ -251,6 +252,7 @@ def serving(folder: Path, clock: SetClock, store: SpendReader | None = None, **m
         reader=store or reader,
         runs=SqliteLedger(state, clock=clock),
         switch_store=SwitchStore(state, clock=clock),
+        purge_store=PurgeStore(state, clock=clock),
         statements=Statements(state),
         adjustments=Adjustments(state, clock=clock),
         proposals=ProposalStore(state, clock=clock),

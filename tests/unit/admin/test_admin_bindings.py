@@ -216,6 +216,8 @@ def test_these_endpoints_have_been_thought_of() -> None:
         "GET /policies/inputs",  # in test_admin_policies.py
         "POST /kill-switches",  # in test_admin_switches.py
         "GET /kill-switches",  # in test_admin_switches.py
+        "POST /cache/purges",  # in test_admin_purges.py
+        "GET /cache/purges",  # in test_admin_purges.py
         "GET /alerts",  # these three in test_admin_alerts.py
         "POST /alerts/test",
         "GET /observe",

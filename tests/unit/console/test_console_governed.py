@@ -27,6 +27,7 @@ from proxy.admin.console.boards.shipped import boards
 from proxy.admin.inside import Inside, Person
 from proxy.billing import Adjustments, Statements
 from proxy.budget import BudgetEntry, BudgetSpec, BudgetStore, HoldRequest, RunTicket, SqliteLedger
+from proxy.cache import PurgeStore
 from proxy.core.clock import SetClock
 from proxy.core.money import Nano
 from proxy.core.usage import Bucket
@@ -92,6 +93,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         reader=reader,
         runs=ledger,
         switch_store=SwitchStore(state, clock=clock),
+        purge_store=PurgeStore(state, clock=clock),
         statements=Statements(state),
         adjustments=Adjustments(state, clock=clock),
         approvals=ApprovalBook(state, Sealer(HASH_KEY)),

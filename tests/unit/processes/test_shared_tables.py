@@ -8,6 +8,7 @@ from proxy.app.ledgers import LOCAL
 from proxy.app.stores import Stores
 from proxy.billing import Adjustments, Statements
 from proxy.budget import BudgetStore
+from proxy.cache import PurgeStore
 from proxy.core.clock import SystemClock
 from proxy.identity import KeyStore
 from proxy.ownership import OwnershipSettings, SqliteOwnership
@@ -23,6 +24,7 @@ SHARED = {
     *("alerts", "alert_deliveries", "alert_claims"),
     *("audit", "admin_answers"),
     "kill_switches",
+    "cache_purges",
     *("approvals", "approval_answers"),
     "policy_sets",
     *("closed_periods", "statements", "billing_adjustments"),
@@ -39,6 +41,7 @@ def test_a_host_that_joins_has_every_table_that_is_shared(tmp_path: Path) -> Non
         keys=KeyStore(state, b"h" * 32),
         budgets=BudgetStore(state, clock=SystemClock()),
         switches=SwitchStore(state, clock=SystemClock()),
+        purges=PurgeStore(state, clock=SystemClock()),
         proposals=ProposalStore(state, clock=SystemClock()),
         approvals=ApprovalBook(state, Sealer(b"b" * 32)),
         released=SqliteReleasedCalls(state),
@@ -55,7 +58,7 @@ def test_a_host_that_joins_has_every_table_that_is_shared(tmp_path: Path) -> Non
 
 def test_no_statement_asks_for_a_clock_or_for_chance() -> None:
     """Hosts would come to different tables by the same change."""
-    rooms = ("identity", "budget", "billing", "admin", "policy")
+    rooms = ("identity", "budget", "billing", "admin", "policy", "cache")
     for path in (path for room in rooms for path in SOURCE.glob(f"{room}/**/*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
