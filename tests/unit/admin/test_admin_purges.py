@@ -40,6 +40,7 @@ def test_what_is_no_target_is_told_how_one_is_written(port: Port, owner: httpx.C
 
 
 def test_a_token_of_one_org_takes_out_its_own(port: Port, owner: httpx.Client) -> None:
+    port.tenants("acme")
     bound = port.person("linus", "policy_admin", org="acme")
     assert bound.post(PATH, json={"target": "all"}).json()["org"] == "acme"
     assert bound.post(PATH, json={"target": "all", "org": "beta"}).status_code == 403

@@ -65,6 +65,15 @@ def test_what_the_admin_api_refuses_is_told_in_its_words() -> None:
         main(["keys", "create", "no-such-org", "x", "y"])
 
 
+def test_answers_are_taken_out_of_the_caches(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cache", "purges"]) == 0
+    assert capsys.readouterr().out == "Nothing was taken out of the caches.\n"
+    assert main(["cache", "purge", "tag:env=prod", "--org", "default"]) == 0
+    assert capsys.readouterr().out == "purged: tag:env=prod of default\n"
+    assert main(["cache", "purges"]) == 0
+    assert "tag:env=prod" in capsys.readouterr().out.splitlines()[-1]
+
+
 def test_console_prints_a_link_that_opens_once(flyball: Flyball, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["console", "--print"]) == 0
     link = capsys.readouterr().out.strip()

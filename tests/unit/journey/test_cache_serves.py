@@ -209,6 +209,22 @@ async def test_a_price_for_a_hit(tmp_path: Path) -> None:
         assert (row["cost_usd"], row["cache_saved_usd"]) == ("0.001000000", "0.019")
 
 
+async def test_what_was_purged_is_asked_for_anew(tmp_path: Path) -> None:
+    tagged = {"headers": [(b"x-flyball-tags", b"env=prod")]}
+    with one_worker(tmp_path, config(more=SERVES)) as worker:
+        for number, target in enumerate(("all", "model:m-2026", "model:m", "tag:env=prod", "entry")):
+            assert said(await asked(worker, chat(), whole(str(number)), **tagged)) == "miss", target
+            assert said(await asked(worker, chat())) == "hit"
+            entry = worker.rows()[-2]["operation_id"]
+            named = f"entry:{entry}" if target == "entry" else target
+            worker.stores.purges.purge(named, org="other", by="anna")
+            worker.parts.configured.reload_switches()
+            assert said(await asked(worker, chat())) == "hit"
+            worker.stores.purges.purge(named, org="acme", by="anna")
+            worker.parts.configured.reload_switches()
+        assert said(await asked(worker, chat(), whole("last"))) == "miss"
+
+
 async def test_an_answer_that_is_too_large_is_not_kept(tmp_path: Path) -> None:
     with one_worker(tmp_path, config(more="cache: {exact: {mode: serve, max_answer_kb: 1}}")) as worker:
         for body, answer in (
