@@ -8,9 +8,10 @@ from dashboards.board import AnyPanel, Section, board
 from dashboards.panels import QUARTER_HOUR, USD, Column, bars, lines, moment, run, stat_of, table_of, text, usd
 from dashboards.sql.calls import BUCKET
 from dashboards.sql.names import named
-from dashboards.sql.query import KEY, MOST_ROWS, number, rows_of, series_of
+from dashboards.sql.query import KEY, MOST_ROWS, MOST_SERIES, OTHERS, number, rows_of, series_of
 from dashboards.sql.runs import A_RUN, runs
 from dashboards.sql.spend import spend_by
+from dashboards.sql.tools import tool_calls
 
 _OF: Final = ("org", "team", "key_name", "run")
 _AGENT: Final = named("agent")
@@ -30,6 +31,7 @@ def agents_runs() -> Dashboard:
             Section(101, "Agents", [_agents(), bars(8, "Spend by agent", spend_by(_AGENT, "agent_name", "agent"), USD,
                 every=QUARTER_HOUR), _intensity()]),
             Section(102, "Runs", [_dearest(), _busiest()]),
+            Section(103, "Tools that models called", [_tools_over_time(), _tools()]),
         ],
     )  # fmt: skip
 
@@ -106,3 +108,42 @@ def _dearest() -> AnyPanel:
 
 def _busiest() -> AnyPanel:
     return table_of(11, "Runs with most calls", rows_of(_listed("total")), _COLUMNS, about=_HERE)
+
+
+_TOOL: Final = named("tool")
+_KEPT: Final = "Kept as long as attempts (telemetry.attempts_days)."
+
+
+def _tools_over_time() -> AnyPanel:
+    query = series_of(
+        f"""WITH often AS (
+SELECT {_TOOL} AS tool_name
+{tool_calls("tool")}
+GROUP BY tool_name
+ORDER BY count() DESC, tool_name
+LIMIT {MOST_SERIES}
+)
+SELECT {BUCKET} AS time,
+  if({_TOOL} IN (SELECT tool_name FROM often), {_TOOL}, '{OTHERS}') AS tool_name, count() AS total
+{tool_calls("tool")}
+GROUP BY time, tool_name
+ORDER BY time, tool_name"""
+    )
+    return bars(12, "Tool calls by tool", query, "short", about=_KEPT)
+
+
+def _tools() -> AnyPanel:
+    query = rows_of(
+        f"""SELECT {_TOOL} AS tool_name, count() AS total, uniqExact(operation_id) AS answers,
+  countIf(code != '') AS no, uniqExact(org, team, key_name) AS keys, uniqExactIf(agent, agent != '') AS agents,
+  uniqExactIf({A_RUN}, run != '') AS total_runs
+{tool_calls("tool", "operation_id", "code", "agent", *_OF)}
+GROUP BY tool_name
+ORDER BY total DESC, tool_name
+LIMIT {MOST_ROWS}"""
+    )
+    columns = {
+        "tool_name": text("Tool"), "total": Column("Tool calls"), "answers": Column("Answers with it"),
+        "no": Column("Denied"), "keys": Column("Keys"), "agents": Column("Agents"), "total_runs": Column("Runs"),
+    }  # fmt: skip
+    return table_of(13, "Tools", query, columns, span=12, about="Denied: taken out of the answer by policy.")

@@ -168,6 +168,7 @@ def tell_denied(journey: Journey, denied: Sequence[Denied]) -> None:
     if observes(journey):
         note(journey, Refusal.POLICY_DENIED, f"policy/{first.code}")
         return
+    journey.denied = (*journey.denied, *denied)
     if journey.decision is None or journey.decision.allow:
         journey.decision = _own(journey, first.code)
     names = [_plain(f"{each.name[:64] or 'unreadable'} ({each.code})") for each in denied[:_MOST_TOLD]]

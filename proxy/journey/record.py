@@ -13,6 +13,7 @@ from proxy.journey.answer_headers import overhead_of
 from proxy.journey.looked import Looked
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import NO_CLAIMS, Attempt, Journey, Measures
+from proxy.journey.tool_rows import tool_call_rows
 from proxy.runs import Claims
 from proxy.telemetry import AttemptRow, OperationRow, Table, kept_stages
 
@@ -21,6 +22,7 @@ _SERVE: Final = Purpose.SERVE
 _encode = msgspec.json.Encoder().encode
 _ATTEMPTS: Final = Table.ATTEMPTS
 _OPERATIONS: Final = Table.OPERATIONS
+_TOOL_CALLS: Final = Table.TOOL_CALLS
 
 
 def write_rows(journey: Journey, rooms: Rooms) -> tuple[OperationRow, list[AttemptRow]]:
@@ -29,6 +31,9 @@ def write_rows(journey: Journey, rooms: Rooms) -> tuple[OperationRow, list[Attem
     for attempt in attempts:
         rooms.spool.append(_ATTEMPTS, attempt)
     row = operation_row(journey, rooms)
+    if journey.attempts and journey.attempts[-1].tools:
+        for call in tool_call_rows(journey, row):
+            rooms.spool.append(_TOOL_CALLS, call)
     rooms.spool.append(_OPERATIONS, row)
     return row, attempts
 

@@ -289,7 +289,7 @@ def _note(relay: Relay, attempt: Attempt) -> None:
     facts = relay.tap.facts
     attempt.model = facts.model or ""
     attempt.finish_reason = facts.finish_reason or ""
-    attempt.tool_call_count = facts.tool_call_count
+    attempt.tool_call_count, attempt.tools = facts.tool_call_count, facts.tools
     if facts.error is not None:
         attempt.error = meaning_of(facts.error) or "in_band_error"
     elif relay.failure is not None and not facts.terminal:

@@ -133,7 +133,7 @@ async def _settle(
     journey.outcome = attempt.outcome = _outcome(journey, response, facts)
     attempt.model = facts.model or ""
     attempt.finish_reason = facts.finish_reason or ""
-    attempt.tool_call_count = facts.tool_call_count
+    attempt.tool_call_count, attempt.tools = facts.tool_call_count, facts.tools
     attempt.error = journey.error = _error(response, facts)
     evidence = Evidence(
         raw_usage=facts.raw_usage,

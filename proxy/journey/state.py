@@ -24,6 +24,7 @@ from proxy.upstream import Provider
 from proxy.wire.facts import RequestFacts
 from proxy.wire.openai.litellm import LitellmBody
 from proxy.wire.rate_limits import RateLimits
+from proxy.wire.tool_calls import Denied
 from proxy.wire.tool_results import ToolResult
 from proxy.wire.translate import Metered, TranslatedCall
 
@@ -68,6 +69,8 @@ class Attempt(Struct):
     raw_usage: bytes = b""
     usage: Usage = NO_USAGE
     tool_call_count: int = 0
+    tools: tuple[str, ...] = ()
+    """The names of the tools that it called, as far as they are kept."""
     priced: Priced | None = None
     price_source: str = ""
     cost: Nano | None = None
@@ -149,6 +152,8 @@ class Journey(Struct):
     unreleased: tuple[ToolResult, ...] | None = None
     """The results in its history whose calls its run was never given; None where no rule asks."""
     decision: Decision | None = None
+    denied: tuple[Denied, ...] = ()
+    """The calls of tools that were taken out of its answer."""
     asked: DecisionRow | None = None
     """The row of the decision that is being carried out: it is written once that is done."""
     trace: Trace | None = None

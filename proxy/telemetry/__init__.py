@@ -57,6 +57,7 @@ from proxy.telemetry.rows import DecisionRow as DecisionRow
 from proxy.telemetry.rows import PipelineStateRow as PipelineStateRow
 from proxy.telemetry.rows import SegmentRow as SegmentRow
 from proxy.telemetry.rows import Table as Table
+from proxy.telemetry.rows import ToolCallRow as ToolCallRow
 from proxy.telemetry.running import Endpoints as Endpoints
 from proxy.telemetry.running import run_collector
 from proxy.telemetry.runs import RunEnd as RunEnd

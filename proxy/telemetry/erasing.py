@@ -22,6 +22,7 @@ _EMPTIED: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = MappingProxyType(
     {
         # Attempts are found by their operations, so they come first.
         "attempts": (_OF_CALLS, ("provider_request_id", "raw_usage")),
+        "tool_calls": (_OF_CALLS, ("run", "tool")),
         "decisions": (_BY_USER, ("end_user", "run", "message", "internal", "tool", "input")),
         "corrections": (_BY_USER, ("end_user", "run", "tags", "client", "error")),
         "operations": (

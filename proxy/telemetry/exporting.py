@@ -21,6 +21,7 @@ EXPORTED: Final = {
     Table.OPERATIONS.value: "charged_at",
     Table.ATTEMPTS.value: "started_at",
     Table.DECISIONS.value: "decided_at",
+    Table.TOOL_CALLS.value: "called_at",
     Table.AUDIT.value: "at",
     "spend_quarter_hours": "quarter",
 }

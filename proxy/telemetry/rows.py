@@ -1,5 +1,6 @@
 """The rows that are written: one operation per client call, one attempt per upstream request, one per decision,
-one per entry of the audit chain, one each time it is told how a budget or telemetry itself stands.
+one per call of a tool, one per entry of the audit chain, one each time it is told how a budget or telemetry itself
+stands.
 
 The fields are the columns of the tables of the same name (telemetry/migrations); a test compares the two.
 Money travels as decimal text of dollars, so that no float is ever made of it; times as DateTime64 text in UTC.
@@ -22,6 +23,7 @@ class Table(StrEnum):
     SEGMENTS = "shipped_segments"
     BUDGET_STATES = "budget_states"
     PIPELINE_STATES = "pipeline_states"
+    TOOL_CALLS = "tool_calls"
 
 
 class Tokens(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -171,6 +173,30 @@ class AttemptRow(Traced, kw_only=True):
     worker: str = ""
 
 
+class ToolCallRow(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One call of a tool that a model asked a client for; of more than 128 in an answer the first.
+
+    `called_at` is when the client's call came in, `number` counts within the answer. `code`: the rule's that took it
+    out of the answer, empty where it reached the client; `decision` is that decision's id, empty for the gate's own.
+    """
+
+    operation_id: str
+    called_at: str
+    org: str
+    team: str
+    key_id: str
+    key_name: str
+    agent: str = ""
+    run: str = ""
+    provider: str = ""
+    model: str = ""
+    number: int = 1
+    tool: str = ""
+    code: str = ""
+    decision: str = ""
+    worker: str = ""
+
+
 class DecisionRow(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What policy decided at one point of a call. `latency_us` in microseconds; `obligations` and `input` are JSON.
 
@@ -299,7 +325,9 @@ class PipelineStateRow(msgspec.Struct, kw_only=True, omit_defaults=True):
     dropped_rows: int = 0
 
 
-Row: TypeAlias = OperationRow | AttemptRow | DecisionRow | AuditRow | SegmentRow | BudgetStateRow | PipelineStateRow
+Row: TypeAlias = (
+    OperationRow | AttemptRow | ToolCallRow | DecisionRow | AuditRow | SegmentRow | BudgetStateRow | PipelineStateRow
+)
 
 ROWS: Final[dict[Table, type[Row]]] = {
     Table.OPERATIONS: OperationRow,
@@ -309,6 +337,7 @@ ROWS: Final[dict[Table, type[Row]]] = {
     Table.SEGMENTS: SegmentRow,
     Table.BUDGET_STATES: BudgetStateRow,
     Table.PIPELINE_STATES: PipelineStateRow,
+    Table.TOOL_CALLS: ToolCallRow,
 }
 
 _ENCODER: Final = msgspec.json.Encoder()

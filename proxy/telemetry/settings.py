@@ -54,7 +54,10 @@ class TelemetrySettings:
     )
     spool_mb: int = field(
         default=4096,
-        metadata={"doc": "Room for rows not yet shipped, in megabytes; attempts and decisions are shed at 9/10 of it."},
+        metadata={
+            "doc": "Room for rows not yet shipped, in megabytes; at 9/10 of it attempts, decisions and tool calls are "
+            "shed."
+        },
     )
     seal_after_ms: int = field(
         default=1000, metadata={"doc": "A segment of rows is closed for shipping at this age, in milliseconds."}

@@ -4,8 +4,8 @@ A row is in the kernel before `append` returns, so it survives the death of the 
 A segment of operations is sealed only when each operation in it was reported settled: what lies under
 `open/` of a dead worker is exactly what may still have to be settled.
 
-A full or broken disk never stops serving. When the spool is at its bound, attempts and decisions are shed first (at
-nine tenths of it), then everything new; the oldest rows are kept. Each loss is counted by its reason.
+A full or broken disk never stops serving. When the spool is at its bound, attempts, decisions and calls of tools are
+shed first (at nine tenths of it), then everything new; the oldest rows are kept. Each loss is counted by its reason.
 """
 
 import logging
@@ -28,7 +28,7 @@ _COMPLAIN_EVERY_NS: Final = 60_000_000_000
 _RETRY_OPEN_NS: Final = 1_000_000_000
 
 DropReason = Literal["full", "disk"]
-SHED_FIRST: Final = frozenset({Table.ATTEMPTS, Table.DECISIONS})
+SHED_FIRST: Final = frozenset({Table.ATTEMPTS, Table.DECISIONS, Table.TOOL_CALLS})
 _OPERATIONS: Final = Table.OPERATIONS
 
 

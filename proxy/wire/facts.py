@@ -3,11 +3,25 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field as slot
+from typing import Final
 
 from msgspec import Struct, field
 
 from proxy.core.refusal import JsonValue
 from proxy.core.usage import ToolFee
+
+_MOST_TOOLS: Final = 128
+_LONGEST_NAME: Final = 128
+
+
+def and_tool(tools: tuple[str, ...], name: str | None) -> tuple[str, ...]:
+    """The names of the tools that a model has called, with one more; within bounds."""
+    return tools if len(tools) >= _MOST_TOOLS else (*tools, kept_name(name or ""))
+
+
+def kept_name(name: str) -> str:
+    """A tool's name as it can be written down: not too long, and half a surrogate pair as a question mark."""
+    return name[:_LONGEST_NAME].encode("utf-8", "replace").decode()
 
 
 class Media(Struct, frozen=True):
@@ -68,6 +82,8 @@ class UnaryFacts(Struct):
     output_chars: int = 0
     delivered: list[str] = field(default_factory=list)
     tool_call_count: int = 0
+    tools: tuple[str, ...] = ()
+    """The names of the tools that were called, in their order; of very many the first."""
     is_error: bool = False
     error: bytes | None = None
     made: int = 0
@@ -98,6 +114,8 @@ class StreamFacts:
     output_fifths: int = 0
     delivered: list[str] = slot(default_factory=list)
     tool_call_count: int = 0
+    tools: tuple[str, ...] = ()
+    """The names of the tools that were called, in their order; of very many the first."""
     overflow: bool = False
     made: int = 0
     """Images that have come whole."""

@@ -9,7 +9,7 @@ from proxy.wire.anthropic.errors import error_value
 from proxy.wire.anthropic.events import pieces_of, read_message
 from proxy.wire.dialect import RawHeaders
 from proxy.wire.endpoint import Endpoint
-from proxy.wire.facts import UnaryFacts
+from proxy.wire.facts import UnaryFacts, and_tool
 from proxy.wire.output_text import OutputText
 
 _MAX_ERROR_BYTES: Final = 64 * 1024
@@ -27,7 +27,9 @@ def read_response(endpoint: Endpoint, body: bytes, headers: RawHeaders) -> Unary
         facts.is_error, facts.error = True, (bytes(message.error) or body)[:_MAX_ERROR_BYTES]
     output = OutputText()
     for block in message.content or ():
-        facts.tool_call_count += block.type == "tool_use"
+        if block.type == "tool_use":
+            facts.tool_call_count += 1
+            facts.tools = and_tool(facts.tools, block.name)
         for text in pieces_of(block):
             output.add(text)
     facts.output_chars, facts.delivered = output.chars, output.texts

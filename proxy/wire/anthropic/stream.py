@@ -5,7 +5,7 @@ from typing import Final
 from proxy.wire.anthropic.cut import Kept, cut_ending
 from proxy.wire.anthropic.events import Block, Delta, Event, Message, merged_usage, pieces_of, read_event
 from proxy.wire.endpoint import Endpoint
-from proxy.wire.facts import Cut, StreamFacts
+from proxy.wire.facts import Cut, StreamFacts, and_tool
 from proxy.wire.output_text import OutputText
 from proxy.wire.sse import EventTooLarge, SseSplitter, data_of, name_of
 
@@ -135,7 +135,9 @@ class StreamTap:
         facts.raw_usage = merged_usage(facts.raw_usage, message.usage, is_begun=True)
 
     def _read_block(self, block: Block) -> None:
-        self.facts.tool_call_count += block.type == "tool_use"
+        if block.type == "tool_use":
+            self.facts.tool_call_count += 1
+            self.facts.tools = and_tool(self.facts.tools, block.name)
         for text in pieces_of(block):
             self._deliver(text)
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from proxy.wire.bedrock.fields import text
+
 _SAID: Final = frozenset(
     {"text", "outputText", "generation", "completion", "content", "partial_json", "thinking", "reasoning_content"}
     | {"input", "arguments", "name", "refusal"}
@@ -27,18 +29,19 @@ def said_in(value: Any, depth: int = 0) -> Iterator[str]:
                 yield from said_in(each, depth + 1)
 
 
-def calls_in(value: Any, depth: int = 0) -> int:
-    """How many calls of tools that the client runs an answer, or an event that begins one, holds."""
+def calls_in(value: Any, depth: int = 0) -> list[str]:
+    """The tools that an answer, or an event that begins one, calls for the client to run: a name for each call."""
     if depth > _DEEPEST:
-        return 0
+        return []
     if isinstance(value, list):
-        return sum(calls_in(each, depth + 1) for each in value)
+        return [name for each in value for name in calls_in(each, depth + 1)]
     if not isinstance(value, dict):
-        return 0
+        return []
     if isinstance(use := value.get("toolUse"), dict):
-        return int("name" in use and use.get("type") != "server_tool_use")
+        return [text(use["name"])] if "name" in use and use.get("type") != "server_tool_use" else []
     if value.get("type") == "tool_use":
-        return 1
+        return [text(value.get("name"))]
     if isinstance(calls := value.get("tool_calls"), list):
-        return sum(isinstance(each, dict) and bool((each.get("function") or {}).get("name")) for each in calls)
-    return sum(calls_in(each, depth + 1) for each in value.values())
+        names = (text((each.get("function") or {}).get("name")) for each in calls if isinstance(each, dict))
+        return [name for name in names if name]
+    return [name for each in value.values() for name in calls_in(each, depth + 1)]

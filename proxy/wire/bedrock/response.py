@@ -9,7 +9,7 @@ from proxy.wire.bedrock.endings import TIER_HEADER, reason_in, usage_in, usage_o
 from proxy.wire.bedrock.fields import child, text
 from proxy.wire.bedrock.output import calls_in, said_in
 from proxy.wire.endpoint import Endpoint
-from proxy.wire.facts import UnaryFacts
+from proxy.wire.facts import UnaryFacts, and_tool
 from proxy.wire.output_text import OutputText
 
 _MAX_ERROR_BYTES: Final = 64 * 1024
@@ -32,7 +32,9 @@ def read_response(endpoint: Endpoint, body: bytes, headers: list[tuple[bytes, by
     for piece in said_in(fields):
         output.add(piece)
     facts.output_chars, facts.delivered = output.chars, output.texts
-    facts.tool_call_count = calls_in(fields)
+    for name in calls_in(fields):
+        facts.tool_call_count += 1
+        facts.tools = and_tool(facts.tools, name)
     return facts
 
 

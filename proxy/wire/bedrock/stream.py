@@ -13,7 +13,7 @@ from proxy.wire.bedrock.fields import child, text
 from proxy.wire.bedrock.output import calls_in, said_in
 from proxy.wire.endpoint import Endpoint
 from proxy.wire.eventstream import BadFrame, FrameSplitter, read_frame
-from proxy.wire.facts import Cut, StreamFacts
+from proxy.wire.facts import Cut, StreamFacts, and_tool
 from proxy.wire.output_text import OutputText
 
 _MAX_ERROR_BYTES: Final = 64 * 1024
@@ -150,7 +150,9 @@ class BedrockTap:
             output.add(piece)
             facts.saw_output = True
         facts.output_chars, facts.output_fifths = output.chars, output.fifths
-        facts.tool_call_count += calls_in(fields)
+        for name in calls_in(fields):
+            facts.tool_call_count += 1
+            facts.tools = and_tool(facts.tools, name)
 
 
 def _unwrapped(fields: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from proxy.core.usage import ToolFee
+from proxy.wire.facts import and_tool
 from proxy.wire.gemini.request import tier_name
 from proxy.wire.output_text import OutputText
 
@@ -159,11 +160,12 @@ def texts_of(part: Part) -> Iterator[str]:
 class Tally:
     """What is counted over the chunks of one answer: text, calls of the model, searches that the provider bills."""
 
-    __slots__ = ("_maps", "_queries", "calls", "has_media", "output")
+    __slots__ = ("_maps", "_queries", "calls", "has_media", "output", "tools")
 
     def __init__(self) -> None:
         self.output = OutputText()
         self.calls = 0
+        self.tools: tuple[str, ...] = ()
         self.has_media = False
         self._queries: set[tuple[int, str]] = set()
         self._maps = False
@@ -187,7 +189,9 @@ class Tally:
             return
         for text in texts_of(part):
             self.output.add(text)
-        self.calls += part.functionCall is not None
+        if part.functionCall is not None:
+            self.calls += 1
+            self.tools = and_tool(self.tools, part.functionCall.name)
         self.has_media |= len(part.inlineData) > 0
 
     def fees(self, model: str | None) -> Mapping[ToolFee, int]:

@@ -27,6 +27,7 @@ def read_response(endpoint: Endpoint, body: bytes, headers: Headers) -> UnaryFac
         facts.raw_usage = bytes(answer.usageMetadata)
         facts.service_tier = tier_of(facts.raw_usage)
     facts.tool_calls, facts.tool_call_count = tally.fees(answer.modelVersion), tally.calls
+    facts.tools = tally.tools
     facts.output_chars, facts.delivered = tally.output.chars, tally.output.texts
     if is_object(answer.error):
         facts.is_error = True

@@ -123,7 +123,7 @@ class GeminiTap:
         facts.finish_reason = answer.finish_reason or facts.finish_reason
         facts.output_chars, facts.output_fifths = tally.output.chars, tally.output.fifths
         facts.saw_output = facts.saw_output or tally.output.chars > 0 or tally.has_media
-        facts.tool_call_count = tally.calls
+        facts.tool_call_count, facts.tools = tally.calls, tally.tools
         facts.tool_calls = tally.fees(facts.model)
         if is_object(answer.error):
             facts.error = bytes(answer.error)[:MAX_ERROR_BYTES]

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from proxy.core.usage import ToolFee
+from proxy.wire.facts import and_tool
 
 CALLS_OF_THE_MODEL: Final = frozenset({"function_call", "custom_tool_call", "computer_call", "local_shell_call"})
 """Items that ask the client to run something."""
@@ -44,11 +45,12 @@ class ItemTally:
     A code interpreter is billed by its container, however often it is called: one that several items name counts once.
     """
 
-    __slots__ = ("_containers", "calls", "fees")
+    __slots__ = ("_containers", "calls", "fees", "tools")
 
     def __init__(self, items: Iterable[OutputItem] = ()) -> None:
         self.fees: dict[ToolFee, int] = {}
         self.calls = 0
+        self.tools: tuple[str, ...] = ()
         self._containers: set[str] = set()
         for item in items:
             self.add(item)
@@ -60,6 +62,7 @@ class ItemTally:
             self.fees[fee] = self.fees.get(fee, 0) + 1
         elif item.type in CALLS_OF_THE_MODEL:
             self.calls += 1
+            self.tools = and_tool(self.tools, item.name or item.type)
 
     def _fee(self, item: OutputItem) -> ToolFee | None:
         if item.type == "web_search_call":

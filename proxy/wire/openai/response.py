@@ -7,10 +7,12 @@ from msgspec import Raw
 
 from proxy.core.refusal import Refusal, Refused
 from proxy.wire.endpoint import Endpoint
-from proxy.wire.facts import UnaryFacts
+from proxy.wire.facts import UnaryFacts, and_tool
 from proxy.wire.openai.events import (
     Choice,
     Chunk,
+    CustomPart,
+    FunctionPart,
     ResponseBody,
     is_told,
     read_chunk,
@@ -95,7 +97,15 @@ def _read_choice(facts: UnaryFacts, output: OutputText, choice: Choice) -> None:
     else:
         for text in pieces_of(message):
             output.add(text)
-    facts.tool_call_count += len(message.tool_calls or ()) + (message.function_call is not None)
+    for call in message.tool_calls or ():
+        _note_call(facts, call.function or call.custom)
+    if message.function_call is not None:
+        _note_call(facts, message.function_call)
+
+
+def _note_call(facts: UnaryFacts, named: FunctionPart | CustomPart | None) -> None:
+    facts.tool_call_count += 1
+    facts.tools = and_tool(facts.tools, None if named is None else named.name)
 
 
 def _of_response(response: ResponseBody) -> UnaryFacts:
@@ -104,7 +114,7 @@ def _of_response(response: ResponseBody) -> UnaryFacts:
     facts.finish_reason = response.finish
     _tell_error(facts, response.error)
     tally = ItemTally(response.output or ())
-    facts.tool_calls, facts.tool_call_count = tally.fees, tally.calls
+    facts.tool_calls, facts.tool_call_count, facts.tools = tally.fees, tally.calls, tally.tools
     output = OutputText()
     for item in response.output or ():
         for text in (item.name, item.arguments, item.input):

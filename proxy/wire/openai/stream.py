@@ -5,7 +5,7 @@ from typing import Final
 from msgspec import Raw
 
 from proxy.wire.endpoint import Endpoint
-from proxy.wire.facts import Cut, StreamFacts
+from proxy.wire.facts import Cut, StreamFacts, and_tool
 from proxy.wire.openai.cut import Kept, cut_ending
 from proxy.wire.openai.events import (
     Choice,
@@ -223,9 +223,13 @@ class StreamTap:
     def _count_call(self, choice: int, call: ToolCallPart) -> None:
         """A call is told in pieces, of which only the first is sure to have the name; some repeat it."""
         named = call.function or call.custom
-        if named is not None and named.name and len(self._calls) < _MAX_CALLS:
-            self._calls.add((choice, call.index or 0, call.id or ""))
+        if named is None or not named.name or len(self._calls) >= _MAX_CALLS:
+            return
+        place = (choice, call.index or 0, call.id or "")
+        if place not in self._calls:
+            self._calls.add(place)
             self.facts.tool_call_count = len(self._calls)
+            self.facts.tools = and_tool(self.facts.tools, named.name)
 
     def _deliver(self, text: str) -> None:
         output, facts = self._output, self.facts
@@ -286,6 +290,7 @@ class StreamTap:
     def _tell_items(self) -> None:
         self.facts.tool_calls = self._items.fees
         self.facts.tool_call_count = self._items.calls
+        self.facts.tools = self._items.tools
 
     def _read_nameless_error(self, event: bytes, data: bytes) -> None:
         """An event that is no chunk is an error if it is named so; else it is passed unread."""

@@ -10,7 +10,7 @@ import pytest
 from proxy.telemetry import erase_user, plan_retention
 from proxy.telemetry.migrate import migrations
 from proxy.telemetry.retention import retained
-from proxy.telemetry.rows import DecisionRow, Table
+from proxy.telemetry.rows import DecisionRow, Table, ToolCallRow
 from proxy.telemetry.settings import TelemetrySettings
 from proxy.telemetry.spool import Spool
 from tests.contract.telemetry.collecting import CollectorProcess
@@ -31,6 +31,13 @@ def _ship(collector: CollectorProcess, operation: Make, attempt: Make) -> None:
         spool.append(Table.OPERATIONS, row)
         spool.settled(row.operation_id)
         spool.append(Table.ATTEMPTS, attempt(number, org, provider_request_id=f"req_{number}", raw_usage='{"a":1}'))
+        spool.append(
+            Table.TOOL_CALLS,
+            ToolCallRow(
+                operation_id=row.operation_id, called_at=row.charged_at, org=org, team="support", key_id="key_1",
+                key_name="bot", run=row.run, tool=f"look_up_{user}",
+            ),
+        )  # fmt: skip
         spool.append(
             Table.DECISIONS,
             DecisionRow(
@@ -62,7 +69,7 @@ def test_a_user_is_erased_and_no_sum_changes(collector: CollectorProcess, operat
     _ship(collector, operation, attempt)
     before = _sums(collector)
     counted = asyncio.run(erase_user(collector.address, org=ORG, user=USER, dry_run=True))
-    assert counted.rows == {"attempts": 3, "decisions": 3, "corrections": 0, "operations": 3}
+    assert counted.rows == {"attempts": 3, "tool_calls": 3, "decisions": 3, "corrections": 0, "operations": 3}
     assert (counted.named_alike["tag_days"], counted.named_alike["run_days"]) == (1, 0)
     erased = asyncio.run(erase_user(collector.address, org=ORG, user=USER))
     assert erased == counted
@@ -81,6 +88,10 @@ def test_a_user_is_erased_and_no_sum_changes(collector: CollectorProcess, operat
     assert client.query(
         "SELECT provider_request_id, raw_usage FROM attempts WHERE org = 'forgetful' ORDER BY attempt_id"
     ).result_rows == [("", "")] * 3 + [("req_3", '{"a":1}'), ("req_4", '{"a":1}')]
+    assert (
+        client.query("SELECT run, tool FROM tool_calls WHERE org = 'forgetful' ORDER BY operation_id").result_rows
+        == [("", "")] * 3 + [("chat of bob", "look_up_bob")] * 2
+    )
     again = asyncio.run(erase_user(collector.address, org=ORG, user=USER))
     assert set(again.rows.values()) == {0}
 

@@ -4,7 +4,15 @@ import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from proxy.telemetry.rows import AttemptRow, AuditRow, BudgetStateRow, DecisionRow, OperationRow, PipelineStateRow
+from proxy.telemetry.rows import (
+    AttemptRow,
+    AuditRow,
+    BudgetStateRow,
+    DecisionRow,
+    OperationRow,
+    PipelineStateRow,
+    ToolCallRow,
+)
 
 HOSTILE = (
     """it's "quoted" `ticked`""",
@@ -109,6 +117,30 @@ def attempts(rows: list[OperationRow]) -> list[AttemptRow]:
             row.attempts = 1 + (number % 5 == 0) + (number % 15 == 0)
             found += [_attempt(row, number, turn) for turn in range(1, row.attempts + 1)]
     return found
+
+
+def tool_calls(rows: list[OperationRow]) -> list[ToolCallRow]:
+    """As many for each call as its row counts, some of them denied; a dozen tools, some without a name."""
+    names = ("search", "", *HOSTILE, "read_file", "write_file", "run")
+    return [
+        ToolCallRow(
+            operation_id=row.operation_id,
+            called_at=row.charged_at,
+            org=row.org,
+            team=row.team,
+            key_id=row.key_id,
+            key_name=row.key_name,
+            agent=row.agent,
+            run=row.run,
+            provider=row.provider,
+            model=row.model,
+            number=turn,
+            tool=names[(number // 3 + turn) % len(names)],
+            code="" if number % 9 else "no_such_tool",
+        )
+        for number, row in enumerate(rows)
+        for turn in range(1, row.tool_calls + 1)
+    ]
 
 
 def _attempt(row: OperationRow, number: int, turn: int) -> AttemptRow:
@@ -296,3 +328,4 @@ DECISIONS = decisions(OPERATIONS)
 BUDGET_STATES = budget_states()
 PIPELINE_STATES = pipeline_states()
 AUDIT = audit()
+TOOL_CALLS = tool_calls(OPERATIONS)

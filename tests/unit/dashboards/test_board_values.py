@@ -19,7 +19,16 @@ from tests.unit.dashboards.engine import Engine
 from tests.unit.dashboards.expected import WANTED
 from tests.unit.dashboards.expected.annotations import WANTED as WANTED_ANNOTATIONS
 from tests.unit.dashboards.grafana import Asked, expand
-from tests.unit.dashboards.seed import ATTEMPTS, AUDIT, BUDGET_STATES, DECISIONS, HOSTILE, OPERATIONS, PIPELINE_STATES
+from tests.unit.dashboards.seed import (
+    ATTEMPTS,
+    AUDIT,
+    BUDGET_STATES,
+    DECISIONS,
+    HOSTILE,
+    OPERATIONS,
+    PIPELINE_STATES,
+    TOOL_CALLS,
+)
 from tests.unit.dashboards.world import World, at, cost, is_same, shown, unpriced
 
 SHORT: Final = (datetime(2026, 11, 19, 10, 0, tzinfo=UTC), datetime(2026, 11, 19, 13, 59, 59, tzinfo=UTC))
@@ -31,7 +40,17 @@ def world(
 ) -> World:
     """All seeded rows, and what is asked about them."""
     return World(
-        *span, labels or {}, timezone, 3600, OPERATIONS, ATTEMPTS, DECISIONS, BUDGET_STATES, PIPELINE_STATES, AUDIT
+        *span,
+        labels or {},
+        timezone,
+        3600,
+        OPERATIONS,
+        ATTEMPTS,
+        DECISIONS,
+        BUDGET_STATES,
+        PIPELINE_STATES,
+        AUDIT,
+        TOOL_CALLS,
     )
 
 
@@ -55,6 +74,7 @@ SEEDED: Final[Mapping[str, Sequence[msgspec.Struct]]] = {
     "budget_states": BUDGET_STATES,
     "pipeline_states": PIPELINE_STATES,
     "audit": AUDIT,
+    "tool_calls": TOOL_CALLS,
 }
 PANELS: Final = [(board, number) for board, panels in WANTED.items() for number in panels]
 

@@ -10,7 +10,15 @@ from typing import TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 from dashboards.sql.names import DIMENSIONS, NAMELESS
-from proxy.telemetry.rows import AttemptRow, AuditRow, BudgetStateRow, DecisionRow, OperationRow, PipelineStateRow
+from proxy.telemetry.rows import (
+    AttemptRow,
+    AuditRow,
+    BudgetStateRow,
+    DecisionRow,
+    OperationRow,
+    PipelineStateRow,
+    ToolCallRow,
+)
 from tests.unit.dashboards.seed import moment
 
 T = TypeVar("T")
@@ -52,6 +60,7 @@ class World:
     budget_states: Sequence[BudgetStateRow] = ()
     pipeline_states: Sequence[PipelineStateRow] = ()
     audit: Sequence[AuditRow] = ()
+    tools: Sequence[ToolCallRow] = ()
 
     @property
     def is_long(self) -> bool:
@@ -69,6 +78,10 @@ class World:
     def tries(self) -> list[AttemptRow]:
         """Requests to providers that began in the range."""
         return [row for row in self.attempts if self.start <= moment(row.started_at) <= self.end and self._is_of(row)]
+
+    def tool_calls(self) -> list[ToolCallRow]:
+        """Calls of tools in the answers to calls that were made in the range."""
+        return [row for row in self.tools if self._was(row.called_at) and self._is_of(row)]
 
     def decided(self) -> list[DecisionRow]:
         """Decisions that were made in the range."""
@@ -90,7 +103,7 @@ class World:
     def _was(self, told_at: str) -> bool:
         return self.start <= moment(told_at) <= self.end
 
-    def _is_of(self, row: AttemptRow | DecisionRow) -> bool:
+    def _is_of(self, row: AttemptRow | DecisionRow | ToolCallRow) -> bool:
         """Whether it is of a call that is chosen: what it was for, and who made it, are the call's."""
         return row.operation_id in self._chosen_ids
 

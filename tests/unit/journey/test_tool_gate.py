@@ -232,3 +232,35 @@ async def _timed(worker: OneWorker, events: Iterable[bytes]) -> int:
 
 def _piece(text: str) -> bytes:
     return chunk({"tool_calls": [part(0, None, text)]})
+
+
+async def test_each_call_of_a_tool_stands_in_a_row_of_its_own(tmp_path: Path) -> None:
+    body = answer(*(part(None, name, PATH, name) for name in ("read_file", "delete_file", "read_file")))
+    async with starter(tmp_path) as worker:
+        await worker.call(Client(chat(tools=TOOLS)), Answer(body, headers=JSON_HEADERS))
+        await streamed(worker, call("read_file", PATH), ends(), USAGE, DONE)
+        rows, (first, second), decided = worker.rows("tool_calls"), worker.rows(), worker.rows("decisions")
+    said = [(each["operation_id"], each["tool"], each.get("number", 1), each.get("code", "")) for each in rows]
+    assert said == [
+        (first["operation_id"], "read_file", 1, ""),
+        (first["operation_id"], "delete_file", 2, "tool_not_listed"),
+        (first["operation_id"], "read_file", 3, ""),
+        (second["operation_id"], "read_file", 1, ""),
+    ]
+    assert rows[1]["decision"] in {each["decision_id"] for each in decided if not each.get("allow")}
+    for each in rows[:3]:
+        assert each["called_at"] == first["charged_at"]
+        assert all(each[name] == first[name] for name in ("org", "team", "key_id", "key_name", "agent", "provider"))
+
+
+async def test_calls_that_no_rule_looks_at_are_written_down_too(tmp_path: Path) -> None:
+    with one_worker(tmp_path, config()) as worker:
+        await worker.call(Client(chat(tools=TOOLS)), Answer(answer(part(None, "f", PATH, "1")), headers=JSON_HEADERS))
+        await worker.call(Client(chat()), Answer(answer(), headers=JSON_HEADERS))
+        assert [(each["tool"], each.get("code", "")) for each in worker.rows("tool_calls")] == [("f", "")]
+
+
+async def test_a_call_that_is_denied_only_in_observation_reached_the_client(tmp_path: Path) -> None:
+    async with starter(tmp_path, "enforcement: observe\n") as worker:
+        await streamed(worker, call("delete_file", PATH), ends(), USAGE, DONE)
+        assert [(each["tool"], each.get("code", "")) for each in worker.rows("tool_calls")] == [("delete_file", "")]

@@ -4,8 +4,10 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from dashboards.sql.query import MOST_SERIES, OTHERS
 from proxy.telemetry.rows import OperationRow
 from tests.unit.dashboards.expected.spending import spend_by
+from tests.unit.dashboards.seed import moment
 from tests.unit.dashboards.world import Near, OneOf, Rows, World, at, cost, grouped, key, ratio, shown
 
 
@@ -88,6 +90,35 @@ def _listed(order: Callable[[list[OperationRow]], float]) -> Callable[[World], R
     return wanted
 
 
+def _tools_over_time(world: World) -> Rows:
+    calls = world.tool_calls()
+    often = grouped(calls, lambda row: shown(row.tool))
+    first = sorted(often, key=lambda name: (-len(often[name]), name.encode()))[:MOST_SERIES]
+    cells = grouped(
+        calls,
+        lambda row: (world.bucket(moment(row.called_at)), shown(row.tool) if shown(row.tool) in first else OTHERS),
+    )
+    ordered = sorted(cells.items(), key=lambda pair: [part.encode() for part in pair[0]])
+    return [[*cell, len(rows)] for cell, rows in ordered]
+
+
+def _each_tool(world: World) -> Rows:
+    groups = grouped(world.tool_calls(), lambda row: shown(row.tool))
+    ordered = sorted(groups.items(), key=lambda pair: (-len(pair[1]), pair[0].encode()))
+    return [
+        [
+            name,
+            len(rows),
+            len({row.operation_id for row in rows}),
+            sum(row.code != "" for row in rows),
+            len({(row.org, row.team, row.key_name) for row in rows}),
+            len({row.agent for row in rows if row.agent}),
+            len({(row.org, row.team, row.key_name, row.run) for row in rows if row.run}),
+        ]
+        for name, rows in ordered
+    ]
+
+
 WANTED: Final[Mapping[int, Callable[[World], Rows]]] = {
     1: lambda world: [[len(_runs(_calls(world)))]],
     2: _at_rank(0.5),
@@ -100,4 +131,6 @@ WANTED: Final[Mapping[int, Callable[[World], Rows]]] = {
     9: _intensity,
     10: _listed(lambda rows: float(cost(rows))),
     11: _listed(len),
+    12: _tools_over_time,
+    13: _each_tool,
 }
