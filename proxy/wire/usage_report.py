@@ -66,7 +66,7 @@ _Read: TypeAlias = Callable[[date, Mapping[str, Any]], Iterator[Reported]]
 def _of_json(text: str) -> tuple[list[_Result], bool]:
     try:
         told = json.loads(text, parse_float=Decimal)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadReport(f"it is not JSON: {error}") from None
     pages = told if isinstance(told, list) else [told]
     found = [each for page in pages for each in _buckets(page, 0)]
@@ -93,11 +93,17 @@ def _buckets(node: Any, depth: int) -> Iterator[_Result]:
 
 def _of_csv(text: str) -> Iterator[_Result]:
     reader = csv.DictReader(io.StringIO(text))
-    time = next((name for name in _TIMES if name in (reader.fieldnames or ())), None)
+    try:
+        time = next((name for name in _TIMES if name in (reader.fieldnames or ())), None)
+    except csv.Error as error:
+        raise BadReport(f"it is neither JSON nor CSV: {error}") from None
     if time is None:
         raise BadReport(f"it is neither JSON nor CSV with one of the columns {', '.join(_TIMES)}")
-    for row in reader:
-        yield row[time], {name: value for name, value in row.items() if name and value not in (None, "")}
+    try:
+        for row in reader:
+            yield row[time], {name: value for name, value in row.items() if name and value not in (None, "")}
+    except csv.Error as error:
+        raise BadReport(f"it is not CSV: {error}") from None
 
 
 def _reader_of(results: Iterable[_Result]) -> tuple[_Read, Literal["openai", "anthropic"]]:

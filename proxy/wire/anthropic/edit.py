@@ -66,7 +66,8 @@ def without_tools(body: bytes, names: Collection[str]) -> bytes:
 
 def _chooses(members: Mapping[str, Raw], names: Collection[str]) -> bool:
     choice = _inner(members, _ABOUT_TOOLS)
-    return "name" in choice and msgspec.json.decode(choice["name"]) in names
+    name = msgspec.json.decode(choice["name"]) if "name" in choice else None
+    return isinstance(name, str) and name in names
 
 
 def _inner(members: Mapping[str, Raw], name: str) -> dict[str, Raw]:

@@ -76,7 +76,9 @@ def _with_choice(body: bytes, names: Collection[str]) -> bytes:
     if config is None or calling is None or allowed is None:
         return body
     given = decoded(allowed)
-    kept = [name for name in given if name not in names] if isinstance(given, list) else given
+    if not isinstance(given, list):
+        return body
+    kept = [name for name in given if not isinstance(name, str) or name not in names]
     if kept == given:
         return body
     if not kept:

@@ -33,11 +33,12 @@ def kind_of_status(status: int) -> Kind:
 
 
 def original_of(body: bytes) -> bytes:
-    """The provider's error as JSON: as it came, or where it is none, as a string; at most 64 KB of it."""
+    """The provider's error as JSON: as it came but in one line, for it may stand in an event; or where it is none, as a
+    string; at most 64 KB of it."""
     if len(body) <= _MOST_ORIGINAL:
         try:
             msgspec.json.decode(body)
-            return body.strip()
+            return body.strip().replace(b"\r", b" ").replace(b"\n", b" ")
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             pass
     return msgspec.json.encode(body[:_MOST_ORIGINAL].decode("utf-8", "replace"))

@@ -103,7 +103,7 @@ def _tell_block(key: int, block: _Block, writer: Writer) -> None:
         writer.thought_over("", block.data)
     elif kind == "tool_use":
         writer.call(key, block.id, block.name)
-        writer.arguments(key, bytes(block.input).decode() or "{}")
+        writer.arguments(key, bytes(block.input).decode("utf-8", "replace") or "{}")
 
 
 def _tell_end(end: _Message | _Delta, usage: bytes, writer: Writer) -> None:

@@ -123,7 +123,7 @@ def _tell_block(key: int, block: _Block, writer: Writer) -> None:
         writer.text(block.text)
     elif block.toolUse is not None:
         writer.call(key, block.toolUse.toolUseId, block.toolUse.name)
-        writer.arguments(key, bytes(block.toolUse.input).decode() or "{}")
+        writer.arguments(key, bytes(block.toolUse.input).decode("utf-8", "replace") or "{}")
     elif block.reasoningContent is not None:
         thought = block.reasoningContent.reasoningText
         if thought is not None:

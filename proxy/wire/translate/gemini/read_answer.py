@@ -168,7 +168,8 @@ class ContentChunks:
             self._calls += 1
             self._writer.call(key, call.id or made_id(self._id, key), call.name, seal)
             held = bytes(call.args)
-            self._writer.arguments(key, msgspec.json.format(held, indent=-1).decode() if held[:1] == b"{" else "{}")
+            given = msgspec.json.format(held, indent=-1) if held[:1] == b"{" else b"{}"
+            self._writer.arguments(key, given.decode("utf-8", "replace"))
             return
         if part.text:
             if part.thought:
