@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from proxy.core.usage import ToolFee, Usage
 from proxy.metering.anthropic_usage import normalise_anthropic
 from proxy.metering.bedrock_usage import normalise_bedrock
+from proxy.metering.cohere_usage import normalise_cohere
 from proxy.metering.gemini_usage import normalise_gemini
 from proxy.metering.usage import normalise
 from proxy.wire.endpoint import Endpoint
@@ -25,6 +26,8 @@ def usage_told(
         return normalise_anthropic(raw_usage)
     if dialect == "gemini":
         return normalise_gemini(raw_usage, service_tier=service_tier, tool_calls=tool_calls)
+    if dialect == "cohere":
+        return normalise_cohere(raw_usage, tool_calls=tool_calls)
     if dialect == "bedrock":
         return normalise_bedrock(raw_usage, service_tier=service_tier, tool_calls=tool_calls)
     return normalise(

@@ -20,6 +20,7 @@ from proxy.wire.profile import GENERIC, PROFILES, Profile, profile_of
 
 MAX_SECONDS: Final = 7 * 24 * 3600.0
 
+_IN_PATHS: Final = {"anthropic": "/v1", "cohere": "/v2"}
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _VALUE: Final = re.compile(r"[\x20-\x7e\t]*\Z")
 _RAW_URL: Final = re.compile(r"[\x21-\x7e]+\Z")
@@ -150,8 +151,8 @@ def _base_url(name: str, settings: ProviderSettings) -> str:
             f"provider {name}: base_url must end with its path, in plain ASCII (parameters go to `query`)"
         )
     base = url.rstrip("/")
-    # The paths of this dialect have their version in them, as its SDKs have it.
-    return base.removesuffix("/v1") if settings.dialect == "anthropic" else base
+    # The paths of these dialects have their version in them, as their SDKs have it.
+    return base.removesuffix(_IN_PATHS.get(settings.dialect, ""))
 
 
 def _sendable_key(name: str, key: Secret | None) -> Secret | None:

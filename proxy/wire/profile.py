@@ -125,6 +125,7 @@ _KNOWN: Final = (
         price_provider="bedrock",
         on_client_disconnect="drain",
     ),
+    Profile(name="cohere", hosts=("api.cohere.com", "api.cohere.ai"), price_provider="cohere"),
     Profile(name="sim", inject_usage=True, price_provider="sim"),
     GENERIC,
 )

@@ -1,9 +1,11 @@
 """Instructions in user space per unary call, by callgrind: a figure that a busy machine does not change.
 
-`python -m tests.bench.instructions` takes a minute or two and prints the worker's and the bare relay's. It needs
-Debian's valgrind and nginx. What the kernel does is not in it.
+`python -m tests.bench.instructions` takes a minute or two and prints the worker's and the bare relay's; with `--door
+NAME` (several, or `all`) the worker's at these doors, beside chat's. It needs Debian's valgrind and nginx. What the
+kernel does is not in it.
 """
 
+import argparse
 import asyncio
 import os
 import re
@@ -12,18 +14,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from tests.bench import nginx
 from tests.bench.candidates import CONFIG, POOR, PRICES, Candidate
+from tests.bench.doors import DOORS, at_door, prices
 from tests.bench.processes import OTHER_CORE, NotReady, Running, free_port, start, wait_for_port
 
 CONNECTIONS: Final = 32
 WARM: Final = 20
 """Calls on each connection before counting: the interpreter fits its instructions to what it has met."""
 COUNTED: Final = 20
+_PLAIN: Final = partial(Candidate, "flyball")
 # A step takes fifty times as long under valgrind: by the clock, transactions would hold fewer steps than in life.
 UNHURRIED: Final = "holds: {batch_us: 10000000}\n"
 PATIENCE_S: Final = 300.0
@@ -32,7 +37,40 @@ _SUMMARY: Final = re.compile(r"^(?:summary|totals): (\d+)", re.M)
 
 
 def main() -> None:
-    """Count both and print the two figures, and what lies between them."""
+    """Count what is asked for, and print the figures."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--door", action="append", choices=[*DOORS, "all"], default=[])
+    asked = parser.parse_args().door
+    if asked:
+        _count_doors(list(DOORS) if "all" in asked else ["chat", *(name for name in asked if name != "chat")])
+    else:
+        _count_relay()
+
+
+def _count_doors(names: Sequence[str]) -> None:
+    """Each door's figure, and its part of the first one's."""
+    first = 0.0
+    for name in names:
+        with tempfile.TemporaryDirectory() as folder:
+            counted = _at_door(Path(folder), name)
+        first = first or counted
+        print(f"instructions per call at {name}: {counted:,.0f} ({counted / first - 1:+.1%})", flush=True)
+
+
+def _at_door(folder: Path, name: str) -> float:
+    upstream, port = free_port(), free_port()
+    provider = nginx.start_provider(folder, upstream, OTHER_CORE, DOORS[name].answer)
+    (folder / "flyball.yaml").write_text(DOORS[name].settings(port, free_port(), upstream) + UNHURRIED)
+    (folder / "prices.yaml").write_text(prices())
+    worker = (port, ["-m", "tests.bench.counted_worker", str(folder), str(port)])
+    try:
+        return asyncio.run(_counted(folder, "flyball", worker, partial(at_door, name)))
+    finally:
+        provider.stop()
+
+
+def _count_relay() -> None:
+    """Count worker and relay, and print the two figures and what lies between them."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         upstream = free_port()
@@ -58,7 +96,12 @@ def _worker(folder: Path, upstream: int) -> tuple[int, list[str]]:
     return port, ["-m", "tests.bench.counted_worker", str(folder), str(port)]
 
 
-async def _counted(folder: Path, name: str, at: tuple[int, list[str]]) -> float:
+async def _counted(
+    folder: Path,
+    name: str,
+    at: tuple[int, list[str]],
+    asked: Callable[[int, str], Candidate] = _PLAIN,
+) -> float:
     port, command = at
     key = "fb-bench-" + secrets.token_hex(20)
     out = folder / f"{name}.callgrind"
@@ -66,7 +109,7 @@ async def _counted(folder: Path, name: str, at: tuple[int, list[str]]) -> float:
     try:
         wait_for_port(port, running, PATIENCE_S)
         # `taskset` becomes the command it starts, and valgrind the program it looks into.
-        return await _count(Candidate(name, port, key), running.process.pid, out)
+        return await _count(asked(port, key), running.process.pid, out)
     finally:
         running.stop()
 

@@ -46,9 +46,9 @@ server {{
 """
 
 
-def start_provider(folder: Path, port: int, core: int) -> Running:
-    """The provider of unary answers."""
-    return _start(folder / "nginx-provider", _PROVIDER.format(port=port, answer=ANSWER), port, core)
+def start_provider(folder: Path, port: int, core: int, answer: str = ANSWER) -> Running:
+    """The provider of unary answers, which are all this one."""
+    return _start(folder / "nginx-provider", _PROVIDER.format(port=port, answer=answer), port, core)
 
 
 def start_floor(folder: Path, port: int, unary: int, stream: int, core: int) -> Running:

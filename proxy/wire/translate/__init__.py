@@ -5,7 +5,14 @@ from types import MappingProxyType
 from typing import Final
 
 from proxy.wire.endpoint import Endpoint
-from proxy.wire.translate import anthropic_openai, openai_anthropic, openai_bedrock, openai_gemini, responses_chat
+from proxy.wire.translate import (
+    anthropic_openai,
+    openai_anthropic,
+    openai_bedrock,
+    openai_cohere,
+    openai_gemini,
+    responses_chat,
+)
 from proxy.wire.translate.pair import Pair
 from proxy.wire.translate.translated import Context, Metered, TranslatedCall, TranslatedStream, Translation, Unreadable
 
@@ -25,6 +32,7 @@ PAIRS: Final[Mapping[tuple[str, str], Pair]] = MappingProxyType(
         ("chat.completions", "anthropic"): openai_anthropic.PAIR,
         ("chat.completions", "gemini"): openai_gemini.PAIR,
         ("chat.completions", "bedrock"): openai_bedrock.PAIR,
+        ("chat.completions", "cohere"): openai_cohere.PAIR,
         ("messages", "openai"): anthropic_openai.PAIR,
         ("responses", "openai"): responses_chat.PAIR,
     }

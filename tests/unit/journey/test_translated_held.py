@@ -95,6 +95,19 @@ def _anthropic_calls() -> list[bytes]:
     return out
 
 
+def _cohere_calls() -> list[bytes]:
+    out = []
+    for index, name in enumerate(NAMES):
+        call = {"id": name, "type": "function", "function": {"name": name, "arguments": ""}}
+        more = {"function": {"arguments": '{"path":"a"}'}}
+        out += [
+            _event("tool-call-start", index=index, delta={"message": {"tool_calls": call}}),
+            _event("tool-call-delta", index=index, delta={"message": {"tool_calls": more}}),
+            _event("tool-call-end", index=index),
+        ]
+    return out
+
+
 def _bedrock_calls() -> list[bytes]:
     out = [_frame("contentBlockStop", contentBlockIndex=0)]
     for index, name in enumerate(NAMES, start=1):
@@ -162,6 +175,21 @@ SPEECHES: Final = {
             )
         ],
     ),
+    "cohere": Speech(
+        STREAM_HEADERS,
+        [_event("message-start", id="c14", delta={"message": {"role": "assistant"}})],
+        lambda word: _event("content-delta", index=0, delta={"message": {"content": {"text": word}}}),
+        _cohere_calls,
+        [
+            _event(
+                "message-end",
+                delta={
+                    "finish_reason": "TOOL_CALL",
+                    "usage": {"billed_units": {"input_tokens": 8, "output_tokens": 20}},
+                },
+            )
+        ],
+    ),
     "bedrock": Speech(
         FRAMES,
         [_frame("messageStart", role="assistant")],
@@ -195,6 +223,7 @@ PAIRS: Final = (
     ("chat", "anthropic"),
     ("chat", "gemini"),
     ("chat", "bedrock"),
+    ("chat", "cohere"),
     ("responses", "openai"),
     ("messages", "openai"),
 )
@@ -266,7 +295,7 @@ async def test_a_denied_call_does_not_pass_and_the_allowed_one_does(ruled: House
     assert (await ruled.worker.standing())[1] == 0
 
 
-@pytest.mark.parametrize(("asked", "dialect"), PAIRS[:4])
+@pytest.mark.parametrize(("asked", "dialect"), PAIRS[:5])
 async def test_a_stream_ends_with_its_money_in_the_clients_dialect(poor: House, asked: str, dialect: str) -> None:
     said = SPEECHES[dialect]
     words = [said.word(WORDS[number % len(WORDS)]) for number in range(2000)]

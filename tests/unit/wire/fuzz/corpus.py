@@ -228,6 +228,32 @@ def _streams() -> Iterator[Sample]:
     yield Sample(Endpoint.CONVERSE, b"".join(event_frame(name, json.dumps(told).encode()) for name, told in frames))
 
 
+def _coheres() -> Iterator[Sample]:
+    """What nobody is served in its own dialect: an answer and a stream of Cohere's chats."""
+    call = {"id": "c", "type": "function", "function": {"name": "read_file", "arguments": ARGUMENTS}}
+    content = [{"type": "thinking", "thinking": "Hm"}, {"type": "text", "text": "Hi"}]
+    message = {"role": "assistant", "content": content, "tool_plan": "I will", "tool_calls": [call]}
+    usage = {"billed_units": {"input_tokens": 8, "output_tokens": 2}, "tokens": {"input_tokens": 80}}
+    told = {"id": "c", "message": message, "finish_reason": "TOOL_CALL", "usage": usage}
+    yield Sample(Endpoint.CHAT, json.dumps(told).encode(), "cohere")
+    events: list[dict[str, Any]] = [
+        {"type": "message-start", "id": "c", "delta": {"message": {"role": "assistant"}}},
+        {"type": "tool-plan-delta", "delta": {"message": {"tool_plan": "I will"}}},
+        {"type": "content-start", "index": 0, "delta": {"message": {"content": {"type": "text", "text": ""}}}},
+        {"type": "content-delta", "index": 0, "delta": {"message": {"content": {"text": "Hi"}}}},
+        {"type": "tool-call-start", "index": 0, "delta": {"message": {"tool_calls": call}}},
+        {"type": "tool-call-delta", "index": 0, "delta": {"message": {"tool_calls": {"function": {"arguments": "x"}}}}},
+        {"type": "message-end", "delta": {"finish_reason": "COMPLETE", "usage": usage}},
+    ]
+    yield Sample(Endpoint.CHAT, _data(*events, named=True), "cohere")
+
+
+def speaker(sample: Sample) -> str:
+    """The dialect that a sample is of."""
+    return sample.path or sample.endpoint.dialect
+
+
+COHERES: Final = tuple(_coheres())
 REQUESTS: Final = tuple(_requests())
 ANSWERS: Final = tuple(_answers())
 STREAMS: Final = tuple(_streams())

@@ -200,5 +200,52 @@ def _frames(index: int, block: dict[str, Any], size: int) -> list[bytes]:
     return [*frames, _frame("contentBlockStop", contentBlockIndex=index)]
 
 
+@st.composite
+def cohere_answers(draw: st.DrawFn) -> Answer:
+    """An answer of Cohere's chats."""
+    content: list[dict[str, Any]] = [
+        {"type": "thinking", "thinking": text} for text in draw(st.lists(texts, max_size=1))
+    ]
+    content += [{"type": "text", "text": text} for text in draw(st.lists(texts, max_size=2))]
+    calls: list[dict[str, Any]] = [
+        {"id": f"{name}_{at}", "type": "function", "function": {"name": name, "arguments": json.dumps(given)}}
+        for at, (name, given) in enumerate(draw(st.lists(st.tuples(names, arguments), max_size=3)))
+    ]
+    message: dict[str, Any] = {"role": "assistant", "content": content}
+    if calls:
+        message |= {"tool_calls": calls, "tool_plan": draw(texts)}
+    reason = draw(st.sampled_from(["COMPLETE", "STOP_SEQUENCE", "MAX_TOKENS", "TOOL_CALL"]))
+    usage = {
+        "billed_units": {"input_tokens": 7, "output_tokens": 9},
+        "tokens": {"input_tokens": 70, "output_tokens": 9},
+    }
+    whole = {"id": "c14", "finish_reason": reason, "message": message, "usage": usage}
+    events: list[dict[str, Any]] = [{"type": "message-start", "id": "c14", "delta": {"message": {"role": "assistant"}}}]
+    if calls:
+        events += [_said("tool-plan-delta", 0, tool_plan=piece) for piece in pieces(message["tool_plan"], 3)]
+    for index, block in enumerate(content):
+        events += _cohere_events(index, block, draw(st.integers(1, 9)))
+    for index, call in enumerate(calls):
+        started = {**call, "function": {**call["function"], "arguments": ""}}
+        events.append(_said("tool-call-start", index, tool_calls=started))
+        for piece in pieces(call["function"]["arguments"], draw(st.integers(1, 9))):
+            events.append(_said("tool-call-delta", index, tool_calls={"function": {"arguments": piece}}))
+        events.append({"type": "tool-call-end", "index": index})
+    events.append({"type": "message-end", "delta": {"finish_reason": reason, "usage": usage}})
+    stream = "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events)
+    return Answer(json.dumps(whole).encode(), stream.encode())
+
+
+def _said(kind: str, index: int, **message: Any) -> dict[str, Any]:
+    return {"type": kind, "index": index, "delta": {"message": message}}
+
+
+def _cohere_events(index: int, block: dict[str, Any], size: int) -> list[dict[str, Any]]:
+    name = block["type"]
+    deltas = [_said("content-delta", index, content={name: piece}) for piece in pieces(block[name], size)]
+    begun = _said("content-start", index, content={"type": name, name: ""})
+    return [begun, *deltas, {"type": "content-end", "index": index}]
+
+
 def _frame(name: str, **members: Any) -> bytes:
     return event_frame(name, json.dumps({**members, "p": "abc"}).encode())

@@ -13,6 +13,7 @@ from tests.unit.wire.translate.answers import (
     Answer,
     anthropic_answers,
     chat_answers,
+    cohere_answers,
     converse_answers,
     cut,
     cuts,
@@ -25,7 +26,7 @@ _BODIES = {
     "messages": json.dumps(messages(stream=True)).encode(),
     "responses": json.dumps({"model": "asked-1", "input": "Hi", "stream": True}).encode(),
 }
-_ANSWERS = st.one_of(anthropic_answers(), chat_answers(), gemini_answers(), converse_answers())
+_ANSWERS = st.one_of(anthropic_answers(), chat_answers(), gemini_answers(), converse_answers(), cohere_answers())
 _pairs = pytest.mark.parametrize(("client", "pair"), [(client, pair) for (client, _), pair in PAIRS.items()])
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from proxy.wire.eventstream import exception_frame
-from proxy.wire.translate import anthropic_openai, openai_anthropic, openai_bedrock, openai_gemini
+from proxy.wire.translate import anthropic_openai, openai_anthropic, openai_bedrock, openai_cohere, openai_gemini
 from proxy.wire.translate.pair import Pair
 from tests.harness.accumulated import events_of
 from tests.unit.wire.translate.asking import CONTEXT, chat, messages
@@ -69,6 +69,15 @@ def googles(code: int, status: str, message: str, **more: Any) -> dict[str, Any]
             "context_length_exceeded",
         ),
         (openai_bedrock.PAIR, 429, {"message": "Too many"}, "rate_limit_error", "rate_limit_exceeded"),
+        (openai_cohere.PAIR, 429, {"id": "x", "message": "Slow"}, "rate_limit_error", "rate_limit_exceeded"),
+        (
+            openai_cohere.PAIR,
+            400,
+            {"message": "too many tokens: total number of tokens in the prompt cannot exceed 8"},
+            "invalid_request_error",
+            "context_length_exceeded",
+        ),
+        (openai_cohere.PAIR, 498, {"message": "Blocked"}, "invalid_request_error", "content_filter"),
     ],
 )
 def test_to_a_chat_client(pair: Pair, status: int, original: dict[str, Any], kind: str, code: str | None) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.wire.translate import anthropic_openai, openai_anthropic, openai_bedrock, openai_gemini
+from proxy.wire.translate import anthropic_openai, openai_anthropic, openai_bedrock, openai_cohere, openai_gemini
 from proxy.wire.translate.pair import Pair
 from proxy.wire.translate.translated import Metered
 from tests.harness.accumulated import chat_of, message_of, whole_chat_of
@@ -14,6 +14,7 @@ from tests.unit.wire.translate.answers import (
     Answer,
     anthropic_answers,
     chat_answers,
+    cohere_answers,
     converse_answers,
     cut,
     cuts,
@@ -73,6 +74,15 @@ def test_bedrocks_answers_to_a_chat_client(answer: Answer, places: list[int]) ->
     assert same_arguments(chat_of(stream)) == same_arguments(whole_chat_of(whole))
     assert stream.endswith(b"data: [DONE]\n\n")
     assert chat_of(stream)["usage"]["prompt_tokens"] == 12, "what was cached is not in the input tokens"
+    assert _decoded(of_whole) == _decoded(of_stream)
+
+
+@given(cohere_answers(), cuts)
+def test_coheres_answers_to_a_chat_client(answer: Answer, places: list[int]) -> None:
+    whole, stream, of_whole, of_stream = translated(openai_cohere.PAIR, CHAT, answer, places)
+    assert chat_of(stream) == whole_chat_of(whole)
+    assert stream.endswith(b"data: [DONE]\n\n")
+    assert chat_of(stream)["usage"]["prompt_tokens"] == 7, "what it bills, not what it has counted"
     assert _decoded(of_whole) == _decoded(of_stream)
 
 

@@ -1,0 +1,1 @@
+"""Cohere's side of translation: its chats (`/v2/chat`)."""
