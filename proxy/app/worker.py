@@ -8,6 +8,7 @@ import msgspec
 from proxy.app.configuration import Configured, environment
 from proxy.app.following_reader import FollowingReader
 from proxy.app.ledgers import open_ledger
+from proxy.app.semantic import open_semantic
 from proxy.app.stores import Stores, body_key_of
 from proxy.cache import Cache
 from proxy.config import Config
@@ -58,6 +59,7 @@ class WorkerParts:
             released=stores.released,
             ownership=stores.ownership,
             cache=Cache(settings.cache, body_key=body_key_of(config), workers=settings.server.workers),
+            semantic=open_semantic(config),
             spool=self.spool,
             counters=counters,
             settings=settings.limits,
@@ -79,6 +81,8 @@ class WorkerParts:
         await self.configured.close()
         await self.ledger.close()
         self.counter.close()
+        if self.rooms.semantic is not None:
+            self.rooms.semantic.close()
         self.spool.close()
         await self.rooms.cache.close()
         await self.reader.close()

@@ -5,6 +5,7 @@ from fnmatch import fnmatchcase
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
+from proxy.cache.semantic import SemanticMode
 from proxy.cache.settings import CacheSettings, Mode
 from proxy.core.money import ZERO, Nano, exact_usd
 
@@ -34,6 +35,7 @@ class CacheRules:
         self._settings = settings
         price = settings.exact.price_per_hit_usd
         self._fee = ZERO if price is None else exact_usd(price)
+        self._is_semantic = settings.is_semantic
         self._secret = secret
         self._age = f"{generation}\0{revision}"
         self._rules: dict[tuple[str, str], CacheRule] = {}
@@ -47,6 +49,15 @@ class CacheRules:
                 self._rules.clear()
             known = self._rules[org, route] = self._find(org, route)
         return known
+
+    def semantic_of(self, org: str, route: str) -> SemanticMode:
+        """Whether an organisation's calls on a route have a semantic cache."""
+        if not self._is_semantic:
+            return "disabled"
+        for each in self._settings.overrides:
+            if each.semantic is not None and fnmatchcase(org, each.org) and each.route in ("*", route):
+                return each.semantic
+        return self._settings.semantic.mode
 
     def key(self, org: str, head: bytes, body: bytes) -> bytes:
         """What an organisation's request is known by; `head` is all that matters of it beside the body."""

@@ -1,8 +1,11 @@
 """What flyball.yaml says about caches (DESIGN §10)."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, TypeAlias
+
+from proxy.cache.semantic import SemanticMode, SemanticSettings, semantic_problems
 
 Mode: TypeAlias = Literal["disabled", "shadow", "serve"]
 
@@ -30,15 +33,6 @@ class ExactSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SemanticSettings:
-    """Answers to requests of the same meaning."""
-
-    mode: Literal["disabled"] = field(
-        default="disabled", metadata={"doc": "Not available in this version, so only `disabled` is taken."}
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
 class CacheOverride:
     """Another mode for some organisations and routes; the first that matches wins."""
 
@@ -46,6 +40,9 @@ class CacheOverride:
     route: str = field(default="*", metadata={"doc": "The route by its `model`, letter by letter; `*` is every route."})
     exact: Mode | None = field(default=None, metadata={"doc": "Its mode of the exact cache; unset is the general one."})
     ttl_s: int | None = field(default=None, metadata={"doc": "Its `ttl_s`; unset is the general one."})
+    semantic: SemanticMode | None = field(
+        default=None, metadata={"doc": "Its mode of the semantic cache; unset is the general one."}
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +52,20 @@ class CacheSettings:
     exact: ExactSettings = field(
         default=ExactSettings(), metadata={"doc": "Whole requests that were seen before, byte for byte."}
     )
-    semantic: SemanticSettings = field(default=SemanticSettings(), metadata={"doc": "Requests of the same meaning."})
+    semantic: SemanticSettings = field(
+        default=SemanticSettings(), metadata={"doc": "Questions of the same meaning; needs `flyball[semantic]`."}
+    )
     overrides: tuple[CacheOverride, ...] = field(
         default=(), metadata={"doc": "Other modes for some organisations and routes; the first that matches wins."}
     )
+
+    @property
+    def is_semantic(self) -> bool:
+        """Whether any organisation and route has a semantic cache."""
+        modes = (self.semantic.mode, *(each.semantic for each in self.overrides))
+        return any(mode not in (None, "disabled") for mode in modes)
+
+
+def cache_problems(settings: CacheSettings) -> Iterator[tuple[str, str]]:
+    """What is wrong with the settings, each with its key below `cache`."""
+    yield from semantic_problems(settings.semantic, is_on=settings.is_semantic)

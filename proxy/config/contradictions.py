@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from proxy.budget import BadBudget, BadReceiver, rate_of, receiver_of, signing_keys, spec_of
+from proxy.cache import cache_problems
 from proxy.config.fill import VARIABLE
 from proxy.config.ledger import ledger_contradictions
 from proxy.config.schema import FileSettings
@@ -48,6 +49,7 @@ def contradictions(
         *_ceiling(settings),
         *_negatives(settings),
         *_health(settings),
+        *((f"cache.{key}", what) for key, what in cache_problems(settings.cache)),
         *_otel(settings, environment),
         *_cluster(settings),
     ]

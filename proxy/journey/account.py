@@ -16,6 +16,7 @@ from proxy.journey.look import note_shadow
 from proxy.journey.rank import note_served
 from proxy.journey.record import write_rows
 from proxy.journey.rooms import Due, Rooms
+from proxy.journey.seek import watch
 from proxy.journey.state import Attempt, Journey
 from proxy.journey.used import used
 from proxy.journey.watching import end_watching
@@ -88,6 +89,8 @@ async def account(journey: Journey, rooms: Rooms) -> None:
         if attempt.is_unbilled:
             await bill_unanswered(journey, attempt, rooms)
     try:
+        if journey.sought is not None:
+            await watch(journey, journey.sought, rooms)
         _record(journey, rooms)
     finally:
         await _settle(journey, rooms)

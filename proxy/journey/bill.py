@@ -37,6 +37,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
 async def bill(journey: Journey, attempt: Attempt, evidence: Evidence, rooms: Rooms) -> None:
     """Set the attempt's usage and cost. An attempt without a price costs None, never zero; a free one costs zero."""
+    if journey.sought is not None:
+        journey.sought.said = evidence.delivered
     if journey.call.endpoint.is_free:
         attempt.cost = attempt.list_cost = ZERO
         return

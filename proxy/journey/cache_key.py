@@ -28,6 +28,11 @@ _ACCEPT: Final = b"accept"
 
 def cache_key(journey: Journey) -> bytes:
     """32 bytes for the request as it would be sent now: path, query, headers that change an answer, and the body."""
+    return journey.snapshot.caching.key(journey.principal.org, head_of(journey), journey.body)
+
+
+def head_of(journey: Journey) -> bytes:
+    """All of a request beside its body that may change its answer."""
     call, resolution = journey.call, journey.resolution
     route = "" if resolution is None else resolution.route
     head = _head(call.endpoint, call.dialect.name, call.method, journey.model, route, call.path, call.query)
@@ -35,9 +40,7 @@ def cache_key(journey: Journey) -> bytes:
     forwarded = _forwarded(journey)
     if forwarded:
         said += [pair for pair in call.raw_headers if pair[0] in forwarded]
-    if said:
-        head += repr(said).encode()
-    return journey.snapshot.caching.key(journey.principal.org, head, journey.body)
+    return head + repr(said).encode() if said else head
 
 
 def _forwarded(journey: Journey) -> frozenset[bytes]:

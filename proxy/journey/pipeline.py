@@ -19,6 +19,7 @@ from proxy.journey.recall import recall, replay
 from proxy.journey.released import look_back
 from proxy.journey.resolve import resolve, select
 from proxy.journey.rooms import Rooms
+from proxy.journey.seek import seek
 from proxy.policy import Point
 
 _REQUEST: Final = Point.REQUEST
@@ -47,6 +48,8 @@ async def travel(call: Call, exchange: Exchange, rooms: Rooms) -> None:
             look(journey, rooms)
             if journey.looked is not None and journey.looked.serves and await answered(journey, journey.looked, rooms):
                 return
+            if rooms.semantic is not None:
+                seek(journey, rooms)
             await hold(journey, rooms)
         if journey.recalled is not None:
             await replay(journey, journey.recalled, rooms)

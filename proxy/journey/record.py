@@ -12,6 +12,7 @@ from proxy.core.usage import NO_USAGE, Bucket, Usage, UsageSource
 from proxy.journey.answer_headers import overhead_of
 from proxy.journey.looked import Looked
 from proxy.journey.rooms import Rooms
+from proxy.journey.sought import Sought
 from proxy.journey.state import NO_CLAIMS, Attempt, Journey, Measures
 from proxy.journey.tool_rows import tool_call_rows
 from proxy.runs import Claims
@@ -111,12 +112,17 @@ def _note_claims(row: OperationRow, claims: Claims) -> None:
     row.tags = dict(claims.tags)
 
 
+_HITS: Final = frozenset({"hit", "would_hit"})
+
+
 def _note_what_was_done(row: OperationRow, journey: Journey) -> None:
     """What was done with the call beside serving it; mostly nothing."""
     if journey.measures is not None:
         _note_measures(row, journey.measures)
     if journey.looked is not None and journey.looked.status:
         _note_looked(row, journey.looked)
+    if journey.sought is not None and journey.sought.status and row.cache_status not in _HITS:
+        _note_sought(row, journey.sought)
     if journey.overrun:
         row.overrun_usd = to_usd_text(journey.overrun)
 
@@ -134,6 +140,14 @@ def _note_looked(row: OperationRow, looked: Looked) -> None:
         row.cache_entry, row.cache_age_s = answer.entry, looked.age_s
         row.cache_saved_usd = to_usd_text(Nano(max(0, answer.cost_nano - looked.rule.fee)))
         row.provider, row.model, row.finish_reason = answer.provider, answer.model, answer.finish_reason
+
+
+def _note_sought(row: OperationRow, sought: Sought) -> None:
+    row.cache_status, row.cache_kind, row.cache_entry = sought.status, "semantic", sought.entry
+    row.cache_age_s, row.cache_similarity = sought.age_s, round(sought.similarity, 4)
+    row.cache_agreement = None if sought.agreement is None else round(sought.agreement, 4)
+    if sought.would_save:
+        row.cache_would_save_usd = to_usd_text(sought.would_save)
 
 
 def attempt_row(journey: Journey, attempt: Attempt, number: int, rooms: Rooms) -> AttemptRow:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
 
 from proxy.budget import BudgetCatalog, BudgetSettings, Ledger, Unit
 from proxy.cache import NO_PURGES, Cache, CacheRules, Purges
@@ -22,6 +22,9 @@ from proxy.pricing import PriceBook
 from proxy.routing import Allowances, Health, Pins, Router
 from proxy.telemetry import AttemptRow, DecisionRow, OperationRow, Spool
 from proxy.upstream import Provider, Sockets, Transport
+
+if TYPE_CHECKING:
+    from proxy.cache import SemanticCache
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -184,6 +187,8 @@ class Rooms:
     counters: Counters
     settings: JourneySettings
     holding: BudgetSettings
+    semantic: "SemanticCache | None" = None
+    """The semantic cache; None where no organisation has one."""
     tracing: Tracing | None = None
     """What begins traces; None where OpenTelemetry is off."""
     unsettled: dict[str, Due] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from proxy.core.usage import NO_USAGE, Usage
 from proxy.journey.call import Call, Exchange
 from proxy.journey.looked import Looked
 from proxy.journey.rooms import Snapshot
+from proxy.journey.sought import Sought
 from proxy.journey.tracing import Trace
 from proxy.policy import Approval, Decision, Found
 from proxy.pricing import Price, Priced
@@ -166,6 +167,8 @@ class Journey(Struct):
     """What rules are told of that answer."""
     looked: Looked | None = None
     """What a cache was asked; None where none is."""
+    sought: Sought | None = None
+    """What a semantic cache was asked; None where none is."""
     no_cache: bool = False
     """Whether a rule obliges that the call neither reads a cache nor is kept in one."""
     fee: Nano = ZERO

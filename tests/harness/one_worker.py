@@ -230,6 +230,8 @@ def one_worker(folder: Path, text: str = "", environment: Mapping[str, str] | No
     reader = FollowingReader(loaded.settings.telemetry, loaded.home, lambda: None)
     parts = WorkerParts(loaded, stores, folder / "spool", WORKER, WorkerCounters(), reader)
     yield OneWorker(parts, folder / "spool", stores)
+    if parts.rooms.semantic is not None:
+        parts.rooms.semantic.close()
     parts.counter.close()
     parts.spool.close()
     stores.state.close()

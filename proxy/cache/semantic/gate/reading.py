@@ -92,7 +92,7 @@ def difference(one: Reading, other: Reading) -> str:
 
 
 def _is_english(words: Iterable[str]) -> bool:
-    return not ENGLISH.isdisjoint(word.lower() for word in words)
+    return any(word.lower() in ENGLISH or word.lower() in CONTRACTED for word in words)
 
 
 def _without_last_stop(words: list[str]) -> list[str]:

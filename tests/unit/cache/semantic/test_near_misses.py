@@ -55,7 +55,7 @@ def test_paraphrases_pass_often_enough_to_be_worth_it() -> None:
     tuned = [passes(pair) for pair in pairs() if pair.same and not pair.held_out]
     held_out = [passes(pair) for pair in pairs() if pair.same and pair.held_out]
     # docs/cache.md tells these numbers; what was never tuned for passes less often.
-    assert (sum(tuned), len(tuned), sum(held_out), len(held_out)) == (53, 80, 21, 40)
+    assert (sum(tuned), len(tuned), sum(held_out), len(held_out)) == (53, 80, 22, 40)
 
 
 @pytest.mark.parametrize(
