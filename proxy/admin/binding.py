@@ -30,6 +30,11 @@ class Binding:
         if not self.rules(org, team):
             raise self._outside()
 
+    def require_all(self) -> None:
+        """Refuse what is of no org alone to a token that is bound to one."""
+        if self.org is not None:
+            raise self._outside()
+
     def narrowed(self, org: str | None, team: str | None) -> tuple[str | None, str | None]:
         """The org and team to look in, when these were asked for (None: not asked for)."""
         if org is not None and self.org not in (None, org):

@@ -34,6 +34,7 @@ class Permission(StrEnum):
     DECIDE_APPROVALS = "decide approvals"
     READ_POLICIES = "read policies"
     CHANGE_POLICIES = "change policies"
+    READ_PROVIDERS = "read providers"
 
 
 _EVERYONE: Final = frozenset(
@@ -45,6 +46,7 @@ _EVERYONE: Final = frozenset(
         Permission.READ_RUNS,
         Permission.READ_SWITCHES,
         Permission.READ_APPROVALS,
+        Permission.READ_PROVIDERS,
     }
 )
 

@@ -18,6 +18,7 @@ from proxy.core.secret import Secret
 from proxy.identity import AdminIdentity, AdminTokens, KeyStore
 from proxy.journey.run_book import RunBook
 from proxy.policy import ApprovalBook, ProposalStore, SwitchStore
+from proxy.routing import TargetOverview
 from proxy.state import StateFile
 from proxy.telemetry import (
     EVERYTHING,
@@ -186,8 +187,9 @@ class AdminRooms:
     for a person, `signed_out` is told when a person's token is gone;
     both are called on the event loop. `observes_all` tells whether everyone's enforcement is `observe`,
     `configured` what names the file gives,
-    `policy_source` where policies come from. `lag` says why ClickHouse may not have all that was recorded, empty where
-    it has; `operations_days` is how long calls are kept there.
+    `policy_source` where policies come from, `health` how well targets answer (it blocks for a short disk access, and
+    raises core's Refused). `lag` says why ClickHouse may not have all that was recorded, empty where it has;
+    `operations_days` is how long calls are kept there.
     """
 
     state: StateFile
@@ -206,6 +208,7 @@ class AdminRooms:
     proposals: ProposalStore | None = None
     policy_source: Callable[[], PolicySource] = PolicySource
     configured: Callable[[], Configured] = Configured
+    health: Callable[[], Sequence[TargetOverview]] = tuple
     run_book: Callable[[], RunBook] = RunBook
     alerts: Alerting | None = None
     approvals: ApprovalBook | None = None

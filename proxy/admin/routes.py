@@ -46,6 +46,7 @@ from proxy.admin.desks.tenants import (
     put_team,
 )
 from proxy.admin.policy_routes import POLICY_ROUTES
+from proxy.admin.provider_routes import PROVIDER_ROUTES
 from proxy.admin.purge_routes import PURGE_ROUTES
 from proxy.admin.roles import Permission as May
 from proxy.admin.route import Example, Route
@@ -254,6 +255,7 @@ ROUTES: Final = (
     *DECISION_ROUTES,
     *ALERT_ROUTES,
     *POLICY_ROUTES,
+    *PROVIDER_ROUTES,
     *RUN_ROUTES,
     *SWITCH_ROUTES,
     *PURGE_ROUTES,

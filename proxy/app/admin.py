@@ -26,9 +26,11 @@ from proxy.app.stores import Stores, hash_key_of
 from proxy.budget import PolicyNote, Refusals, signing_keys
 from proxy.config import Config
 from proxy.core.clock import SystemClock
+from proxy.core.refusal import Refusal, Refused
 from proxy.identity import AdminIdentity, AdminTokens, IdentityError
 from proxy.journey.run_book import RunBook
 from proxy.policy import PolicySettings
+from proxy.routing import HealthStore, HealthUnavailable, TargetOverview, overview
 from proxy.telemetry import behind
 
 MOST_LAG_S = 15.0
@@ -57,6 +59,7 @@ class AdminParts:
         self.sessions = ConsoleSessions(clock)
         self.reader = reader
         self.approvals = stores.approvals
+        self.health = stores.health
         self.ledger = open_ledger(config, stores.state, clock)
         self.run_book = RunBook.of(config.settings.runs)
         self.alerts = AlertParts(config, stores, clock, refused, noted)
@@ -81,6 +84,7 @@ class AdminParts:
             proposals=stores.proposals,
             policy_source=lambda: policy_source(self.policy, policy_status()),
             configured=lambda: self.configured,
+            health=lambda: target_health(stores.health),
             run_book=lambda: self.run_book,
             alerts=self.alerts.alerting,
             approvals=stores.approvals,
@@ -123,6 +127,7 @@ class AdminParts:
         await self.reader.close()
         await self.ledger.close()
         self.approvals.close()
+        self.health.close()
 
     async def sweep_approvals(self) -> None:
         """Let approvals that nobody used in their time be gone, with the answers that waited."""
@@ -147,6 +152,20 @@ def configured_names(config: Config) -> Configured:
         providers=frozenset((*config.settings.providers, "sim")),
         models=frozenset((*(route.model for route in routes if route.model), *targets, SIM_MODELS)),
     )
+
+
+def target_health(store: HealthStore) -> list[TargetOverview]:
+    """How well targets answer, by what the workers of all hosts have told each other.
+
+    Raises:
+        Refused: DEPENDENCY_UNAVAILABLE.
+    """
+    try:
+        return overview(store.exchange("", b""))
+    except HealthUnavailable as error:
+        raise Refused(
+            Refusal.DEPENDENCY_UNAVAILABLE, f"What workers know of targets cannot be read: {error}.", retry_after_s=1
+        ) from error
 
 
 def policy_source(settings: PolicySettings, status: PolicyStatus | None) -> PolicySource:

@@ -19,6 +19,7 @@ from proxy.processes.metrics import summed
 LOW_DISK_BYTES: Final = 1024**3
 MANY_SEGMENTS: Final = 120
 PROBE_S: Final = 3.0
+_ORDINARY: Final = frozenset({"cooling", "returning"})
 Finding = tuple[bool, str]
 
 
@@ -80,6 +81,7 @@ def _running(config: Config) -> Iterator[Finding]:
             yield _answers(address + path), f"{name} answers at {address}"
     yield from _policy(folder)
     yield from _keys(folder)
+    yield from _targets(folder)
 
 
 def _policy(folder: StateFolder) -> Iterator[Finding]:
@@ -97,6 +99,15 @@ def _keys(folder: StateFolder) -> Iterator[Finding]:
     """Of providers that have two keys, which is in use; that the next one is says that the first was refused."""
     for (provider, key), workers in sorted(summed(folder.run).keys.items()):
         yield True, f"provider {provider} is called with {key} (workers: {workers})"
+
+
+def _targets(folder: StateFolder) -> Iterator[Finding]:
+    """Targets that this host's workers do not ask now; each tries them again by itself."""
+    for provider, model, state, workers in summed(folder.run).targets.left_alone():
+        yield (
+            state in _ORDINARY,
+            f"target {provider}/{model or '*'} is not asked as usual ({state}; workers: {workers})",
+        )
 
 
 def _answers(url: str) -> bool:

@@ -21,6 +21,10 @@ class TargetsNow:
             key = (provider, model)
             self._headroom[key] = min(headroom, self._headroom.get(key, 1.0))
 
+    def left_alone(self) -> list[tuple[str, str, str, int]]:
+        """Provider, model, state and number of workers, of targets that are not asked as usual."""
+        return [(*key, count) for key, count in sorted(self._workers.items()) if key[2] != "closed"]
+
     def lines(self) -> list[str]:
         """As lines of the page."""
         return [

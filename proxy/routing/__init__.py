@@ -19,11 +19,14 @@ from proxy.routing.health import Headroom as Headroom
 from proxy.routing.health import Health as Health
 from proxy.routing.health import HealthSettings as HealthSettings
 from proxy.routing.health import HealthStore as HealthStore
+from proxy.routing.health import HealthUnavailable as HealthUnavailable
 from proxy.routing.health import Look as Look
 from proxy.routing.health import Sharing as Sharing
 from proxy.routing.health import SqliteHealthStore as SqliteHealthStore
 from proxy.routing.health import TargetNow as TargetNow
+from proxy.routing.health import TargetOverview as TargetOverview
 from proxy.routing.health import health_problems as health_problems
+from proxy.routing.health import overview as overview
 from proxy.routing.option import Option as Option
 from proxy.routing.option import Turn as Turn
 from proxy.routing.pins import Pin as Pin

@@ -6,6 +6,8 @@ from proxy.routing.health.ended import EndKind as EndKind
 from proxy.routing.health.ended import Headroom as Headroom
 from proxy.routing.health.health import Health as Health
 from proxy.routing.health.look import Look as Look
+from proxy.routing.health.overview import TargetOverview as TargetOverview
+from proxy.routing.health.overview import overview as overview
 from proxy.routing.health.settings import HealthSettings as HealthSettings
 from proxy.routing.health.settings import health_problems as health_problems
 from proxy.routing.health.sharing import HEALTH_EVERY_S as HEALTH_EVERY_S

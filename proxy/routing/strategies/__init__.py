@@ -10,6 +10,8 @@ from proxy.routing.strategies.costed import budget_aware, cache_aware, cheapest
 from proxy.routing.strategies.drawn import sticky, weighted
 from proxy.routing.strategies.paced import fastest, least_busy
 
+LEAST_HEADROOM: Final = 0.05
+"""Below this part of its rate limits a target is asked where no other is ready only."""
 Rank: TypeAlias = Callable[[Sequence[Option], Turn], list[Ranked]]
 
 
@@ -31,10 +33,15 @@ STRATEGIES: Final[Mapping[Strategy, Rank]] = {
 
 
 def ranked(strategy: Strategy, options: Sequence[Option], turn: Turn) -> tuple[Ranked, ...]:
-    """The candidates in the strategy's order; those that are better not asked now stand behind the others."""
-    ready = [option for option in options if option.look.ready]
-    if len(ready) == len(options):
-        return tuple(STRATEGIES[strategy](options, turn))
-    order = STRATEGIES[strategy](ready, turn) if ready else []
-    waiting = [Ranked(each.candidate, len(options), each.look.why) for each in options if not each.look.ready]
-    return (*order, *waiting)
+    """The candidates in the strategy's order; behind them those whose rate limits are nearly used up, then those that
+    are better not asked now, the one that is to be left alone for the shortest time first."""
+    rank = STRATEGIES[strategy]
+    roomy = [option for option in options if option.look.ready and option.look.headroom >= LEAST_HEADROOM]
+    if len(roomy) == len(options):
+        return tuple(rank(options, turn))
+    order = rank(roomy, turn) if roomy else []
+    tight = [option for option in options if option.look.ready and option.look.headroom < LEAST_HEADROOM]
+    last = len(options)
+    order += [Ranked(each.candidate, last, f"{each.look.headroom:.0%} of its rate limits left") for each in tight]
+    waiting = sorted((each for each in options if not each.look.ready), key=lambda each: each.look.wait_s)
+    return (*order, *(Ranked(each.candidate, last, each.look.why) for each in waiting))

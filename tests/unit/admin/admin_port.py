@@ -32,6 +32,7 @@ from proxy.core.refusal import Refused
 from proxy.core.secret import Secret
 from proxy.identity import AdminTokens, KeyStore
 from proxy.policy import ApprovalBook, ProposalStore, Sealer, SwitchStore
+from proxy.routing import TargetOverview
 from proxy.state import StateFile
 from proxy.telemetry import (
     EVERYTHING,
@@ -233,6 +234,22 @@ class Port:
                 assert [each.status_code for each in made] == [201] * len(made)
 
 
+TARGET = TargetOverview(
+    provider="openai",
+    model="gpt-5",
+    state="open",
+    workers={"open": 1, "closed": 3},
+    calls=12,
+    faults=9,
+    slow=0,
+    busy=2,
+    cools_s=1.25,
+    headroom=0.5,
+    ttft_ms=412.34,
+    tokens_per_s=None,
+)
+
+
 @contextmanager
 def serving(folder: Path, clock: SetClock, store: SpendReader | None = None, **more: Any) -> Iterator[Port]:
     """An admin port on a free port of the loopback, until the block ends; it asks `store`, if given."""
@@ -258,6 +275,7 @@ def serving(folder: Path, clock: SetClock, store: SpendReader | None = None, **m
         proposals=ProposalStore(state, clock=clock),
         alerts=Alerting(watcher, Sender(outbox, post, clock), outbox, clock),
         approvals=ApprovalBook(state, Sealer(HASH_KEY)),
+        health=lambda: [TARGET],
         clock=clock,
         signed_out=signed_out.append,
         **more,

@@ -213,6 +213,7 @@ def test_these_endpoints_have_been_thought_of() -> None:
         "DELETE /policies/candidate",  # in test_admin_policies.py
         "POST /policies/promote",  # in test_admin_policies.py
         "POST /policies/rollback",  # in test_admin_policies.py
+        "GET /providers/health",  # in test_provider_health.py
         "GET /policies/inputs",  # in test_admin_policies.py
         "POST /kill-switches",  # in test_admin_switches.py
         "GET /kill-switches",  # in test_admin_switches.py
