@@ -34,6 +34,7 @@ class Refusal(Enum):
     INTERNAL_ERROR = ("internal_error", 500, "server_error", False)
     UPSTREAM_TIMEOUT = ("upstream_timeout", 504, "upstream_error", False)
     UPSTREAM_REFUSED = ("upstream_refused", 502, "upstream_error", False)
+    UPSTREAM_OVERLOADED = ("upstream_overloaded", 503, "upstream_error", False)
     UPSTREAM_TRUNCATED = ("upstream_truncated", 502, "upstream_error", False)
     UPSTREAM_ERROR = ("upstream_error", 502, "upstream_error", False)
 

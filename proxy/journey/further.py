@@ -107,6 +107,8 @@ class Further:
         await self.look()
         if journey.resolution is None or candidate not in journey.resolution.candidates:
             return "left out meanwhile"
+        if not step.is_retry and (look := self._rooms.health.look(candidate)).wait_s:
+            return look.why
         if not step.is_retry and journey.snapshot.providers[candidate.provider].passes_credentials:
             return "the client's credential is another provider's"
         try:

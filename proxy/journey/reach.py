@@ -5,6 +5,7 @@ from collections.abc import Awaitable
 
 from proxy.journey.dispatch import dispatch, mark_dispatched
 from proxy.journey.further import Further
+from proxy.journey.left_alone import pass_by_those_left_alone
 from proxy.journey.race import is_timed, raced
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
@@ -19,7 +20,8 @@ def reach(journey: Journey, rooms: Rooms) -> Awaitable[UpstreamResponse]:
 
     Raises:
         Refused: UPSTREAM_TIMEOUT, UPSTREAM_REFUSED or UPSTREAM_ERROR when no answer came of the last target;
-            POLICY_DENIED or RUN_STOPPED by what was said no to meanwhile; DEPENDENCY_UNAVAILABLE.
+            UPSTREAM_OVERLOADED where all targets are left alone for now; POLICY_DENIED or RUN_STOPPED by what was said
+            no to meanwhile; DEPENDENCY_UNAVAILABLE.
     """
     resolution = journey.resolution
     if journey.ranking is None and (resolution is None or not resolution.plan.attempts.retry.times):
@@ -28,6 +30,8 @@ def reach(journey: Journey, rooms: Rooms) -> Awaitable[UpstreamResponse]:
 
 
 async def _reach(journey: Journey, rooms: Rooms) -> UpstreamResponse:
+    if journey.ranking is not None:
+        await pass_by_those_left_alone(journey, journey.ranking, rooms)
     further = Further(journey, rooms)
     if not journey.dispatched:
         await mark_dispatched(journey, rooms)

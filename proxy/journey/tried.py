@@ -1,10 +1,11 @@
 """One of the requests that a call makes upstream until it is answered, and what became of it."""
 
 import asyncio
+from typing import Final
 
 from msgspec import Struct
 
-from proxy.core.outcome import Outcome
+from proxy.core.outcome import Outcome, Purpose
 from proxy.core.refusal import Refused
 from proxy.journey.bill import Evidence, bill, bill_unanswered
 from proxy.journey.dispatch import begin_attempt, dispatch
@@ -17,6 +18,8 @@ from proxy.journey.watching import end_watching
 from proxy.routing import FallbackSettings, Fault, Step
 from proxy.upstream import UpstreamFailed, UpstreamResponse
 from proxy.wire.translate import TranslatedCall
+
+_SERVE: Final = Purpose.SERVE
 
 
 class Tried(Struct):
@@ -45,11 +48,16 @@ class Tried(Struct):
 
 
 def begin(tried: Tried, journey: Journey, rooms: Rooms) -> None:
-    """Make it the call's own: its target, its dialect, its estimate and its attempt, to be sent now."""
+    """Make it the call's own: its target, its dialect, its estimate and its attempt, to be sent now.
+
+    Its purpose is a mark for whoever counts: a retry or a hedge is a part of its call, and paid for with it.
+    """
     journey.candidate, journey.translation = tried.step.candidate, tried.translation
     if tried.estimate is not None:
         journey.estimate = tried.estimate
-    tried.attempt = begin_attempt(journey, rooms)
+    tried.attempt = attempt = begin_attempt(journey, rooms)
+    if tried.step.kind is not _SERVE:
+        attempt.purpose = tried.step.kind
 
 
 async def carry_out(tried: Tried, journey: Journey, rooms: Rooms, settings: FallbackSettings | None) -> None:

@@ -5,6 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from proxy.core.outcome import Purpose
 from proxy.routing.allowance import Allowances
 from proxy.routing.attempt_settings import FallbackSettings, HedgeSettings, RetrySettings, Trigger
 from proxy.routing.candidate import Candidate
@@ -31,11 +32,16 @@ class Fault(Struct, frozen=True):
 
 
 class Step(Struct, frozen=True):
-    """The next request: to whom, after how long, and whether it was the last one's target."""
+    """The next request: to whom, after how long, and what it is: at the same target again, beside it, or the call's."""
 
     candidate: Candidate
-    is_retry: bool = False
+    kind: Purpose = Purpose.SERVE
     wait_s: float = 0.0
+
+    @property
+    def is_retry(self) -> bool:
+        """Whether it goes to the last one's target again."""
+        return self.kind is Purpose.RETRY
 
 
 class Course:
@@ -94,7 +100,7 @@ class Course:
         """The request that is made beside one whose answer has not begun; None where none may."""
         if not self.left or self._is_over(at_s) or not self._allowances.has("hedge", slow):
             return None
-        return Step(self._nearest(slow, of_the_model=False))
+        return Step(self._nearest(slow, of_the_model=False), Purpose.HEDGE)
 
     def spend_hedge(self, slow: Candidate) -> None:
         """A request is made beside one to this target."""
@@ -128,7 +134,7 @@ class Course:
             wait_s += fault.wait_s
         if at_s + wait_s >= self._settings.fallback.max_s or not self._allowances.has("retry", failed):
             return None
-        return Step(failed, is_retry=True, wait_s=wait_s)
+        return Step(failed, Purpose.RETRY, wait_s)
 
     def _elsewhere(self, failed: Candidate, fault: Fault) -> Step | None:
         if not self.left or fault.trigger not in self._settings.fallback.when:

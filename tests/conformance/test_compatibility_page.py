@@ -67,6 +67,7 @@ MEANING: Final = {
     Refusal.INTERNAL_ERROR: "a fault of Flyball's own",
     Refusal.UPSTREAM_TIMEOUT: "the provider was silent for too long",
     Refusal.UPSTREAM_REFUSED: "the provider could not be reached",
+    Refusal.UPSTREAM_OVERLOADED: "all targets of the route are left alone for now; as 429, with the shortest wait",
     Refusal.UPSTREAM_TRUNCATED: "the provider broke off in the middle of its answer",
     Refusal.UPSTREAM_ERROR: "the provider broke off before its answer",
 }

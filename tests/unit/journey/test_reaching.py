@@ -123,7 +123,8 @@ async def test_the_same_target_is_asked_again_after_the_time_it_says(house: OneW
     assert (client.status, asked(house)) == (200, ["a", "a", "a"])
     assert client.answered[b"x-flyball-reason"] == b"asked a again (http_429); asked a again (http_503)"
     assert await settled(house, spent) == TOLD
-    assert [each.get("error", "") for each in attempts(house)] == ["http_429", "http_503", ""]
+    told = [(each.get("purpose", "serve"), each.get("error", "")) for each in attempts(house)]
+    assert told == [("serve", "http_429"), ("retry", "http_503"), ("retry", "")]
 
 
 async def test_a_target_that_wants_to_be_left_alone_for_long_is_left_for_the_next(house: OneWorker) -> None:
@@ -334,7 +335,7 @@ async def test_a_second_target_is_asked_beside_a_slow_one_and_both_are_billed(ho
     assert await settled(house, spent) > TOLD
     lost, won = attempts(house)
     assert (lost["provider"], lost["outcome"], lost["error"]) == ("a", "cancelled", "hedged")
-    assert (won["provider"], won["outcome"]) == ("b", "ok")
+    assert (won["provider"], won["outcome"], won["purpose"]) == ("b", "ok", "hedge")
     assert house.rows()[-1]["reason"] == "asked b beside a"
 
 
@@ -402,3 +403,28 @@ async def test_the_client_leaves_while_two_are_asked(house: OneWorker) -> None:
     assert first.aborted.is_set()
     assert second.aborted.is_set()
     assert await settled(house, spent) > 0
+
+
+async def test_targets_that_want_to_be_left_alone_are_passed_by(house: OneWorker) -> None:
+    await house.call(Client(chat(model="both")), refusal(429, "x", (b"retry-after", b"30")), whole())
+    client = await house.call(Client(chat(model="both")), whole())
+    assert (client.status, asked(house)) == (200, ["b"])
+    assert b"x-flyball-reason" not in client.answered
+    client = await house.call(Client(chat(model="both")), refusal(503))
+    assert (client.status, asked(house)) == (503, ["b"]), "nor is it gone back to"
+    assert house.rows()[-1]["reason"].startswith("not asked: a (")
+
+
+async def test_where_all_want_to_be_left_alone_nobody_is_asked_and_the_shortest_wait_is_told(house: OneWorker) -> None:
+    spent, _ = await house.standing()
+    waits = [refusal(429, "x", (b"retry-after", each)) for each in (b"30", b"20")]
+    client = await house.call(Client(chat(model="both")), *waits)
+    assert (client.status, client.answered[b"retry-after"], asked(house)) == (429, b"20", ["a", "b"])
+    client = await house.call(Client(chat(model="both")), whole())
+    assert (client.status, asked(house)) == (429, [])
+    assert 18 <= int(client.answered[b"retry-after"]) <= 20
+    error = json.loads(client.text)["error"]
+    assert (error["code"], error["flyball"]["targets"]) == ("upstream_overloaded", ["a", "b"])
+    row = house.rows()[-1]
+    assert (row["outcome"], row["code"], row.get("attempts", 0)) == ("refused", "upstream_overloaded", 0)
+    assert await house.standing() == (spent, 0)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.core.outcome import Purpose
 from proxy.routing import Allowances, AttemptSettings, Candidate, Course, Fault, Step, attempt_problems
 from proxy.routing.allowance import RESERVE
 from proxy.routing.attempt_settings import USUAL, FallbackSettings, HedgeSettings, RetrySettings
@@ -102,7 +103,7 @@ def test_a_target_is_asked_beside_another_within_its_allowance() -> None:
     for _ in range(RESERVE):
         course = Course((A, B), made, allowances, lambda: 0.0)
         course.begin(Step(A))
-        assert course.beside(A, 0) == Step(B)
+        assert course.beside(A, 0) == Step(B, Purpose.HEDGE)
         course.spend_hedge(A)
     course = Course((A, B), made, allowances, lambda: 0.0)
     course.begin(Step(A))
