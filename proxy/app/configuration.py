@@ -13,7 +13,7 @@ from proxy.journey.rooms import Snapshot
 from proxy.journey.run_book import RunBook
 from proxy.policy import Finder, FindingsSettings, PolicyEngine, ToolBook, asks_for, open_policy
 from proxy.pricing import PriceBook, load_book
-from proxy.routing import Router, RouteSettings, TargetSettings
+from proxy.routing import AgentBook, Router, RouteSettings, TargetSettings
 from proxy.upstream import Provider, ProviderSettings
 
 SIM_MODELS = "sim-*"
@@ -95,6 +95,7 @@ class Configured:
 
     def _make(self, config: Config, prices: PriceBook, policy: PolicyEngine) -> Snapshot:
         settings = config.settings
+        router, agents = Router(settings.routes), AgentBook(settings.agents)
         finder, reads_findings = self._finder(settings.policy.findings), asks_for(policy, "findings", "findings_scan")
         if reads_findings:
             finder.prepare()
@@ -102,7 +103,7 @@ class Configured:
             generation=config.generation,
             keyring=self._stores.keys.load(),
             budgets=self._budgets(config),
-            router=Router(settings.routes),
+            router=router,
             providers={name: Provider.of(name, each) for name, each in settings.providers.items()},
             default_provider=_default_provider(settings),
             passes_unknown=any(each.passthrough for each in settings.providers.values()),
@@ -123,6 +124,8 @@ class Configured:
             switches=self._stores.switches.load(),
             purges=self._stores.purges.load(),
             tools=ToolBook(settings.tools),
+            agents=agents,
+            reads_asks=router.reads_asks or agents.reads_asks,
         )
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,15 @@ from proxy.config.tree import Listing, Mapping_, Node
 from proxy.core.money import NotMoney, exact_usd
 from proxy.policy import BadPolicy, open_policy, tool_problems
 from proxy.pricing import BadPrices, load_book
-from proxy.routing import Router, RouteSettings, attempt_problems, health_problems, when_problems
+from proxy.routing import (
+    Router,
+    RouteSettings,
+    agent_problems,
+    attempt_problems,
+    health_problems,
+    models_of,
+    when_problems,
+)
 from proxy.runs import BadAlias, BadRunLimit, read_alias, read_limit
 from proxy.telemetry import otel_problems
 from proxy.upstream import BadProvider, Provider
@@ -43,6 +51,7 @@ def contradictions(
         *_prices(settings),
         *_budgets(settings),
         *_downgrades(settings),
+        *_agents(settings),
         *_runs(settings),
         *_receivers(settings, environment),
         *_keys(settings, environment),
@@ -221,7 +230,7 @@ def _downgrades(settings: FileSettings) -> Iterator[tuple[str, str]]:
     """A downgrade leads to a name that a client could ask for; without routes nothing can be said yet."""
     if not settings.routes:
         return
-    router = Router(settings.routes)
+    router = _by_name(settings)
     ladders = (
         *((f"budgets[{at}]", entry.ladder) for at, entry in enumerate(settings.budgets)),
         *((f"rate_limits[{at}]", entry.ladder) for at, entry in enumerate(settings.rate_limits)),
@@ -231,6 +240,21 @@ def _downgrades(settings: FileSettings) -> Iterator[tuple[str, str]]:
             for pattern, model in rung.to.items():
                 if not (model.startswith(SIMULATED) or router.serves(model)):
                     yield f"{path}.ladder[{number}].to.{pattern}", f"leads to {model!r}, which no route serves"
+
+
+def _by_name(settings: FileSettings) -> Router:
+    """The routes without their conditions, which may be wrong: what is asked is which names there are."""
+    return Router([replace(route, when=None) for route in settings.routes])
+
+
+def _agents(settings: FileSettings) -> Iterator[tuple[str, str]]:
+    """A step leads to a name that a client could ask for."""
+    router = _by_name(settings)
+    for name, agent in settings.agents.items():
+        yield from agent_problems(name, agent)
+        for path, model in models_of(name, agent):
+            if settings.routes and not (model.startswith(SIMULATED) or router.serves(model)):
+                yield path, f"leads to {model!r}, which no route serves"
 
 
 def _runs(settings: FileSettings) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from proxy.metering import MeteringSettings
 from proxy.ownership import OwnershipSettings
 from proxy.policy import PolicySettings, ToolSettings
 from proxy.pricing import PricingSettings
-from proxy.routing import HealthSettings, RouteSettings
+from proxy.routing import AgentSettings, HealthSettings, RouteSettings
 from proxy.runs import RunSettings
 from proxy.telemetry import TelemetrySettings
 from proxy.upstream import ProviderSettings, UpstreamSettings
@@ -108,6 +108,10 @@ class FileSettings:
     routes: tuple[RouteSettings, ...] = field(default=(), metadata={"doc": "Which model goes where; first match wins."})
     health: HealthSettings = field(
         default=HealthSettings(), metadata={"doc": "When a target that fails is left alone, and how it comes back."}
+    )
+    agents: Mapping[str, AgentSettings] = field(
+        default_factory=dict,
+        metadata={"doc": "Agent → which models its steps get; an agent is what `x-flyball-agent` or its key names."},
     )
     defaults: DefaultsSettings = field(
         default=DefaultsSettings(), metadata={"doc": "What holds where nothing else is said."}

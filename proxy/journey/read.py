@@ -35,7 +35,7 @@ async def read(journey: Journey, rooms: Rooms) -> None:
     journey.model = facts.model
     if facts.in_background:
         journey.gate = "none"
-    if journey.snapshot.router.reads_asks:
+    if journey.snapshot.reads_asks:
         await find_asks(journey)
     journey.mark("read", rooms.clock.monotonic_ns())
 

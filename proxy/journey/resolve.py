@@ -51,7 +51,7 @@ def is_routed(snapshot: Snapshot, principal: Principal, model: str, dialect: str
 
 
 def resolve(journey: Journey, rooms: Rooms) -> None:
-    """Find the candidates for the model the client named, or that a ladder named in its place.
+    """Find the candidates for the model the client named, or that its agent's step or a ladder gave it instead.
 
     The key's own list is of what its client may name.
 
@@ -72,6 +72,8 @@ def resolve(journey: Journey, rooms: Rooms) -> None:
             by=f"{journey.principal.scopes[-1]}/models",
         )
         refuse_unless_observed(journey, refused)
+    if journey.snapshot.agents and journey.resolution is None and model == journey.request.model:
+        model = _take_step(journey)
     if model:
         journey.resolution = journey.snapshot.router.resolve(
             model,
@@ -86,6 +88,16 @@ def resolve(journey: Journey, rooms: Rooms) -> None:
     _refuse_our_key(journey)
     if switches:
         drop_switched(journey, switches, rooms)
+
+
+def _take_step(journey: Journey) -> str:
+    """Give an agent's call the model of its step; the model that it is routed by."""
+    asked, facts = journey.model, call_facts(journey)
+    choice = journey.snapshot.agents.model_for(asked, facts)
+    if choice is not None and choice.model != asked:
+        journey.model = choice.model
+        journey.say(f"{choice.model} in the place of {asked[:200]}: {choice.why} of agent {facts.agent}")
+    return journey.model
 
 
 def _without_model(journey: Journey) -> Resolution:

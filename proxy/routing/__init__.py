@@ -2,6 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from proxy.routing.agents import NO_AGENTS as NO_AGENTS
+from proxy.routing.agents import AgentBook as AgentBook
+from proxy.routing.agents import agent_problems as agent_problems
+from proxy.routing.agents import models_of as models_of
 from proxy.routing.allowance import Allowances as Allowances
 from proxy.routing.attempt_settings import FallbackSettings as FallbackSettings
 from proxy.routing.attempt_settings import Trigger as Trigger
@@ -37,6 +41,7 @@ from proxy.routing.ranking import Ranked as Ranked
 from proxy.routing.ranking import Ranking as Ranking
 from proxy.routing.ranking import as_listed as as_listed
 from proxy.routing.router import Resolution, Router
+from proxy.routing.settings import AgentSettings as AgentSettings
 from proxy.routing.settings import Capability as Capability
 from proxy.routing.settings import RouteSettings, TargetSettings
 from proxy.routing.settings import WhenSettings as WhenSettings

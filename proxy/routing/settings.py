@@ -127,4 +127,30 @@ class RouteSettings:
     )
     hedge: HedgeSettings = field(
         default_factory=HedgeSettings, metadata={"doc": "When a second target is asked beside the first."}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepRuleSettings:
+    """A rule that gives an agent's call its model, whatever the call says of its step."""
+
+    when: WhenSettings = field(metadata={"doc": "Of which calls the rule is."})
+    model: str = field(metadata={"doc": "The model that they get: a name that a route serves."})
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentSettings:
+    """Which models an agent's steps get, in the place of the one that the client names."""
+
+    orgs: tuple[str, ...] = field(default=(), metadata={"doc": "Whose agent it is; unset: every organisation's."})
+    models: tuple[str, ...] = field(
+        default=("*",), metadata={"doc": "The client's model names that are replaced; others are left alone."}
+    )
+    steps: Mapping[str, str] = field(
+        default_factory=dict, metadata={"doc": "What `x-flyball-step` says → the model: a name that a route serves."}
+    )
+    rules: tuple[StepRuleSettings, ...] = field(
+        default=(), metadata={"doc": "For calls whose step is not listed: the first rule whose `when` holds."}
+    )
+    otherwise: str | None = field(
+        default=None, metadata={"doc": "The model of all other calls of the agent; unset: the one the client names."}
     )
