@@ -10,6 +10,7 @@ from proxy.core.money import NANO_PER_USD, Nano, to_usd_text
 from proxy.core.outcome import Purpose
 from proxy.core.usage import NO_USAGE, Bucket, Usage, UsageSource
 from proxy.journey.answer_headers import overhead_of
+from proxy.journey.explain import asked_cost, told_routing
 from proxy.journey.looked import Looked
 from proxy.journey.rooms import Rooms
 from proxy.journey.sought import Sought
@@ -68,6 +69,9 @@ def operation_row(journey: Journey, rooms: Rooms) -> OperationRow:
     if journey.decision is not None:
         row.policy_revision = journey.decision.revision
         row.decision = "allow" if journey.decision.allow else f"deny:{journey.decision.code}"
+    if journey.ranking is not None or journey.left_out or (facts is not None and journey.model != facts.model):
+        row.routing = told_routing(journey)
+        row.asked_usd = _usd(asked_cost(journey, usage))
     if journey.granted is not None:
         row.run_depth = journey.granted.depth
         row.held_usd = _usd(journey.granted.amount) or row.held_usd

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from proxy.admin.console.readings import AttemptSeen, OperationSeen, OperationStory, PriceLine
+from proxy.admin.console.readings import AttemptSeen, OperationSeen, OperationStory, PriceLine, RoutingSeen
 from proxy.core.money import ZERO, Nano, exact_usd
 from proxy.core.usage import INPUT_BUCKETS, OUTPUT_BUCKETS
 from proxy.telemetry import AttemptRow, OperationRow
@@ -20,6 +20,7 @@ _FACTS: Final = (
     "cost_center", "owner", "client", "usage_source", "service_tier", "config_generation", "dialect", "purpose",
     "beside",
 )  # fmt: skip
+_ROUTING: Final = msgspec.json.Decoder(RoutingSeen)
 _LINES: Final = msgspec.json.Decoder(tuple[PriceLine, ...])
 
 
@@ -53,6 +54,8 @@ def operation_seen(row: OperationRow) -> OperationSeen:
         cost=_nano(row.cost_usd),
         list_cost=_nano(row.list_usd),
         stated_cost=_nano(row.stated_usd),
+        asked_cost=_nano(row.asked_usd),
+        routing=_ROUTING.decode(row.routing) if row.routing else None,
         held=_nano(row.held_usd) or ZERO,
         overrun=_nano(row.overrun_usd) or ZERO,
         stages_ms=row.stages_ms,

@@ -7,7 +7,7 @@ from typing import Final
 from proxy.admin.console.decision_page import decision_line
 from proxy.admin.console.figures import count, duration, moment, permille, share, usd, usd_html
 from proxy.admin.console.markup import Child, Html, el, join
-from proxy.admin.console.readings import AttemptSeen, OperationSeen, OperationStory, PriceLine
+from proxy.admin.console.readings import AttemptSeen, CandidateSeen, OperationSeen, OperationStory, PriceLine
 from proxy.admin.console.shell import Place, card, heading, page, tile, tiles
 from proxy.admin.console.spend_page import scroller
 from proxy.admin.console.timeline import timeline
@@ -57,7 +57,7 @@ def operation_page(place: Place, story: OperationStory, decisions: Sequence[Deci
         el(
             "div",
             el("div", _attempts(story.attempts), _usage(one), class_="stack"),
-            el("div", _outcome(one), _decided(place, decisions), _who(one), class_="stack"),
+            el("div", _outcome(one), _routed(one), _decided(place, decisions), _who(one), class_="stack"),
             class_="columns",
         ),
     )
@@ -100,6 +100,8 @@ def _cost_note(one: OperationSeen) -> str:
     parts = [f"held {usd(one.held)}"] if one.held else []
     if one.list_cost is not None and one.list_cost != one.cost:
         parts.append(f"list {usd(one.list_cost)}")
+    if one.asked_cost is not None:
+        parts.append(f"as asked {usd(one.asked_cost)}")
     if one.stated_cost is not None:
         parts.append(f"provider says {usd(one.stated_cost)}")
     if one.overrun:
@@ -140,6 +142,24 @@ def _outcome(one: OperationSeen) -> Html:
         ("Worker", _code(told.get("worker", ""))),
     ]
     return card("Outcome", _facts(pairs), name="outcome")
+
+
+def _routed(one: OperationSeen) -> Html | None:
+    """Who could have served, in which order and why, and who could not."""
+    if one.routing is None:
+        return None
+    rows = [_candidate(each, str(at)) for at, each in enumerate(one.routing.candidates, 1)]
+    rows += [_candidate(each, "–") for each in one.routing.left_out]
+    head = el("tr", *(el("th", name, scope="col") for name in ("", "Target", "Why")))
+    caption = el("caption", "Targets in their order, then those that were left out", class_="unseen")
+    table = el("table", caption, el("thead", head), el("tbody", rows))
+    return card("Routing", scroller(table, "Routing"), name="routing", note=one.routing.strategy.replace("_", " "))
+
+
+def _candidate(one: CandidateSeen, place: str) -> Html:
+    return el(
+        "tr", el("th", place, scope="row"), el("td", el("code", f"{one.provider}/{one.model}")), el("td", one.why)
+    )
 
 
 def _decided(place: Place, decisions: Sequence[Decision]) -> Html | None:

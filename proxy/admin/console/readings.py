@@ -120,6 +120,25 @@ class AttemptSeen:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CandidateSeen:
+    """A target that could have served a call; no score for one that was left out."""
+
+    provider: str
+    model: str
+    why: str
+    score: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RoutingSeen:
+    """How a call's target was chosen: the candidates best first, and those that were left out."""
+
+    strategy: str
+    candidates: tuple[CandidateSeen, ...] = ()
+    left_out: tuple[CandidateSeen, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class OperationSeen:
     """One client call as the store tells it. Durations in milliseconds; a None cost is an unknown price."""
 
@@ -143,6 +162,8 @@ class OperationSeen:
     cost: Nano | None = None
     list_cost: Nano | None = None
     stated_cost: Nano | None = None
+    asked_cost: Nano | None = None
+    routing: RoutingSeen | None = None
     held: Nano = ZERO
     overrun: Nano = ZERO
     stages_ms: Mapping[str, float] = field(default_factory=dict)

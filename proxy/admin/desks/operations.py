@@ -12,7 +12,7 @@ from proxy.admin.desks.spend_asked import bad_tags
 from proxy.admin.faults import Fault, Problem, Refusal
 from proxy.admin.paging import listing, place_of
 from proxy.admin.shapes.decisions import Decision
-from proxy.admin.shapes.operations import Attempt, Explained, Operation, OperationQuery, Stage
+from proxy.admin.shapes.operations import Attempt, Explained, Operation, OperationQuery, Routing, Stage
 from proxy.core.money import Nano, NotMoney, exact_usd
 from proxy.telemetry import AttemptRow, OperationDetail, OperationRow, OperationSearch, cursor
 
@@ -24,6 +24,7 @@ _FILTERS: Final = {"end_user": "user"} | {
     )
 }
 """Parameters, and what the store calls them."""
+_ROUTING: Final = msgspec.json.Decoder(Routing)
 _TOKENS: Final = "_tokens"
 _MOMENTS: Final = frozenset({"charged_at", "finished_at", "started_at"})
 
@@ -88,8 +89,14 @@ def _explained(found: OperationDetail, decisions: tuple[Decision, ...]) -> Expla
         operation=show_operation(found.operation),
         stages=tuple(Stage(name=name, duration_ms=duration) for name, duration in stages),
         attempts=tuple(_attempt(row) for row in found.attempts),
+        routing=routing_of(found.operation.routing),
         decisions=decisions,
     )
+
+
+def routing_of(told: str) -> Routing | None:
+    """How a row's target was chosen, as it is shown."""
+    return _ROUTING.decode(told) if told else None
 
 
 def _attempt(row: AttemptRow) -> Attempt:

@@ -82,6 +82,9 @@ class Operation(Shape, frozen=True, kw_only=True):
     cost_nano: Nanos
     list_usd: Money
     stated_usd: Money
+    asked_usd: Annotated[
+        Money, Meta(description="What the model that was asked for would have cost, if it did not serve.")
+    ]
     held_usd: UsdText
     overrun_usd: UsdText
     price_version: str
@@ -148,11 +151,29 @@ class Attempt(Shape, frozen=True, kw_only=True):
     retry_after_s: int | None
 
 
+class RoutedCandidate(Shape, frozen=True, kw_only=True):
+    """A target that could have served a call; the lower its score the better, in what `why` says."""
+
+    provider: str
+    model: str
+    why: str
+    score: Annotated[int | None, Meta(description="Null for one that was left out.")] = None
+
+
+class Routing(Shape, frozen=True, kw_only=True):
+    """How a call's target was chosen."""
+
+    strategy: str
+    candidates: Annotated[tuple[RoutedCandidate, ...], Meta(description="Best first.")]
+    left_out: tuple[RoutedCandidate, ...]
+
+
 class Explained(Shape, frozen=True, kw_only=True):
     """Why an operation went as it did and cost what it cost."""
 
     operation: Operation
     stages: tuple[Stage, ...]
     attempts: tuple[Attempt, ...]
+    routing: Annotated[Routing | None, Meta(description="Null where there was nothing to choose.")]
     decisions: tuple[Decision, ...]
     object: Literal["operation_explained"] = "operation_explained"

@@ -46,6 +46,9 @@ def operation(operation_id: str, org: str = "acme", team: str = "support") -> Op
         output_tokens=7,
         cost_usd="0.0125",
         stages_ms={"identity": 0.01, "upstream": 812.5},
+        asked_usd="0.02",
+        routing='{"strategy":"cheapest","candidates":[{"provider":"openai","model":"gpt-5","why":"expected to cost '
+        '0.0125 USD","score":12500000}],"left_out":[{"provider":"local","model":"small","why":"does not take tools"}]}',
     )
     attempt = AttemptRow(
         attempt_id="att_1",

@@ -167,6 +167,16 @@ def test_an_operation_is_explained(port: Port, owner: httpx.Client) -> None:
     ]
     (attempt,) = found["attempts"]
     assert attempt["price_lines"] == [{"bucket": "input", "quantity": 1000, "usd_per_mtok": "12.5", "usd": "0.0125"}]
+    assert found["operation"]["asked_usd"] == "0.02"
+    assert found["routing"] == {
+        "strategy": "cheapest",
+        "candidates": [
+            {"provider": "openai", "model": "gpt-5", "why": "expected to cost 0.0125 USD", "score": 12_500_000}
+        ],
+        "left_out": [{"provider": "local", "model": "small", "why": "does not take tools", "score": None}],
+    }
+    port.reader.operations[0].operation.routing = ""
+    assert owner.get(f"/admin/v1/operations/{OPERATION}").json()["routing"] is None
     assert owner.get("/admin/v1/operations/op_unknown").status_code == 404
 
 

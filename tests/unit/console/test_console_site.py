@@ -15,10 +15,12 @@ from proxy.admin.console import ConsoleIdentity, ConsoleRooms, ConsoleSessions, 
 from proxy.admin.console.readings import (
     AttemptSeen,
     BudgetSeen,
+    CandidateSeen,
     OperationSeen,
     OperationStory,
     PriceLine,
     RecentAsked,
+    RoutingSeen,
     SpendAsked,
     SpendSeen,
     Sum,
@@ -378,6 +380,23 @@ async def test_the_operation_page_explains_the_call(desk: Desk) -> None:
     assert (
         "Agenttriage" in seen and "Runrun_7" in seen and "env=prod" in seen and HOSTILE in seen and HOSTILE not in page
     )
+
+
+async def test_the_operation_page_tells_how_the_target_was_chosen(desk: Desk) -> None:
+    await desk.sign_in()
+    routing = RoutingSeen(
+        strategy="budget_aware",
+        candidates=(CandidateSeen(provider="up", model="cheap", why="within what is left", score=1),),
+        left_out=(CandidateSeen(provider="local", model=HOSTILE, why="does not take tools"),),
+    )
+    desk.told.story = OperationStory(operation=an_operation(routing=routing, asked_cost=Nano(5)), attempts=())
+    page = await desk.get("/console/operations/op_1")
+    seen = text_of(page)
+    assert "Routingbudget aware" in seen and "1up/cheapwithin what is left" in seen
+    assert "does not take tools" in seen and HOSTILE not in page
+    assert "as asked $0.000000005" in seen
+    desk.told.story = OperationStory(operation=an_operation(), attempts=())
+    assert 'id="routing"' not in await desk.get("/console/operations/op_1")
 
 
 async def test_a_call_without_a_price_is_loud_and_a_refused_one_is_not(desk: Desk) -> None:
