@@ -127,6 +127,7 @@ class RouteSettings:
     )
     hedge: HedgeSettings = field(
         default_factory=HedgeSettings, metadata={"doc": "When a second target is asked beside the first."}
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
