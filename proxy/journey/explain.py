@@ -6,7 +6,7 @@ import msgspec
 
 from proxy.core.money import Nano
 from proxy.core.refusal import Refused
-from proxy.core.usage import Usage, UsageSource
+from proxy.core.usage import UsageSource
 from proxy.journey.call_facts import call_facts
 from proxy.journey.state import Journey
 from proxy.pricing import price
@@ -56,13 +56,16 @@ def told_routing(journey: Journey) -> str:
     return _encode(told).decode()
 
 
-def asked_cost(journey: Journey, usage: Usage) -> Nano | None:
-    """What the same usage would have cost at the first target of the model that the client named, as its route lists
+def asked_cost(journey: Journey) -> Nano | None:
+    """What the usage of the attempt that served would have cost at the first target of the model that the client named, as its route lists
     them; None where just that one served, where nothing was used, and where it has no price."""
-    if usage.source is UsageSource.NONE or not journey.attempts or not journey.request.model:
+    if not journey.attempts or not journey.request.model:
+        return None
+    last = journey.attempts[-1]
+    usage = last.usage
+    if usage.source is UsageSource.NONE:
         return None
     asked = _asked(journey)
-    last = journey.attempts[-1]
     if asked is None or (asked.provider, asked.model) == (last.provider.name, last.sent_model):
         return None
     profile = journey.snapshot.providers[asked.provider].profile

@@ -71,7 +71,7 @@ def operation_row(journey: Journey, rooms: Rooms) -> OperationRow:
         row.decision = "allow" if journey.decision.allow else f"deny:{journey.decision.code}"
     if journey.ranking is not None or journey.left_out or (facts is not None and journey.model != facts.model):
         row.routing = told_routing(journey)
-        row.asked_usd = _usd(asked_cost(journey, usage))
+        row.asked_usd = _usd(asked_cost(journey))
     if journey.granted is not None:
         row.run_depth = journey.granted.depth
         row.held_usd = _usd(journey.granted.amount) or row.held_usd
