@@ -57,8 +57,8 @@ def told_routing(journey: Journey) -> str:
 
 
 def asked_cost(journey: Journey) -> Nano | None:
-    """What the usage of the attempt that served would have cost at the first target of the model that the client named, as its route lists
-    them; None where just that one served, where nothing was used, and where it has no price."""
+    """What the usage of the attempt that served would have cost at the first target of the model that the client named,
+    as its route lists them; None where just that one served, where nothing was used, and where it has no price."""
     if not journey.attempts or not journey.request.model:
         return None
     last = journey.attempts[-1]
