@@ -24,6 +24,7 @@ from proxy.routing import (
     attempt_problems,
     health_problems,
     models_of,
+    rollout_problems,
     when_problems,
 )
 from proxy.runs import BadAlias, BadRunLimit, read_alias, read_limit
@@ -41,6 +42,7 @@ def contradictions(
     """One sentence per contradiction, with the place of the key it hangs on."""
     found = [
         *_routes(settings),
+        *_rollouts(settings),
         *_providers(settings),
         *_defaults(settings),
         *_shared_state(settings),
@@ -124,6 +126,20 @@ def _route_numbers(path: str, route: RouteSettings) -> Iterator[tuple[str, str]]
         yield f"{path}.targets", "have weights from 0 to 1000000"
     elif weights and not any(weights):
         yield f"{path}.targets", "have no weight at all, so none could be drawn"
+
+
+def _rollouts(settings: FileSettings) -> Iterator[tuple[str, str]]:
+    """Variants have names and rules that can hold; copies go to a provider there is, with no client's credential."""
+    for at, route in enumerate(settings.routes):
+        for key, what in rollout_problems(route):
+            yield f"routes[{at}].{key}", what
+        for number, shadow in enumerate(route.shadows):
+            path, provider = f"routes[{at}].shadows[{number}].provider", settings.providers.get(shadow.provider)
+            if provider is None:
+                known = ", ".join(settings.providers) or "none"
+                yield path, f"names {shadow.provider!r}, which is not under providers (there: {known})"
+            elif provider.credentials == "passthrough":
+                yield path, f"names {shadow.provider!r}, which is called with clients' own credentials"
 
 
 def _defaults(settings: FileSettings) -> Iterator[tuple[str, str]]:

@@ -39,6 +39,8 @@ async def bill(journey: Journey, attempt: Attempt, evidence: Evidence, rooms: Ro
     """Set the attempt's usage and cost. An attempt without a price costs None, never zero; a free one costs zero."""
     if journey.sought is not None:
         journey.sought.said = evidence.delivered
+    if journey.likened or (journey.resolution is not None and journey.resolution.plan.shadows):
+        attempt.said = evidence.delivered
     if journey.call.endpoint.is_free:
         attempt.cost = attempt.list_cost = ZERO
         return

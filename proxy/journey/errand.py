@@ -51,8 +51,8 @@ class Errand(Struct, frozen=True, kw_only=True):
 
     `body` is in the words of `dialect`; a candidate of another one is asked in its own. `path` continues a provider's
     base URL, and may be left out where the endpoint has one of its own. With `beside`, the client call that it is made
-    beside and that its body is of, policy must let that call go to the candidate. `on_answer` is told of each piece of
-    the answer as it comes. `most_answer` in bytes.
+    beside and that its body is of, policy must let that call go to the candidate. Its row has `variant`, and how alike
+    the answer is to the text in `likened`. `most_answer` in bytes.
     """
 
     purpose: Purpose
@@ -63,7 +63,10 @@ class Errand(Struct, frozen=True, kw_only=True):
     dialect: Dialect = OPENAI
     path: str = ""
     headers: Headers = field(default_factory=JSON.copy)
+    query: bytes = b""
     beside: Journey | None = None
+    variant: str = ""
+    likened: str = ""
     most_answer: int = MOST_ANSWER
 
 
@@ -214,7 +217,7 @@ def _begun(errand: Errand, exchange: _Listener, rooms: Rooms) -> Journey:
         dialect=errand.dialect,
         endpoint=errand.endpoint,
         path=errand.path or _PATHS.get(errand.endpoint, ""),
-        query=b"",
+        query=errand.query,
         raw_headers=errand.headers,
         headers=dict(errand.headers),
         secret="",
@@ -226,6 +229,7 @@ def _begun(errand: Errand, exchange: _Listener, rooms: Rooms) -> Journey:
     journey.body = journey.original = errand.body
     journey.gate = "none"
     journey.purpose = errand.purpose
+    journey.variant, journey.likened = errand.variant, errand.likened
     route = ""
     if errand.beside is not None:
         journey.beside = errand.beside.call.operation

@@ -5,6 +5,7 @@ from typing import Final
 from proxy.journey.account import accounted
 from proxy.journey.cached import answered
 from proxy.journey.call import Call, Exchange
+from proxy.journey.copies import send_copies
 from proxy.journey.decide import decide
 from proxy.journey.estimate import estimate
 from proxy.journey.find import find
@@ -58,3 +59,4 @@ async def travel(call: Call, exchange: Exchange, rooms: Rooms) -> None:
         await select(journey, rooms)
         response = await reach(journey, rooms)
         await pump(journey, response, rooms)
+        send_copies(journey, rooms)

@@ -53,6 +53,8 @@ def conversation_of(journey: Journey, plan: Plan) -> bytes:
             name = journey.request.session or ""
         elif affinity == "user":
             name = journey.claims.end_user
+        elif affinity == "key":
+            name = journey.principal.key_id
         elif affinity == "prefix":
             name = derived_run(journey.call.endpoint, journey.body, journey.principal.key_id)
         if name:

@@ -11,11 +11,13 @@ from proxy.core.outcome import Purpose
 from proxy.core.usage import NO_USAGE, Bucket, Usage, UsageSource
 from proxy.journey.answer_headers import overhead_of
 from proxy.journey.explain import asked_cost, told_routing
+from proxy.journey.likeness import likeness, opening_of
 from proxy.journey.looked import Looked
 from proxy.journey.rooms import Rooms
 from proxy.journey.sought import Sought
 from proxy.journey.state import NO_CLAIMS, Attempt, Journey, Measures
 from proxy.journey.tool_rows import tool_call_rows
+from proxy.routing import Candidate, Resolution
 from proxy.runs import Claims
 from proxy.telemetry import AttemptRow, OperationRow, Table, kept_stages
 
@@ -65,7 +67,7 @@ def operation_row(journey: Journey, rooms: Rooms) -> OperationRow:
         row.streamed = facts.streamed
         row.requested_model = row.model = facts.model[:200]
     if journey.resolution is not None:
-        row.route = journey.resolution.route
+        _note_route(row, journey, journey.resolution)
     if journey.decision is not None:
         row.policy_revision = journey.decision.revision
         row.decision = "allow" if journey.decision.allow else f"deny:{journey.decision.code}"
@@ -106,8 +108,25 @@ def _begun(journey: Journey, rooms: Rooms) -> OperationRow:
         )
     row = msgspec.structs.replace(beginning)
     if journey.purpose is not _SERVE:
-        row.purpose, row.beside = journey.purpose, journey.beside
+        row.purpose, row.beside, row.variant = journey.purpose, journey.beside, journey.variant
+        if journey.likened and journey.attempts:
+            row.similarity = likeness(journey.likened, opening_of(journey.attempts[-1].said))
     return row
+
+
+def _note_route(row: OperationRow, journey: Journey, resolution: Resolution) -> None:
+    row.route = resolution.route
+    if resolution.plan.has_variants and journey.candidate is not None:
+        row.variant = resolution.variant_of(journey.candidate)
+
+
+def _note_variant(row: AttemptRow, journey: Journey, attempt: Attempt) -> None:
+    resolution = journey.resolution
+    if journey.variant:
+        row.route, row.variant = "" if resolution is None else resolution.route, journey.variant
+    elif resolution is not None and resolution.plan.has_variants:
+        row.route = resolution.route
+        row.variant = resolution.variant_of(Candidate(attempt.provider.name, attempt.sent_model))
 
 
 def _note_claims(row: OperationRow, claims: Claims) -> None:
@@ -200,6 +219,9 @@ def attempt_row(journey: Journey, attempt: Attempt, number: int, rooms: Rooms) -
         row.tool_fees = {fee.value: count for fee, count in usage.tool_calls.items()}
     if usage.units:
         row.units = dict(usage.units)
+    _note_variant(row, journey, attempt)
+    if attempt.fingerprint:
+        row.system_fingerprint = attempt.fingerprint
     if attempt.priced is not None:
         row.price_lines = _encode(attempt.priced.lines).decode()
     set_tokens(row, usage)

@@ -288,6 +288,7 @@ def _why(relay: Relay) -> str:
 def _note(relay: Relay, attempt: Attempt) -> None:
     facts = relay.tap.facts
     attempt.model = facts.model or ""
+    attempt.fingerprint = facts.fingerprint
     attempt.finish_reason = facts.finish_reason or ""
     attempt.tool_call_count, attempt.tools = facts.tool_call_count, facts.tools
     if facts.error is not None:

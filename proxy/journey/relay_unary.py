@@ -132,6 +132,7 @@ async def _settle(
     journey.status = response.status
     journey.outcome = attempt.outcome = _outcome(journey, response, facts)
     attempt.model = facts.model or ""
+    attempt.fingerprint = facts.fingerprint
     attempt.finish_reason = facts.finish_reason or ""
     attempt.tool_call_count, attempt.tools = facts.tool_call_count, facts.tools
     attempt.error = journey.error = _error(response, facts)

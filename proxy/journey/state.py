@@ -88,6 +88,10 @@ class Attempt(Struct):
     span_id: str = ""
     """Its span, where OpenTelemetry is on."""
     purpose: Purpose = Purpose.SERVE
+    said: Sequence[str] = ()
+    """What its answer said, where that is to be compared."""
+    fingerprint: str = ""
+    """What the provider calls the version that answered."""
 
     @property
     def is_unbilled(self) -> bool:
@@ -193,6 +197,10 @@ class Journey(Struct):
     purpose: Purpose = Purpose.SERVE
     beside: str = ""
     """The operation that it is made beside, where Flyball makes it and no client."""
+    variant: str = ""
+    """What it is called by among the targets of its route, where Flyball makes it."""
+    likened: str = ""
+    """What its answer is compared with."""
 
     def mark(self, stage: str, now_ns: int) -> None:
         """Book the time since the last mark under this stage, in nanoseconds."""

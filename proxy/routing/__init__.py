@@ -40,6 +40,9 @@ from proxy.routing.ranking import LeftOut as LeftOut
 from proxy.routing.ranking import Ranked as Ranked
 from proxy.routing.ranking import Ranking as Ranking
 from proxy.routing.ranking import as_listed as as_listed
+from proxy.routing.rollout import RollBackSettings as RollBackSettings
+from proxy.routing.rollout import ShadowSettings as ShadowSettings
+from proxy.routing.rollout import rollout_problems as rollout_problems
 from proxy.routing.router import Resolution, Router
 from proxy.routing.settings import AgentSettings as AgentSettings
 from proxy.routing.settings import Capability as Capability

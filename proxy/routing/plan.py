@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from proxy.routing.course import AttemptSettings
+from proxy.routing.rollout import ShadowSettings
 from proxy.routing.settings import Affinity, RouteSettings, Strategy
 
 _NS_PER_S = 1_000_000_000
@@ -24,6 +25,8 @@ class Plan(Struct, frozen=True):
     expected_output_tokens: int = 0
     eases_from: int = 0
     attempts: AttemptSettings = AttemptSettings()
+    has_variants: bool = False
+    shadows: tuple[ShadowSettings, ...] = ()
 
 
 PLAIN = Plan()
@@ -41,4 +44,6 @@ def plan_of(route: RouteSettings) -> Plan:
         expected_output_tokens=route.expected_output_tokens,
         eases_from=int(route.eases_from * _MILLIONTHS),
         attempts=AttemptSettings(route.fallback, route.retry, route.hedge),
+        has_variants=any(each.variant for each in route.targets),
+        shadows=route.shadows,
     )

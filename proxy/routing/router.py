@@ -29,6 +29,11 @@ class Resolution(Struct, frozen=True):
     plan: Plan = PLAIN
     targets: Mapping[Candidate, TargetSettings] = NO_TARGETS
 
+    def variant_of(self, candidate: Candidate) -> str:
+        """What a candidate is called by among the targets of the route."""
+        target = self.targets.get(candidate)
+        return "" if target is None else target.variant
+
 
 class _Found(NamedTuple):
     """A route of a model's name, if its condition holds; None always does."""

@@ -6,13 +6,14 @@ from decimal import Decimal
 from typing import Literal, TypeAlias
 
 from proxy.routing.attempt_settings import FallbackSettings, HedgeSettings, RetrySettings
+from proxy.routing.rollout import RollBackSettings, ShadowSettings
 
 Capability: TypeAlias = Literal["tools", "images", "audio", "files", "structured_output"]
 Day: TypeAlias = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Strategy: TypeAlias = Literal[
     "priority", "weighted", "cheapest", "fastest", "least_busy", "sticky", "budget_aware", "cache_aware"
 ]
-Affinity: TypeAlias = Literal["run", "session", "user", "prefix"]
+Affinity: TypeAlias = Literal["run", "session", "user", "key", "prefix"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,19 @@ class TargetSettings:
         default=1,
         metadata={"doc": "Its share where targets are drawn by lot, its size with `least_busy`; 0 is asked last."},
     )
+    variant: str = field(
+        default="", metadata={"doc": "What rows of its calls are called by, to compare targets of a route."}
+    )
+    roll_back: RollBackSettings | None = field(
+        default=None, metadata={"doc": "When it gets no more calls, by comparison with another target."}
+    )
+    expect_model: str = field(
+        default="",
+        metadata={
+            "doc": "A pattern of the model that its answers must name, such as `gpt-5-2025-08-07`; another one raises "
+            "an alert."
+        },
+    )
     capabilities: tuple[Capability, ...] | None = field(
         default=None,
         metadata={
@@ -87,6 +101,9 @@ class RouteSettings:
         default=None, metadata={"doc": "Of which calls the route is; unset is of all that name its model."}
     )
     targets: tuple[TargetSettings, ...] = field(metadata={"doc": "Where matching calls may go, best first."})
+    shadows: tuple[ShadowSettings, ...] = field(
+        default=(), metadata={"doc": "Targets that are sent copies of the route's calls, on the overhead account."}
+    )
     strategy: Strategy = field(
         default="priority",
         metadata={

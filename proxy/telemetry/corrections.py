@@ -46,6 +46,7 @@ NAMES: Final = (
     "price_source",
     "client",
     "purpose",
+    "variant",
 )
 """What a correction takes over from its operation, so that it is summed where that is."""
 _COUNTED: Final = "mapConcat(CAST(t.tool_fees, 'Map(String, UInt64)'), CAST(t.units, 'Map(String, UInt64)'))"
@@ -158,6 +159,7 @@ class CorrectionRow(msgspec.Struct, kw_only=True):
     price_source: str
     client: str
     purpose: str
+    variant: str
     delta_usd: str
     list_delta_usd: str
     unpriced: int

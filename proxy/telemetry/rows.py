@@ -57,6 +57,8 @@ class OperationRow(Traced, kw_only=True):
     `stages_us` is written (telemetry/stages.py), `stages_ms` is what is shown, and what older rows have;
     `provider_request_id` is its last attempt's, and written there only. `purpose` is `serve` for a client's call;
     for one that Flyball makes itself, on the org's overhead account, `beside` is the operation it is made beside.
+    `variant` is what its target is called by; `similarity`, 0 to 1, is how alike the answer to a copy is to the one of
+    the call it was made beside.
     """
 
     operation_id: str
@@ -134,10 +136,15 @@ class OperationRow(Traced, kw_only=True):
     segment: int = 0
     purpose: str = "serve"
     beside: str = ""
+    variant: str = ""
+    similarity: float | None = None
 
 
 class AttemptRow(Traced, kw_only=True):
-    """What one upstream request did and cost. `price_lines` is JSON: one unrounded line per bucket and tool fee."""
+    """What one upstream request did and cost. `price_lines` is JSON: one unrounded line per bucket and tool fee.
+
+    `route` stands where targets of it have names: `variant` is the one that was asked here.
+    """
 
     attempt_id: str
     operation_id: str
@@ -175,6 +182,9 @@ class AttemptRow(Traced, kw_only=True):
     provider_request_id: str = ""
     retry_after_s: int | None = None
     worker: str = ""
+    system_fingerprint: str = ""
+    route: str = ""
+    variant: str = ""
 
 
 class ToolCallRow(msgspec.Struct, kw_only=True, omit_defaults=True):

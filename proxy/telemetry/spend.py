@@ -42,6 +42,7 @@ ONLY_RAW: Final[Mapping[str, str]] = {
     "price_source": "price_source",
     "client": "client",
     "purpose": "purpose",
+    "variant": "variant",
 }
 """Names that only the operations themselves know; so does `tag:<name>`."""
 

@@ -88,6 +88,7 @@ class UnaryFacts(Struct):
     error: bytes | None = None
     made: int = 0
     """Images that are in it."""
+    fingerprint: str = ""
 
 
 @dataclass(slots=True)
@@ -119,6 +120,8 @@ class StreamFacts:
     overflow: bool = False
     made: int = 0
     """Images that have come whole."""
+    fingerprint: str = ""
+    """What the provider calls the version of its model; told at the end."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -125,6 +125,7 @@ def _outcome(one: OperationSeen) -> Html:
         ("Status", str(one.status) if one.status else ""),
         ("Code", _code(told.get("code", ""))),
         ("Made by Flyball for", _code("" if told.get("purpose", "serve") == "serve" else told["purpose"])),
+        ("Variant", _code(told.get("variant", ""))),
         ("Beside", _code(told.get("beside", ""))),
         ("Refused by", _code(told.get("refused_by", ""))),
         ("Would refuse with", _code(told.get("would_code", ""))),

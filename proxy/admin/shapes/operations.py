@@ -97,6 +97,10 @@ class Operation(Shape, frozen=True, kw_only=True):
     provider_request_id: str
     purpose: Annotated[str, Meta(description="`serve` for a client's call; else why Flyball made it for itself.")]
     beside: Annotated[str, Meta(description="The operation that such a call was made beside.")]
+    variant: Annotated[str, Meta(description="What its target is called by among those of its route.")]
+    similarity: Annotated[
+        float | None, Meta(description="How alike the answer to a copy is to what the client was answered, 0 to 1.")
+    ]
     object: Literal["operation"] = "operation"
 
 
@@ -149,6 +153,7 @@ class Attempt(Shape, frozen=True, kw_only=True):
     response_bytes: int
     provider_request_id: str
     retry_after_s: int | None
+    system_fingerprint: Annotated[str, Meta(description="What the provider calls the version that answered.")]
 
 
 class RoutedCandidate(Shape, frozen=True, kw_only=True):

@@ -32,6 +32,7 @@ DIMENSIONS: Final = (
     "price_version",
     "price_source",
     "purpose",
+    "variant",
     "would_code",
     "refused_by",
 )
@@ -85,6 +86,7 @@ class SpendFilters(Shape, frozen=True, kw_only=True):
     price_version: Values = ()
     price_source: Values = ()
     purpose: Values = ()
+    variant: Values = ()
     would_code: Values = ()
     refused_by: Annotated[Values, Meta(description="Budgets, limits or key settings by name.")] = ()
     tag: Annotated[Values, Meta(description="Tags as name=value.")] = ()

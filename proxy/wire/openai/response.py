@@ -18,6 +18,7 @@ from proxy.wire.openai.events import (
     read_chunk,
     read_response_body,
 )
+from proxy.wire.openai.fingerprint import fingerprint_in
 from proxy.wire.openai.items import ContentPart, ItemTally
 from proxy.wire.openai.output import is_plain, pieces_of
 from proxy.wire.output_text import OutputText
@@ -32,7 +33,11 @@ def read_response(endpoint: Endpoint, body: bytes) -> UnaryFacts:
         response = read_response_body(body)
         return UnaryFacts() if response is None else _of_response(response)
     chunk = read_chunk(body) or read_chunk(_first_of_array(body))
-    return UnaryFacts() if chunk is None else _of_chunk(chunk)
+    if chunk is None:
+        return UnaryFacts()
+    facts = _of_chunk(chunk)
+    facts.fingerprint = fingerprint_in(body)
+    return facts
 
 
 def _first_of_array(body: bytes) -> bytes:

@@ -16,6 +16,7 @@ from proxy.wire.openai.events import (
     read_chunk,
     read_event,
 )
+from proxy.wire.openai.fingerprint import fingerprint_in
 from proxy.wire.openai.items import ItemTally, OutputItem
 from proxy.wire.openai.output import is_plain, pieces_of
 from proxy.wire.openai.strip import stripped
@@ -98,6 +99,7 @@ class StreamTap:
         """Read what is left at the end of the stream (a last event without its blank line); the bytes to forward."""
         rest = self._splitter.close()
         kept = self._read(rest)
+        self.facts.fingerprint = fingerprint_in(self.kept.first)
         given, self._given = self._given, 0
         return kept if self._strip else rest[given:]
 
