@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from proxy import __version__
 from proxy.admin import AdminRooms, Configured, build_admin
+from proxy.admin.audit import StateAuditLog
 from proxy.admin.console import (
     ConsoleRooms,
     ConsoleSessions,
@@ -17,11 +18,14 @@ from proxy.admin.console import (
 )
 from proxy.admin.inside import Inside
 from proxy.admin.rooms import PolicySource
+from proxy.admin.tables import Tables
 from proxy.app.alerts import AlertParts
+from proxy.app.audit_post import Noticed
 from proxy.app.configuration import SIM_MODELS
 from proxy.app.following_reader import FollowingReader
 from proxy.app.ledgers import open_ledger
 from proxy.app.policy_status import PolicyStatus
+from proxy.app.rollouts import Rollouts
 from proxy.app.stores import Stores, hash_key_of
 from proxy.budget import PolicyNote, Refusals, signing_keys
 from proxy.config import Config
@@ -30,7 +34,7 @@ from proxy.core.refusal import Refusal, Refused
 from proxy.identity import AdminIdentity, AdminTokens, IdentityError
 from proxy.journey.run_book import RunBook
 from proxy.policy import PolicySettings
-from proxy.routing import HealthStore, HealthUnavailable, TargetOverview, overview
+from proxy.routing import HealthStore, HealthUnavailable, TargetOverview, Versions, overview
 from proxy.telemetry import behind
 
 MOST_LAG_S = 15.0
@@ -62,7 +66,10 @@ class AdminParts:
         self.health = stores.health
         self.ledger = open_ledger(config, stores.state, clock)
         self.run_book = RunBook.of(config.settings.runs)
-        self.alerts = AlertParts(config, stores, clock, refused, noted)
+        noticed = Noticed(StateAuditLog(Tables(stores.state)), clock)
+        self.rollouts = Rollouts(reader, stores.switches, Versions(stores.state), noticed, clock)
+        self.rollouts.take(config)
+        self.alerts = AlertParts(config, stores, clock, refused, noted, self.rollouts.notes)
         self.observes_all = config.settings.enforcement == "observe"
         self.webhook_keys = _webhook_keys(config)
         self.configured = configured_names(config)
@@ -120,6 +127,12 @@ class AdminParts:
         self.webhook_keys = _webhook_keys(config)
         self.configured = configured_names(config)
         self.alerts.take(config)
+        self.rollouts.take(config)
+
+    async def look_at_rollouts(self) -> None:
+        """Roll targets back, and see which versions answer, where this host is the one that looks."""
+        if self.alerts.alerting.leads:
+            await self.rollouts.look()
 
     async def close(self) -> None:
         """Let go of what is open."""

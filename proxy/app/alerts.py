@@ -7,7 +7,17 @@ from proxy.app.alert_post import AlertPost
 from proxy.app.configuration import environment
 from proxy.app.ledgers import alert_lead
 from proxy.app.stores import Stores
-from proxy.budget import Alerting, ApprovalNote, Outbox, PolicyNote, Refusals, Sender, Watcher, receivers_of
+from proxy.budget import (
+    Alerting,
+    ApprovalNote,
+    Outbox,
+    PolicyNote,
+    Refusals,
+    RoutingNote,
+    Sender,
+    Watcher,
+    receivers_of,
+)
 from proxy.config import Config
 from proxy.core.clock import Clock
 from proxy.core.tenant import key_scope
@@ -26,8 +36,10 @@ class AlertParts:
         clock: Clock,
         refused: Callable[[], Refusals],
         noted: Callable[[], Sequence[PolicyNote]],
+        happened: Callable[[], Sequence[RoutingNote]] = tuple,
     ) -> None:
-        """What this host's workers say: `refused` what refused calls lately, `noted` what rules alerted of."""
+        """What this host's workers say: `refused` what refused calls lately, `noted` what rules alerted of; `happened`
+        is what became of routes' targets."""
         outbox = Outbox(stores.state)
         self._post = AlertPost()
         self.alerting = Alerting(
@@ -38,6 +50,7 @@ class AlertParts:
             lead=alert_lead(config),
             refused=refused,
             noted=noted,
+            happened=happened,
             asked=lambda: waiting_approvals(stores.approvals, clock.now_ns()),
         )
         self.take(config)

@@ -27,10 +27,13 @@ from proxy.telemetry import (
     RunsQuery,
     RunTotals,
     SegmentRow,
+    ServedVersion,
     SpendQuery,
     SpendRow,
     TelemetrySettings,
     TelemetryUnavailable,
+    VariantsQuery,
+    VariantTotals,
     store_address,
 )
 
@@ -105,6 +108,14 @@ class FollowingReader:
     async def runs(self, asked: RunsQuery) -> list[RunTotals]:
         """As Reader.runs."""
         return await (await self._at_its_place()).runs(asked)
+
+    async def variants(self, asked: VariantsQuery, *, with_likeness: bool = True) -> list[VariantTotals]:
+        """As Reader.variants."""
+        return await (await self._at_its_place()).variants(asked, with_likeness=with_likeness)
+
+    async def served(self, start: datetime, end: datetime) -> list[ServedVersion]:
+        """As Reader.served."""
+        return await (await self._at_its_place()).served(start, end)
 
     async def audit(self, after: int, limit: int) -> list[AuditRow]:
         """As Reader.audit."""

@@ -21,6 +21,7 @@ from proxy.budget.alerts import Post as Post
 from proxy.budget.alerts import Receiver as Receiver
 from proxy.budget.alerts import ReceiverEntry as ReceiverEntry
 from proxy.budget.alerts import Refusals as Refusals
+from proxy.budget.alerts import RoutingNote as RoutingNote
 from proxy.budget.alerts import Sender as Sender
 from proxy.budget.alerts import Watcher as Watcher
 from proxy.budget.alerts import amounts_of as amounts_of

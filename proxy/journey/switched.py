@@ -15,7 +15,7 @@ from proxy.journey.observe import observes, refuse_unless_observed
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.policy import Decision, Denial, Point, Switch, Switches, SwitchKind
-from proxy.routing import Candidate
+from proxy.routing import Candidate, Resolution
 
 KILL_SWITCH: Final = "kill_switch"
 _LONGEST_NAME: Final = 64
@@ -45,7 +45,7 @@ def drop_switched(journey: Journey, switches: Switches, rooms: Rooms) -> None:
     resolution = journey.resolution
     if resolution is None:
         return
-    off = {each: found for each in resolution.candidates if (found := _of_candidate(journey, switches, each))}
+    off = {each: found for each in resolution.candidates if (found := _off_for(journey, switches, resolution, each))}
     if not off:
         return
     if len(off) < len(resolution.candidates):
@@ -153,6 +153,14 @@ def _of_tools(journey: Journey, switches: Switches, names: Sequence[str]) -> Swi
     """What turns one of these tools off for the call."""
     org, is_read = journey.principal.org, journey.snapshot.tools.is_read
     return next((off for name in names if (off := switches.of_tool(org, name, is_read))), None)
+
+
+def _off_for(journey: Journey, switches: Switches, resolution: Resolution, candidate: Candidate) -> Switch | None:
+    """What turns a candidate off for new calls; one that was rolled back ends what it has begun."""
+    found = _of_candidate(journey, switches, candidate)
+    if found is None and resolution.plan.has_variants:
+        found = switches.of_variant(resolution.route, resolution.variant_of(candidate))
+    return found
 
 
 def _of_candidate(journey: Journey, switches: Switches, candidate: Candidate) -> Switch | None:

@@ -44,6 +44,7 @@ SHIP_AUDIT_S = 1.0
 ANCHOR_S = 600.0
 SHIP_STATES_S = 60.0
 OUTAGES_S = 2.0
+ROLLOUTS_S = 5.0
 log = logging.getLogger("flyball.admin")
 
 
@@ -96,6 +97,7 @@ class AdminProcess:
             loop.create_task(self._parts.alerts.alerting.run()),
             loop.create_task(repeated(self._parts.sweep_approvals, SWEEP_APPROVALS_S)),
             loop.create_task(repeated(self._audit_post.ship, SHIP_AUDIT_S)),
+            loop.create_task(repeated(self._parts.look_at_rollouts, ROLLOUTS_S)),
             loop.create_task(repeated(self._anchor, ANCHOR_S)),
             loop.create_task(repeated(self._states_post.ship, SHIP_STATES_S)),
             loop.create_task(repeated(self._look_for_outages, OUTAGES_S)),

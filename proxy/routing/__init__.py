@@ -40,6 +40,8 @@ from proxy.routing.ranking import LeftOut as LeftOut
 from proxy.routing.ranking import Ranked as Ranked
 from proxy.routing.ranking import Ranking as Ranking
 from proxy.routing.ranking import as_listed as as_listed
+from proxy.routing.roll_back import Tried as Tried
+from proxy.routing.roll_back import why_roll_back as why_roll_back
 from proxy.routing.rollout import RollBackSettings as RollBackSettings
 from proxy.routing.rollout import ShadowSettings as ShadowSettings
 from proxy.routing.rollout import rollout_problems as rollout_problems
@@ -49,6 +51,8 @@ from proxy.routing.settings import Capability as Capability
 from proxy.routing.settings import RouteSettings, TargetSettings
 from proxy.routing.settings import WhenSettings as WhenSettings
 from proxy.routing.strategies import ranked as ranked
+from proxy.routing.versions import Version as Version
+from proxy.routing.versions import Versions as Versions
 from proxy.routing.when import CallFacts as CallFacts
 from proxy.routing.when import when_problems as when_problems
 

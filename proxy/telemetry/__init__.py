@@ -85,6 +85,9 @@ from proxy.telemetry.store import store_address as store_address
 from proxy.telemetry.terms import PaidCalls as PaidCalls
 from proxy.telemetry.terms import Side as Side
 from proxy.telemetry.terms import Term as Term
+from proxy.telemetry.variants import ServedVersion as ServedVersion
+from proxy.telemetry.variants import VariantsQuery as VariantsQuery
+from proxy.telemetry.variants import VariantTotals as VariantTotals
 
 if TYPE_CHECKING:
     from proxy.telemetry.otel.export import OtelExport as OtelExport

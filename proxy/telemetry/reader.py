@@ -38,6 +38,15 @@ from proxy.telemetry.spend import (
 )
 from proxy.telemetry.spend_file import FORMATS, FileFormat, select_spend_file
 from proxy.telemetry.store import StoreAddress, StoreRefused, TelemetryUnavailable, as_store_failures, open_client
+from proxy.telemetry.variants import (
+    ServedVersion,
+    VariantsQuery,
+    VariantTotals,
+    read_variants,
+    select_likeness,
+    select_served,
+    select_variants,
+)
 
 _Row = TypeVar("_Row", OperationRow, AttemptRow, DecisionRow)
 _TOO_MUCH: Final = 396
@@ -228,6 +237,24 @@ class Reader:
         sums, groups = select_observed(asked)
         found = await self._ask(sums), await self._ask(groups)
         return read_observed(found[0].named_results(), found[1].named_results())
+
+    async def variants(self, asked: VariantsQuery, *, with_likeness: bool = True) -> list[VariantTotals]:
+        """What requests to targets with names came to, and how alike copies were if that is asked for.
+
+        Raises:
+            TelemetryUnavailable: ClickHouse cannot answer now.
+        """
+        rows = (await self._ask(select_variants(asked))).result_rows
+        alike = (await self._ask(select_likeness(asked))).result_rows if with_likeness else ()
+        return read_variants(rows, alike)
+
+    async def served(self, start: datetime, end: datetime) -> list[ServedVersion]:
+        """Which versions of models answered in a span, by target, the first seen first.
+
+        Raises:
+            TelemetryUnavailable: ClickHouse cannot answer now.
+        """
+        return [ServedVersion(*row) for row in (await self._ask(select_served(start, end))).result_rows]
 
     async def runs(self, asked: RunsQuery) -> list[RunTotals]:
         """What runs did, the latest first.

@@ -28,6 +28,7 @@ _EXAMPLES: Final = {
     SwitchKind.MODEL: "Models: gpt-5*",
     SwitchKind.PROVIDER: "A provider: openai",
     SwitchKind.TOOL: "Tools: delete_*",
+    SwitchKind.VARIANT: "A route's target: assistant/canary",
     SwitchKind.WRITES: "All that writes: of an org, or of all",
 }
 _TONES: Final = {"on": "bad", "lifted": "good", "expired": "warn"}

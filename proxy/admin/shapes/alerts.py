@@ -9,7 +9,9 @@ from proxy.admin.shapes.common import Moment, PageQuery, Shape, UsdText, Word, m
 from proxy.budget import Delivery as StoredDelivery
 from proxy.budget import Kept, LineKind, amounts_of, fraction_text, sentence
 
-Kind: TypeAlias = Literal["alert", "downgrade", "cache_only", "throttle", "block", "overrun", "policy", "approval"]
+Kind: TypeAlias = Literal[
+    "alert", "downgrade", "cache_only", "throttle", "block", "overrun", "policy", "approval", "routing"
+]
 Count: TypeAlias = int | UnsetType
 Usd: TypeAlias = UsdText | UnsetType
 
@@ -123,7 +125,7 @@ def show_alert(kept: Kept) -> Alert:
 
 
 def _limit_kind(kept: Kept) -> Literal["budget", "rate_limit", "none"]:
-    if kept.alert.kind in ("policy", "approval"):
+    if kept.alert.kind in ("policy", "approval", "routing"):
         return "none"
     return "rate_limit" if kept.alert.subject is LineKind.RATE else "budget"
 

@@ -13,6 +13,7 @@ from proxy.budget.alerts.messages import amounts_of as amounts_of
 from proxy.budget.alerts.messages import sentence as sentence
 from proxy.budget.alerts.of_approval import ApprovalNote as ApprovalNote
 from proxy.budget.alerts.of_policy import PolicyNote as PolicyNote
+from proxy.budget.alerts.of_routing import RoutingNote as RoutingNote
 from proxy.budget.alerts.outbox import AlertState as AlertState
 from proxy.budget.alerts.outbox import Delivery as Delivery
 from proxy.budget.alerts.outbox import Kept as Kept

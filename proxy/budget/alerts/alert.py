@@ -8,7 +8,7 @@ from proxy.budget.ledger import LineKind, Unit
 from proxy.core.money import Nano
 
 AlertKind: TypeAlias = Literal[
-    "alert", "downgrade", "cache_only", "throttle", "block", "overrun", "policy", "approval", "test"
+    "alert", "downgrade", "cache_only", "throttle", "block", "overrun", "policy", "approval", "routing", "test"
 ]
 
 
@@ -19,7 +19,7 @@ class Alert:
     `kind` is the rung that was reached, or `overrun`. `budget` is the name of a budget or of a limit: `subject` says
     of which. `fraction_millionths` is where its rung stands; 0 for an overrun. One of a `policy` has no numbers: it has
     the rule's `message`, and the `operation` that it was first about in the hour that is its window; nor has one of an
-    `approval`, whose id stands in `budget`.
+    `approval`, whose id stands in `budget`, nor one of `routing`, where `budget` and `scope` name the target.
     """
 
     id: str

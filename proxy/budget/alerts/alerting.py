@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from proxy.budget.alerts.alert import Alert
 from proxy.budget.alerts.of_approval import ApprovalNote, approval_alerts
 from proxy.budget.alerts.of_policy import PolicyNote, policy_alerts
+from proxy.budget.alerts.of_routing import RoutingNote, routing_alerts
 from proxy.budget.alerts.outbox import Outbox
 from proxy.budget.alerts.receiver import Receiver
 from proxy.budget.alerts.sender import Answered, Sender
@@ -53,9 +54,10 @@ class Alerting:
         refused: Callable[[], Refusals] = dict,
         noted: Callable[[], Sequence[PolicyNote]] = tuple,
         asked: Callable[[], Sequence[ApprovalNote]] = tuple,
+        happened: Callable[[], Sequence[RoutingNote]] = tuple,
     ) -> None:
         """`refused` tells what refused calls lately, `noted` what rules of a policy alerted of, `asked` which approvals
-        wait."""
+        wait, `happened` what became of routes' targets."""
         self.outbox = outbox
         self.receivers: tuple[Receiver, ...] = ()
         self._watcher = watcher
@@ -65,6 +67,7 @@ class Alerting:
         self._refused = refused
         self._noted = noted
         self._asked = asked
+        self._happened = happened
         self._raised: set[str] = set()
         self._leads = lead is None
         self._telling: set[str] = set()
@@ -75,6 +78,11 @@ class Alerting:
         self._sender.settings = settings
         self.outbox.kept = settings.kept
         self.receivers = tuple(receivers)
+
+    @property
+    def leads(self) -> bool:
+        """Whether this host is the one that looks."""
+        return self._leads
 
     async def run(self) -> None:
         """Look and tell until cancelled, whatever happens meanwhile."""
@@ -142,15 +150,19 @@ class Alerting:
             )
 
     def _raise_of_policy(self) -> None:
-        """Raise what rules alerted of, and what waits for a person by them; each once, whichever worker, host or
-        earlier process was the first."""
-        known = (*policy_alerts(self._noted()), *approval_alerts(self._asked()))
+        """Raise what rules alerted of, what waits for a person by them, and what became of targets; each once,
+        whichever worker, host or earlier process was the first."""
+        known = (
+            *policy_alerts(self._noted()),
+            *approval_alerts(self._asked()),
+            *routing_alerts(self._happened()),
+        )
         found = [each for each in known if each[1].key not in self._raised]
         if not found:
             return
         told = [(alert, claim, [each.name for each in self.receivers if each.wants(alert)]) for alert, claim in found]
         for alert in self.outbox.put(told, self._clock.now_ns()):
-            log.warning("a policy alert was raised", extra={"alert": alert.id, "scope": alert.scope})
+            log.warning(f"a {alert.kind} alert was raised", extra={"alert": alert.id, "scope": alert.scope})
         if len(self._raised) > _MOST_REMEMBERED:
             self._raised.clear()
         self._raised |= {claim.key for _, claim in found}

@@ -22,9 +22,10 @@ _THEN: Final = {
     "overrun": "",
     "policy": "",
     "approval": "",
+    "routing": "",
     "test": "",
 }
-_WITHOUT_NUMBERS: Final = ("policy", "approval")
+_WITHOUT_NUMBERS: Final = ("policy", "approval", "routing")
 _NAMES: Final = {LineKind.BUDGET: "budget", LineKind.RATE: "rate_limit", LineKind.RUN: "run_limit"}
 
 
@@ -43,6 +44,8 @@ def sentence(alert: Alert) -> str:
         return "This is a test: Flyball can send alerts here."
     if alert.kind == "policy":
         return f"A policy alerts for {alert.scope[:_LONGEST_SCOPE]}: {alert.message}"
+    if alert.kind == "routing":
+        return alert.message
     if alert.kind == "approval":
         return f"A call of {alert.scope[:_LONGEST_SCOPE]} waits for a person, {alert.window}: {alert.message}"
     noun = "rate limit" if alert.subject is LineKind.RATE else "budget"
@@ -68,8 +71,8 @@ def percent(millionths: int) -> str:
 
 def webhook_body(alert: Alert) -> bytes:
     """The JSON that a webhook gets."""
-    if alert.kind == "policy":
-        return _policy_body(alert)
+    if alert.kind in ("policy", "routing"):
+        return _saying_body(alert)
     if alert.kind == "approval":
         return _approval_body(alert)
     said: dict[str, Any] = {
@@ -92,9 +95,9 @@ def webhook_body(alert: Alert) -> bytes:
     return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _policy_body(alert: Alert) -> bytes:
+def _saying_body(alert: Alert) -> bytes:
     said = {
-        "type": "policy.alert",
+        "type": f"{alert.kind}.alert",
         "timestamp": _instant(alert.at_ns),
         "data": {
             "id": alert.id,

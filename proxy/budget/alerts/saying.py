@@ -12,7 +12,7 @@ LONGEST_MESSAGE: Final = 500
 
 def saying(
     claim: Claim,
-    kind: Literal["approval", "policy"],
+    kind: Literal["approval", "policy", "routing"],
     *,
     about: str,
     org: str,

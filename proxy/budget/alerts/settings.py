@@ -6,7 +6,9 @@ from typing import Literal, TypeAlias
 
 from proxy.core.secret import Secret
 
-ToldKind: TypeAlias = Literal["alert", "downgrade", "cache_only", "throttle", "block", "overrun", "policy", "approval"]
+ToldKind: TypeAlias = Literal[
+    "alert", "downgrade", "cache_only", "throttle", "block", "overrun", "policy", "approval", "routing"
+]
 
 
 @dataclass(frozen=True, kw_only=True)

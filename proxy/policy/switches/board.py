@@ -22,6 +22,7 @@ class Switches:
         self._providers = _by_name(switches, SwitchKind.PROVIDER)
         self._models = _patterns(switches, SwitchKind.MODEL)
         self._tools = _patterns(switches, SwitchKind.TOOL)
+        self._variants = _by_name(switches, SwitchKind.VARIANT)
         self._writes = _by_name(switches, SwitchKind.WRITES)
         ends = [each.expires_ns for each in switches if each.expires_ns is not None]
         self._first_end_ns = min(ends, default=None)
@@ -45,6 +46,10 @@ class Switches:
     def of_candidate(self, provider: str, models: Iterable[str]) -> Switch | None:
         """What turns a provider off, or a model of one of these names."""
         return self._providers.get(provider) or _matching(self._models, models)
+
+    def of_variant(self, route: str, variant: str) -> Switch | None:
+        """What turns a named target of a route off."""
+        return self._variants.get(f"{route}/{variant}") if self._variants else None
 
     def gates(self, org: str) -> bool:
         """Whether tool calls of an org have to be looked at."""

@@ -1,4 +1,4 @@
-"""What a kill switch turns off, as people write it: `org:acme`, `model:gpt-*`, `tool:delete_*`, `writes:acme`."""
+"""What a kill switch turns off, as people write it: `org:acme`, `model:gpt-*`, `tool:delete_*`, `variant:a/b`."""
 
 import re
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ class SwitchKind(StrEnum):
     PROVIDER = "provider"
     TOOL = "tool"
     WRITES = "writes"
+    VARIANT = "variant"
 
 
 class BadTarget(ValueError):
@@ -52,6 +53,7 @@ _SHAPES: Final = {
     SwitchKind.PROVIDER: (_TEXT, "provider:openai"),
     SwitchKind.TOOL: (_TEXT, "tool:delete_*"),
     SwitchKind.WRITES: (rf"{_ORG}?", "writes or writes:acme"),
+    SwitchKind.VARIANT: (rf"{_TEXT}/{_TEXT}", "variant:assistant/canary"),
 }
 _PATTERNS: Final = {kind: re.compile(shape) for kind, (shape, _) in _SHAPES.items()}
 
