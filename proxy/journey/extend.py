@@ -18,6 +18,7 @@ from proxy.core.refusal import JsonValue, Refusal
 from proxy.journey.estimate import output_bound, worst_price
 from proxy.journey.halt import Halt
 from proxy.journey.observe import WHY, named
+from proxy.journey.purse import take_grown
 from proxy.journey.refusals import noun, standing
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt, Journey
@@ -218,7 +219,7 @@ class Cover:
             self.short = verdict
             return verdict
         self._held += tokens
-        journey.granted = verdict
+        take_grown(journey, verdict)
         made = journey.estimate
         journey.estimate = replace(made, output_tokens=max(made.output_tokens, self._held), amount=verdict.amount)
         return None

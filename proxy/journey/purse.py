@@ -45,7 +45,7 @@ class Purse:
             return "the ledger could not be asked for more"
         if not isinstance(verdict, Granted):
             return f"the {noun(verdict.line)} {verdict.line.name!r} does not cover it"
-        self._take(verdict)
+        take_grown(journey, verdict)
         self._input, self._output = self._tokens(wanted, running)
         return ""
 
@@ -64,12 +64,13 @@ class Purse:
         made = sum(usage.completion_tokens for usage in used) + sum(each.output_tokens for each in running)
         return max(self._input, given + wanted.input_tokens), max(self._output, made + wanted.output_tokens)
 
-    def _take(self, verdict: Granted) -> None:
-        """What grew is told anew; lines that did not grow stand as they stood."""
-        before = self._journey.granted
-        if before is None:
-            self._journey.granted = verdict
-            return
-        now = {balance.line.budget: balance for balance in verdict.balances}
-        balances = tuple(now.get(balance.line.budget, balance) for balance in before.balances)
-        self._journey.granted = Granted(verdict.amount, balances, before.depth)
+
+def take_grown(journey: Journey, verdict: Granted) -> None:
+    """Note that more is held: lines that did not grow stand as they stood, and so does the run's depth."""
+    before = journey.granted
+    if before is None:
+        journey.granted = verdict
+        return
+    now = {balance.line.budget: balance for balance in verdict.balances}
+    balances = tuple([now.get(balance.line.budget, balance) for balance in before.balances])
+    journey.granted = Granted(verdict.amount, balances, before.depth)

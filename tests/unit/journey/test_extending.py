@@ -319,6 +319,16 @@ async def test_a_run_ends_its_stream_with_what_it_may_use(tmp_path: Path) -> Non
     assert (facts["code"], facts["run"], facts["limit_tokens"]) == ("run_stopped", "r1", 600)
 
 
+async def test_a_run_keeps_its_depth_where_its_stream_was_extended(tmp_path: Path) -> None:
+    """Regression: the row of such a call said depth 0, as if it were of no run."""
+    more = "runs: {limits: [{tokens: 6000}]}"
+    with one_worker(tmp_path, config(more=f"holds: {{first_hold_output_tokens: {STEP}}}\n{more}")) as house:
+        client = Client(STREAM, headers=[(b"x-flyball-run", b"r1")])
+        await house.call(client, Answer(*words(400), event("", "stop"), told_usage(400), DONE))
+        await house.parts.ledger.close()
+    assert (house.rows()[0]["run"], house.rows()[0]["run_depth"]) == ("r1", 1)
+
+
 async def test_no_answer_is_cut_for_a_rate(tmp_path: Path) -> None:
     """What it took beyond the rate is booked, and the calls after it wait for that."""
     (*_, last), row, balances = await counted(tmp_path, "limit_usd: 1000", RATE.format("limit_tokens: 600"))

@@ -25,6 +25,7 @@ providers:
   b: {{base_url: "http://127.0.0.1:9/v1"}}
   drains: {{base_url: "http://127.0.0.1:9/v1", on_client_disconnect: drain}}
   claude: {{base_url: "http://127.0.0.1:9", dialect: anthropic}}
+  claude-too: {{base_url: "http://127.0.0.1:9", dialect: anthropic}}
 routes:
   - {{model: both, {A_AND_B}}}
   - {{model: never, {A_AND_B}, fallback: {{when: []}}}}
@@ -38,6 +39,8 @@ routes:
     fallback: {{slow_start_ms: 40}}
   - {{model: hedged, {A_AND_B}, hedge: {{after_ms: 40}}}}
   - {{model: translated, targets: [{{provider: a, model: m}}, {{provider: claude, model: m}}]}}
+  - {{model: hasty, {A_AND_B}, fallback: {{hold_back_ms: 40}}}}
+  - {{model: claude, targets: [{{provider: claude, model: m}}, {{provider: claude-too, model: m}}]}}
   - model: dearer
     targets: [{{provider: a, model: cheap}}, {{provider: b, model: m}}, {{provider: b, model: cheap}}]
     fallback: {{max_cost_ratio: 2}}
@@ -428,3 +431,95 @@ async def test_where_all_want_to_be_left_alone_nobody_is_asked_and_the_shortest_
     row = house.rows()[-1]
     assert (row["outcome"], row["code"], row.get("attempts", 0)) == ("refused", "upstream_overloaded", 0)
     assert await house.standing() == (spent, 0)
+
+
+@pytest.mark.parametrize("changes", [False, True])
+async def test_rules_are_asked_again_only_where_they_have_changed(tmp_path: Path, changes: bool) -> None:
+    (tmp_path / "rules").mkdir()
+    file = tmp_path / "rules" / "rules.rego"
+    rule = 'package flyball.route\ndeny_candidates contains {"id": "%s/m", "code": "away", "msg": "Not there."}'
+    file.write_text(rule % "nobody")
+    with one_worker(tmp_path, CONFIG + "policy: {dir: rules}\n") as house:
+
+        async def change() -> None:
+            file.write_text(rule % "b")
+            configured = house.parts.configured
+            await asyncio.to_thread(configured.reload_file, configured.config)
+
+        failing = refusal(503)
+        if changes:
+            failing._script.insert(0, change)
+        client = await house.call(Client(chat(model="both")), failing, whole())
+        points = [each["point"] for each in house.rows("decisions")]
+        await house.parts.ledger.close()
+    assert points.count("route") == 1 + changes
+    assert asked(house) == ["a"] + ["b"] * (not changes)
+    assert client.status == (503 if changes else 200)
+
+
+async def test_tokens_are_held_anew_too(tmp_path: Path) -> None:
+    """Two attempts that may have been billed take twice the tokens: the second is sent only where they are there."""
+    budget = "window: total, hard: true, limit_tokens: 300"
+    text = CONFIG.replace("window: total, hard: true, limit_usd: 1000", budget)
+    with one_worker(tmp_path, text) as house:
+        dead = UpstreamFailed("reset", "", sent=True)
+        await house.call(Client(chat(model="both")), dead, UpstreamFailed("reset", "", sent=True))
+        assert asked(house) == ["a", "b"]
+        assert (await house.standing())[0] > 200
+        assert (await house.standing())[1] == 0
+        await house.call(Client(chat(model="both")), dead, whole())
+        assert asked(house) == [], "there is not enough for one more"
+        await house.parts.ledger.close()
+
+
+async def test_start_up_events_are_held_back_within_bounds(house: OneWorker) -> None:
+    """Past the bound the stream is its client's, and a failure is told within it."""
+    thinking = [b": still thinking\n\n"] * 4000
+    cut = UpstreamFailed("reset", "", sent=True)
+    client = await house.call(Client(chat(model="both", stream=True)), Answer(ROLE, *thinking, cut), whole())
+    assert asked(house) == ["a"]
+    assert client.text.startswith(ROLE + thinking[0])
+    assert b"upstream_truncated" in client.text
+    client = await house.call(
+        Client(chat(model="both", stream=True)), Answer(ROLE, *thinking[:400], cut), Answer(ROLE, EVENT, USAGE, DONE)
+    )
+    assert (asked(house), client.text) == (["a", "b"], ROLE + EVENT + USAGE + DONE)
+
+
+async def test_no_event_is_held_back_for_longer_than_its_time(house: OneWorker) -> None:
+    async def a_while() -> None:
+        await asyncio.sleep(0.15)
+
+    cut = UpstreamFailed("reset", "", sent=True)
+    client = await house.call(Client(chat(model="hasty", stream=True)), Answer(ROLE, a_while, cut), whole())
+    assert asked(house) == ["a"]
+    assert client.text.startswith(ROLE)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "start_up", "error"),
+    [
+        (
+            "/v1/responses",
+            {"model": "both", "input": "Hello", "stream": True, "max_output_tokens": 50},
+            {"type": "response.created", "response": {"id": "r", "model": "m", "status": "in_progress"}},
+            {"type": "error", "code": "server_error", "message": "no"},
+        ),
+        (
+            "/v1/messages",
+            {"model": "claude", "messages": [{"role": "user", "content": "Hi"}], "stream": True, "max_tokens": 50},
+            {"type": "message_start", "message": {"id": "m", "model": "m", "usage": {"input_tokens": 7}}},
+            {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}},
+        ),
+    ],
+)
+async def test_start_up_events_of_other_endpoints_are_known(
+    house: OneWorker, path: str, body: dict[str, Any], start_up: dict[str, Any], error: dict[str, Any]
+) -> None:
+    """Another proxy once missed it: an overloaded provider's error within a stream never fell back."""
+    told = [f"event: {each['type']}\ndata: {json.dumps(each)}\n\n".encode() for each in (start_up, error)]
+    good = b"event: x\ndata: {}\n\n"
+    client = await house.call(Client(json.dumps(body).encode(), path=path), Answer(*told), Answer(told[0], good))
+    assert len(asked(house)) == 2
+    assert client.text.startswith(told[0] + good)
+    assert client.answered[b"x-flyball-reason"].startswith(b"fell back from ")
