@@ -12,6 +12,8 @@ OVERHEAD: Final = 320
 class MemoryStore:
     """See AnswerStore."""
 
+    is_shared: Final = False
+
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._kept: OrderedDict[bytes, tuple[int, bytes]] = OrderedDict()
@@ -44,6 +46,20 @@ class MemoryStore:
     async def drop(self, key: bytes) -> None:
         """See AnswerStore.drop."""
         self._take_out(key)
+
+    async def claim(self, key: bytes, token: bytes, for_s: float) -> bool:
+        """See AnswerStore.claim. Requests under way in one worker are told apart without it."""
+        return True
+
+    async def is_claimed(self, key: bytes) -> bool:
+        """See AnswerStore.is_claimed."""
+        return False
+
+    async def renew(self, key: bytes, token: bytes, for_s: float) -> None:
+        """See AnswerStore.renew."""
+
+    async def resign(self, key: bytes, token: bytes) -> None:
+        """See AnswerStore.resign."""
 
     async def close(self) -> None:
         """See AnswerStore.close."""

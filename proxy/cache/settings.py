@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Literal, TypeAlias
 
 from proxy.cache.semantic import SemanticMode, SemanticSettings, semantic_problems
+from proxy.core.secret import Secret
 
 Mode: TypeAlias = Literal["disabled", "shadow", "serve"]
 
@@ -26,10 +27,24 @@ class ExactSettings:
         default=256,
         metadata={"doc": "What a host's workers keep in memory at most, together; a quarter of it for hashes."},
     )
+    url: str | Secret | None = field(
+        default=None,
+        repr=False,
+        metadata={
+            "doc": "Unset keeps answers in each worker's memory. A Redis (redis://host:6379, rediss://…, unix:///path; "
+            "not a cluster) keeps them for all workers and hosts that name it and have the same body-key and "
+            "configuration; its `maxmemory` bounds them. One with a password stands in url_env or url_file."
+        },
+    )
     max_answer_kb: int = field(default=1024, metadata={"doc": "Larger answers are not kept."})
     price_per_hit_usd: Decimal | None = field(
         default=None, metadata={"doc": "Dollars that an answer from memory costs who asked for it; unset is nothing."}
     )
+
+    @property
+    def redis(self) -> Secret | None:
+        """The URL of the Redis that answers are kept in; None for memory."""
+        return Secret(self.url) if isinstance(self.url, str) else self.url
 
 
 @dataclass(frozen=True, kw_only=True)

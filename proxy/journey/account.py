@@ -58,7 +58,7 @@ class accounted:
         if not journey.accounted:
             await _account_shielded(journey, self._rooms)
         if journey.looked is not None and journey.looked.flight is not None:
-            leave_flight(journey)
+            await leave_flight(journey, journey.looked, self._rooms)
         if cancelled and fault is not None:
             raise fault
 

@@ -1,11 +1,11 @@
 """cache: answer a call from memory, where a cache serves and has what the call may be given (DESIGN §2)."""
 
 import asyncio
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Coroutine, Iterator
+from typing import Any, Final, TypeVar
 
 from proxy.budget import Unit
-from proxy.cache import CachedAnswer, Flight
+from proxy.cache import CachedAnswer
 from proxy.core.outcome import Outcome
 from proxy.journey.account import account
 from proxy.journey.answer_headers import our_headers, stream_headers
@@ -24,6 +24,7 @@ from proxy.policy import Point
 from proxy.routing import Candidate
 from proxy.upstream import UpstreamFailed
 
+T = TypeVar("T")
 PIECE: Final = 65_536
 TAKEN_WITHIN_S: Final = 60.0
 """How long a client may take for an answer that is there whole."""
@@ -52,26 +53,60 @@ async def answered(journey: Journey, looked: Looked, rooms: Rooms) -> bool:
 
 async def _found(journey: Journey, looked: Looked, rooms: Rooms) -> CachedAnswer | None:
     """What the call may be given; None where it is to be made. The first of many alike is to lead them."""
-    run = journey.claims.run
-    if looked.control.no_cache or (run and rooms.cache.repeats.has(looked.key, run)):
-        looked.status, looked.why = "bypass", "no_cache" if looked.control.no_cache else "repeat"
+    if await _is_asked_anew(journey, looked, rooms):
         return None
-    exact = rooms.cache.exact
     for _ in range(MOST_LEADERS):
-        answer = await exact.find(journey.principal.org, looked.key, rooms.clock.now_ns(), rooms.snapshot().purges)
-        if answer is None or _is_too_old(looked, answer, rooms):
+        answer = await _kept(journey, looked, rooms)
+        if answer is None:
             if looked.control.only_if_cached:
                 return None
-            flight, leads = exact.flights.join(looked.key)
+            flight, leads = rooms.cache.exact.flights.join(looked.key)
             if leads:
                 looked.flight = flight
-                return None
-            await _wait(journey, flight, rooms)
-            answer = flight.answer
-            if flight.is_unfit:
-                return None
+                answer = await _from_elsewhere(journey, looked, rooms)
+                if answer is None:
+                    return None
+                flight.land(answer)
+            else:
+                await _wait(journey, flight.wait(), rooms)
+                answer = flight.answer
+                if flight.is_unfit:
+                    return None
         if answer is not None:
             return answer if await _may_have(journey, looked, answer, rooms) else None
+    return None
+
+
+async def _is_asked_anew(journey: Journey, looked: Looked, rooms: Rooms) -> bool:
+    """Whether the client wants a new answer, or its run has had the one there is."""
+    run = journey.claims.run
+    if looked.control.no_cache:
+        looked.status, looked.why = "bypass", "no_cache"
+    elif run and await rooms.cache.exact.has_had(looked.key, run, rooms.clock.now_ns()):
+        looked.status, looked.why = "bypass", "repeat"
+    return bool(looked.why)
+
+
+async def _kept(journey: Journey, looked: Looked, rooms: Rooms) -> CachedAnswer | None:
+    now_ns = rooms.clock.now_ns()
+    answer = await rooms.cache.exact.find(journey.principal.org, looked.key, now_ns, rooms.snapshot().purges)
+    return None if answer is None or _is_too_old(looked, answer, rooms) else answer
+
+
+async def _from_elsewhere(journey: Journey, looked: Looked, rooms: Rooms) -> CachedAnswer | None:
+    """What another worker or host gets that asks already; None where this call is to ask.
+
+    Raises:
+        UpstreamFailed: the client left.
+    """
+    exact, token = rooms.cache.exact, journey.call.operation.encode()
+    for _ in range(MOST_LEADERS):
+        if await exact.claim(looked.key, token):
+            return None
+        waiting = exact.awaited(lambda: _kept(journey, looked, rooms), looked.key)
+        answer = await _wait(journey, waiting, rooms)
+        if answer is not None:
+            return answer
     return None
 
 
@@ -95,7 +130,7 @@ async def _may_have(journey: Journey, looked: Looked, answer: CachedAnswer, room
     return Candidate(answer.provider, answer.sent_model) in journey.resolution.candidates
 
 
-async def _wait(journey: Journey, flight: Flight, rooms: Rooms) -> None:
+async def _wait(journey: Journey, waiting: Coroutine[Any, Any, T], rooms: Rooms) -> T:
     """Wait for what another call gets.
 
     Raises:
@@ -103,17 +138,19 @@ async def _wait(journey: Journey, flight: Flight, rooms: Rooms) -> None:
     """
     left = asyncio.Event()
     journey.exchange.watch(left.set)
-    waits = [asyncio.ensure_future(flight.wait()), asyncio.ensure_future(left.wait())]
+    task, leaving = asyncio.ensure_future(waiting), asyncio.ensure_future(left.wait())
     try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((task, leaving), return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for each in waits:
-            each.cancel()
+        leaving.cancel()
+        if not task.done():
+            task.cancel()
         journey.mark("upstream", rooms.clock.monotonic_ns())
-    if left.is_set():
+    if left.is_set() or not task.done():
         journey.outcome = Outcome.CANCELLED
         journey.error = "client_left"
         raise UpstreamFailed("aborted", "the client left while another call got its answer", sent=False)
+    return task.result()
 
 
 async def _give(journey: Journey, looked: Looked, answer: CachedAnswer, rooms: Rooms) -> None:
@@ -127,7 +164,7 @@ async def _give(journey: Journey, looked: Looked, answer: CachedAnswer, rooms: R
         raise no
     journey.outcome, journey.status, journey.fee = Outcome.CACHED, 200, looked.rule.fee
     if journey.claims.run:
-        rooms.cache.repeats.note(looked.key, journey.claims.run)
+        await rooms.cache.exact.note_had(looked.key, journey.claims.run, rooms.clock.now_ns(), answer.until_ns)
     await account(journey, rooms)
     headers: Headers = [
         (b"content-type", answer.content_type.encode("latin-1")),

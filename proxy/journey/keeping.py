@@ -58,15 +58,18 @@ async def keep(journey: Journey, body: bytes, content_type: bytes, rooms: Rooms)
         looked.flight.land(answer, is_unfit=answer is None and _was_made(journey))
     if answer is None:
         return
+    exact, now_ns = rooms.cache.exact, answer.made_ns
     if journey.claims.run:
-        rooms.cache.repeats.note(looked.key, journey.claims.run)
-    await rooms.cache.exact.keep(answer, answer.made_ns)
+        await exact.note_had(looked.key, journey.claims.run, now_ns, answer.until_ns)
+    await exact.keep(answer, now_ns)
+    await exact.resign(looked.key, journey.call.operation.encode())
 
 
-def leave_flight(journey: Journey) -> None:
-    """The call is over: whoever still waits for its answer is told that there is none."""
-    if journey.looked is not None and journey.looked.flight is not None:
-        journey.looked.flight.land(None, is_unfit=_was_made(journey))
+async def leave_flight(journey: Journey, looked: Looked, rooms: Rooms) -> None:
+    """The call is over, or goes another way: whoever still waits for its answer is told that there is none."""
+    if looked.flight is not None:
+        looked.flight.land(None, is_unfit=_was_made(journey))
+        await rooms.cache.exact.resign(looked.key, journey.call.operation.encode())
 
 
 def is_awaited(journey: Journey) -> bool:

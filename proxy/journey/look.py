@@ -22,8 +22,6 @@ def look(journey: Journey, rooms: Rooms) -> None:
     Raises:
         Refused: CACHE_MISS where the client wants a cached answer or none, and no cache may have one.
     """
-    if journey.looked is not None and journey.looked.flight is not None:
-        journey.looked.flight.land(None)  # the call goes another way now
     said = journey.call.headers.get(_CONTROL)
     control = NOTHING_SAID if said is None else read_cache_control(said)
     journey.looked = looked = _looked(journey, rooms, control)

@@ -11,6 +11,7 @@ from proxy.journey.estimate import estimate
 from proxy.journey.find import find
 from proxy.journey.hold import hold
 from proxy.journey.identify import identify
+from proxy.journey.keeping import leave_flight
 from proxy.journey.kept.lean import lean_on_own
 from proxy.journey.look import look
 from proxy.journey.pump import pump
@@ -46,6 +47,8 @@ async def travel(call: Call, exchange: Exchange, rooms: Rooms) -> None:
             await look_back(journey, rooms)
             await decide(journey, rooms, _REQUEST)
             await recall(journey, rooms)
+            if journey.looked is not None:
+                await leave_flight(journey, journey.looked, rooms)
             look(journey, rooms)
             if journey.looked is not None and journey.looked.serves and await answered(journey, journey.looked, rooms):
                 return
