@@ -7,7 +7,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from dashboards.board import AnyPanel, Section, board
 from dashboards.panels import QUARTER_HOUR, SHARE, USD, Column, bars, stat_of, table_of, text, usd
 from dashboards.sql.attempts import price_lines
-from dashboards.sql.calls import BUCKET, calls
+from dashboards.sql.calls import BUCKET, RAW, calls
 from dashboards.sql.names import named
 from dashboards.sql.query import INPUT, MODEL, MOST_ROWS, TOKEN_COLUMNS, TOKENS, number, rows_of, series_of
 from dashboards.sql.spend import spend
@@ -32,6 +32,7 @@ def savings() -> Dashboard:
         "cache and routing savings",
         [
             Section(100, "In this range", _headline()),
+            Section(103, "Flyball's own cache", _own_cache()),
             Section(101, "Providers' prompt caches", [_over_time(), _by_model()]),
             Section(102, "Served otherwise than asked", [_steps(), _routing()]),
         ],
@@ -80,6 +81,31 @@ def _headline() -> list[AnyPanel]:
         stat_of(5, "Below list prices", number(below, calls("list_usd", "cost_usd")), USD, span=4,
             about="What negotiated prices save against the list."),
         stat_of(6, "Served by another model", other, span=4),
+    ]  # fmt: skip
+
+
+def _own_cache() -> list[AnyPanel]:
+    """From the rows themselves: sums of days do not tell what caches did."""
+    asked = "countIf(cache_status IN ('hit', 'miss'))"
+    rate = f"if({asked} = 0, NULL, countIf(cache_status = 'hit') / {asked}) AS rate"
+    over_time = series_of(
+        f"""SELECT $__timeInterval(charged_at) AS time, toFloat64(sum(cache_saved_usd)) AS saved,
+  toFloat64(sum(cache_would_save_usd)) AS would_save
+{RAW}
+  AND cache_status IN ('hit', 'would_hit')
+GROUP BY time
+ORDER BY time"""
+    )
+    return [
+        stat_of(11, "Saved by our cache", number("toFloat64(sum(cache_saved_usd)) AS saved", RAW), USD, span=6,
+            about="What the answers that were given from memory had cost when they were made, less what hits cost."),
+        stat_of(12, "Would have been saved", number("toFloat64(sum(cache_would_save_usd)) AS saved", RAW), USD, span=6,
+            about="In shadow: what calls cost that a cache would have answered."),
+        stat_of(13, "Hit rate", number(rate, RAW), SHARE, span=6, decimals=1,
+            about="Of the calls that a cache which serves was asked for; those that are kept from it are left out."),
+        stat_of(14, "Would-be hits", number("countIf(cache_status = 'would_hit') AS total", RAW), span=6,
+            about="In shadow: calls that a cache would have answered."),
+        bars(15, "Saved by our cache, and what would have been", over_time, USD, every=QUARTER_HOUR, span=24),
     ]  # fmt: skip
 
 

@@ -27,6 +27,7 @@ class ExactCache:
 
     def __init__(self, store: AnswerStore, seal: AnswerSeal, *, max_answer_bytes: int) -> None:
         self._store = store
+        self.is_shared: Final = store.is_shared
         self._seal = seal
         self._repeats = Repeats()
         self._renewing: dict[tuple[bytes, bytes], asyncio.Task[None]] = {}
@@ -63,7 +64,7 @@ class ExactCache:
         """Whether a run has had an answer to this request, from any worker that shares the store."""
         if self._repeats.has(key, run):
             return True
-        if not self._store.is_shared:
+        if not self.is_shared:
             return False
         with contextlib.suppress(StoreAway):
             return await self._store.find(_of_run(key, run), now_ns) is not None
@@ -72,13 +73,13 @@ class ExactCache:
     async def note_had(self, key: bytes, run: str, now_ns: int, until_ns: int) -> None:
         """A run has had an answer to this request, which stays fresh until then."""
         self._repeats.note(key, run)
-        if self._store.is_shared:
+        if self.is_shared:
             with contextlib.suppress(StoreAway):
                 await self._store.put(_of_run(key, run), _SEEN, now_ns, until_ns)
 
     async def claim(self, key: bytes, token: bytes) -> bool:
         """Whether this worker may ask a provider: no other that shares the store does. It holds until `resign`."""
-        if not self._store.is_shared:
+        if not self.is_shared:
             return True
         try:
             if not await self._store.claim(key, token, CLAIM_S):

@@ -102,6 +102,7 @@ class RedisStore:
 async def _within(seconds: float) -> AsyncIterator[None]:
     """TimeoutError after that time; later if it was this process that stood still: the answer may be here."""
     loop = asyncio.get_running_loop()
+    timer: asyncio.TimerHandle
     async with asyncio.timeout(None) as limit:
 
         def expire(due: float) -> None:

@@ -1,11 +1,14 @@
 """What flyball.yaml says about caches (DESIGN §10)."""
 
+import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from proxy.cache.semantic import SemanticMode, SemanticSettings, semantic_problems
+from proxy.core.money import NotMoney, exact_usd
 from proxy.core.secret import Secret
 
 Mode: TypeAlias = Literal["disabled", "shadow", "serve"]
@@ -83,4 +86,30 @@ class CacheSettings:
 
 def cache_problems(settings: CacheSettings) -> Iterator[tuple[str, str]]:
     """What is wrong with the settings, each with its key below `cache`."""
+    yield from _exact_problems(settings.exact)
+    for number, each in enumerate(settings.overrides):
+        if each.ttl_s is not None and each.ttl_s < 0:
+            yield f"overrides[{number}].ttl_s", f"must not be negative; it is {each.ttl_s}"
     yield from semantic_problems(settings.semantic, is_on=settings.is_semantic)
+
+
+def _exact_problems(exact: ExactSettings) -> Iterator[tuple[str, str]]:
+    """Never repeats the URL: it may have a password in it."""
+    for name, least in (("ttl_s", 0), ("max_mb", 1), ("max_answer_kb", 1)):
+        if getattr(exact, name) < least:
+            yield f"exact.{name}", f"must be {least} or more; it is {getattr(exact, name)}"
+    if exact.price_per_hit_usd is not None:
+        try:
+            if exact_usd(exact.price_per_hit_usd) < 0:
+                yield "exact.price_per_hit_usd", f"must not be negative; it is {exact.price_per_hit_usd}"
+        except NotMoney as error:
+            yield "exact.price_per_hit_usd", f"cannot be paid: {error}"
+    if exact.redis is None:
+        return
+    parts = urlsplit(exact.redis.reveal())
+    if parts.scheme not in ("redis", "rediss", "unix"):
+        yield "exact.url", "must begin with redis://, rediss:// or unix://"
+    elif isinstance(exact.url, str) and (parts.password or "password" in parts.query):
+        yield "exact.url", "has a password in it, which must not stand in a file; use url_env or url_file"
+    elif importlib.util.find_spec("redis") is None:
+        yield "exact.url", "needs the `redis` package: install flyball[redis]"

@@ -5,7 +5,7 @@ from collections.abc import Coroutine, Iterator
 from typing import Any, Final, TypeVar
 
 from proxy.budget import Unit
-from proxy.cache import CachedAnswer
+from proxy.cache import CachedAnswer, Flight
 from proxy.core.outcome import Outcome
 from proxy.journey.account import account
 from proxy.journey.answer_headers import our_headers, stream_headers
@@ -55,26 +55,38 @@ async def _found(journey: Journey, looked: Looked, rooms: Rooms) -> CachedAnswer
     """What the call may be given; None where it is to be made. The first of many alike is to lead them."""
     if await _is_asked_anew(journey, looked, rooms):
         return None
+    exact = rooms.cache.exact
     for _ in range(MOST_LEADERS):
-        answer = await _kept(journey, looked, rooms)
+        answer = None
+        if looked.control.only_if_cached or not exact.is_shared:  # of a shared store only the first of many alike asks
+            answer = await _kept(journey, looked, rooms)
         if answer is None:
             if looked.control.only_if_cached:
                 return None
-            flight, leads = rooms.cache.exact.flights.join(looked.key)
-            if leads:
-                looked.flight = flight
-                answer = await _from_elsewhere(journey, looked, rooms)
-                if answer is None:
-                    return None
-                flight.land(answer)
-            else:
-                await _wait(journey, flight.wait(), rooms)
-                answer = flight.answer
-                if flight.is_unfit:
-                    return None
+            flight, leads = exact.flights.join(looked.key)
+            answer = await (_led if leads else _followed)(journey, looked, flight, rooms)
+            if answer is None and (leads or flight.is_unfit):
+                return None
         if answer is not None:
             return answer if await _may_have(journey, looked, answer, rooms) else None
     return None
+
+
+async def _led(journey: Journey, looked: Looked, flight: Flight, rooms: Rooms) -> CachedAnswer | None:
+    """What a shared store has, or another worker gets, for all who wait here; None where this call is to ask."""
+    looked.flight = flight
+    if not rooms.cache.exact.is_shared:
+        return None
+    answer = await _from_elsewhere(journey, looked, rooms)
+    if answer is not None:
+        flight.land(answer)
+    return answer
+
+
+async def _followed(journey: Journey, looked: Looked, flight: Flight, rooms: Rooms) -> CachedAnswer | None:
+    """What the call gets that leads; None where it fails, or gets what is nobody else's."""
+    await _wait(journey, flight.wait(), rooms)
+    return flight.answer
 
 
 async def _is_asked_anew(journey: Journey, looked: Looked, rooms: Rooms) -> bool:
@@ -101,8 +113,12 @@ async def _from_elsewhere(journey: Journey, looked: Looked, rooms: Rooms) -> Cac
     """
     exact, token = rooms.cache.exact, journey.call.operation.encode()
     for _ in range(MOST_LEADERS):
+        answer = await _kept(journey, looked, rooms)
+        if answer is not None:
+            return answer
         if await exact.claim(looked.key, token):
-            return None
+            # Once more: it may have been kept, and the claim given back, between the two questions.
+            return await _kept(journey, looked, rooms)
         waiting = exact.awaited(lambda: _kept(journey, looked, rooms), looked.key)
         answer = await _wait(journey, waiting, rooms)
         if answer is not None:

@@ -101,12 +101,23 @@ def _measure(row: OperationRow, number: int) -> None:
     row.usage_source = ("provider", "estimated", "none")[number % 11 % 3]
     row.error = f"told {HOSTILE[number % 7]}" if row.outcome == "upstream_error" else ""
     row.status = {"refused": 402, "upstream_error": 529}.get(row.outcome, 200)
+    row.cache_status = _cached(row, number)
+    if row.cache_status == "hit":
+        row.cache_kind, row.cache_saved_usd = "exact", f"0.00{number:04}1"
+    elif row.cache_status == "would_hit":
+        row.cache_kind, row.cache_would_save_usd = "exact", row.cost_usd or "0.00"
     row.refused_by = f"org:acme/{HOSTILE[number % 7]}" if row.code in CODES[:2] and row.code else ""
     if number % 17 == 0:
         row.ladder = ["downgrade:acme-month"] if number % 2 else ["throttle:acme-month", "downgrade:acme-month"]
     if number % 23 == 0:
         row.would_code, row.would_by = "budget_exceeded", "org:globex/globex-month"
         row.clamped_to, row.overrun_usd = 256, "0.000000001"
+
+
+def _cached(row: OperationRow, number: int) -> str:
+    if row.outcome == "cached":
+        return "hit"
+    return ("", "miss", "would_hit", "bypass")[number % 4] if row.outcome == "ok" else ""
 
 
 def attempts(rows: list[OperationRow]) -> list[AttemptRow]:

@@ -95,6 +95,28 @@ def _routing(world: World) -> Rows:
     return [[*one[:4], *(float(usd) for usd in one[4:])] for one in told]
 
 
+def _own(world: World, column: str) -> Decimal:
+    return sum((Decimal(getattr(row, column)) for row in world.calls()), Decimal(0))
+
+
+def _hit_rate(world: World) -> Rows:
+    asked = [row.cache_status for row in world.calls() if row.cache_status in ("hit", "miss")]
+    return [[ratio(asked.count("hit"), len(asked))]]
+
+
+def _own_over_time(world: World) -> Rows:
+    told = [row for row in world.calls() if row.cache_status in ("hit", "would_hit")]
+    cells = grouped(told, lambda row: world.interval(at(row)))
+    return [
+        [
+            when,
+            float(sum(Decimal(row.cache_saved_usd) for row in rows)),
+            float(sum(Decimal(row.cache_would_save_usd) for row in rows)),
+        ]
+        for when, rows in sorted(cells.items())
+    ]
+
+
 WANTED: Final[Mapping[int, Callable[[World], Rows]]] = {
     1: _saved,
     2: lambda world: [[ratio(sum(row.cache_read_tokens for row in world.spend()), inputs(world.spend()))]],
@@ -106,4 +128,9 @@ WANTED: Final[Mapping[int, Callable[[World], Rows]]] = {
     8: _models,
     9: _steps,
     10: _routing,
+    11: lambda world: [[float(_own(world, "cache_saved_usd"))]],
+    12: lambda world: [[float(_own(world, "cache_would_save_usd"))]],
+    13: _hit_rate,
+    14: lambda world: [[sum(row.cache_status == "would_hit" for row in world.calls())]],
+    15: _own_over_time,
 }
