@@ -147,7 +147,9 @@ class TranslatedResponse:
 
 
 def _is_json(response: UpstreamResponse) -> bool:
-    return any(
-        name == b"content-type" and value.partition(b";")[0].strip().lower().endswith(b"json")
-        for name, value in response.headers
-    )
+    """Whether it is an answer in one piece; lines of JSON (Ollama's) are a stream."""
+    for name, value in response.headers:
+        if name == b"content-type":
+            media = value.partition(b";")[0].strip().lower()
+            return media.endswith(b"json") and not media.endswith(b"ndjson")
+    return False

@@ -7,6 +7,7 @@ from proxy.metering.anthropic_usage import normalise_anthropic
 from proxy.metering.bedrock_usage import normalise_bedrock
 from proxy.metering.cohere_usage import normalise_cohere
 from proxy.metering.gemini_usage import normalise_gemini
+from proxy.metering.ollama_usage import normalise_ollama
 from proxy.metering.usage import normalise
 from proxy.wire.endpoint import Endpoint
 from proxy.wire.profile import Arithmetic
@@ -28,6 +29,8 @@ def usage_told(
         return normalise_gemini(raw_usage, service_tier=service_tier, tool_calls=tool_calls)
     if dialect == "cohere":
         return normalise_cohere(raw_usage, tool_calls=tool_calls)
+    if dialect == "ollama":
+        return normalise_ollama(raw_usage, tool_calls=tool_calls)
     if dialect == "bedrock":
         return normalise_bedrock(raw_usage, service_tier=service_tier, tool_calls=tool_calls)
     return normalise(

@@ -20,7 +20,7 @@ from proxy.wire.profile import GENERIC, PROFILES, Profile, profile_of
 
 MAX_SECONDS: Final = 7 * 24 * 3600.0
 
-_IN_PATHS: Final = {"anthropic": "/v1", "cohere": "/v2"}
+_IN_PATHS: Final = {"anthropic": "/v1", "cohere": "/v2", "ollama": "/api"}
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _VALUE: Final = re.compile(r"[\x20-\x7e\t]*\Z")
 _RAW_URL: Final = re.compile(r"[\x21-\x7e]+\Z")

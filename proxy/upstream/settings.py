@@ -14,7 +14,7 @@ AuthHeader: TypeAlias = Literal["bearer", "api-key", "x-api-key", "x-goog-api-ke
 class ProviderSettings:
     """One provider: where it is, how it is paid, and how long it may take."""
 
-    dialect: Literal["openai", "anthropic", "gemini", "bedrock", "cohere"] = field(
+    dialect: Literal["openai", "anthropic", "gemini", "bedrock", "cohere", "ollama"] = field(
         default="openai", metadata={"doc": "The API the provider speaks."}
     )
     base_url: str = field(

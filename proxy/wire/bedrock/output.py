@@ -19,13 +19,14 @@ def said_in(value: Any, depth: int = 0) -> Iterator[str]:
         return
     if isinstance(value, list):
         for each in value:
-            yield from said_in(each, depth + 1)
+            if isinstance(each, dict | list):
+                yield from said_in(each, depth + 1)
     elif isinstance(value, dict):
         for name, each in value.items():
             if isinstance(each, str):
                 if name in _SAID and each:
                     yield each
-            else:
+            elif isinstance(each, dict | list):
                 yield from said_in(each, depth + 1)
 
 

@@ -1,6 +1,7 @@
 """Bedrock's paths: `/model/{id}/converse` and its like, the model's id or ARN percent-encoded in one segment."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, NamedTuple
 from urllib.parse import quote, unquote
@@ -29,8 +30,9 @@ class ModelPath(NamedTuple):
     action: str
 
 
+@lru_cache(maxsize=256)
 def read_path(path: str) -> ModelPath | None:
-    """The parts of a path, None where it is none of these."""
+    """The parts of a path, None where it is none of these; asked several times a call, and the same for many calls."""
     if not path.startswith(_BEGINNING):
         return None
     model, slash, action = path.removeprefix(_BEGINNING).rpartition("/")

@@ -13,6 +13,9 @@ from proxy.wire.facts import UnaryFacts, and_tool
 from proxy.wire.output_text import OutputText
 
 _MAX_ERROR_BYTES: Final = 64 * 1024
+_TOOL: Final = b"tool"
+"""Stands in every name that calls have; where it does not, and no letter is escaped, there are none to look for."""
+_ESCAPED: Final = b"\\u00"
 _ERROR_TYPE: Final = b"x-amzn-errortype"
 
 
@@ -32,9 +35,10 @@ def read_response(endpoint: Endpoint, body: bytes, headers: list[tuple[bytes, by
     for piece in said_in(fields):
         output.add(piece)
     facts.output_chars, facts.delivered = output.chars, output.texts
-    for name in calls_in(fields):
-        facts.tool_call_count += 1
-        facts.tools = and_tool(facts.tools, name)
+    if _TOOL in body or _ESCAPED in body:
+        for name in calls_in(fields):
+            facts.tool_call_count += 1
+            facts.tools = and_tool(facts.tools, name)
     return facts
 
 

@@ -5,6 +5,7 @@ without project and location for keys of its express mode. Sources: ai.google.de
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -47,8 +48,12 @@ class Place(Struct, frozen=True):
         return METHODS.get(self.method)
 
 
+@lru_cache(maxsize=256)
 def place_of(path: str) -> Place | None:
-    """What the path of a model's method says; None for any other path. The model may be encoded, nothing else."""
+    """What the path of a model's method says; None for any other path. The model may be encoded, nothing else.
+
+    It is asked several times a call, and the same for many calls.
+    """
     found = _OF_MODEL.match(path)
     if found is None:
         return None

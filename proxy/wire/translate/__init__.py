@@ -11,6 +11,7 @@ from proxy.wire.translate import (
     openai_bedrock,
     openai_cohere,
     openai_gemini,
+    openai_ollama,
     responses_chat,
 )
 from proxy.wire.translate.pair import Pair
@@ -33,6 +34,7 @@ PAIRS: Final[Mapping[tuple[str, str], Pair]] = MappingProxyType(
         ("chat.completions", "gemini"): openai_gemini.PAIR,
         ("chat.completions", "bedrock"): openai_bedrock.PAIR,
         ("chat.completions", "cohere"): openai_cohere.PAIR,
+        ("chat.completions", "ollama"): openai_ollama.PAIR,
         ("messages", "openai"): anthropic_openai.PAIR,
         ("responses", "openai"): responses_chat.PAIR,
     }

@@ -12,9 +12,9 @@ from tests.harness.one_worker import Client, OneWorker, config, one_worker
 GOOGLE: Final = [(b"x-goog-api-key", b"k")]
 ANTHROPIC: Final = [(b"anthropic-version", b"2023-06-01")]
 HELLO: Final = [{"role": "user", "content": "Hello"}]
-DIALECTS: Final = ("openai", "anthropic", "gemini", "bedrock", "cohere")
+DIALECTS: Final = ("openai", "anthropic", "gemini", "bedrock", "cohere", "ollama")
 CALLED: Final = {
-    "openai": {"openai", "anthropic", "gemini", "bedrock", "cohere"},
+    "openai": {"openai", "anthropic", "gemini", "bedrock", "cohere", "ollama"},
     "anthropic": {"openai", "anthropic"},
     "gemini": {"gemini"},
 }

@@ -95,6 +95,12 @@ def _anthropic_calls() -> list[bytes]:
     return out
 
 
+def _line(message: dict[str, Any], **more: Any) -> bytes:
+    return (
+        json.dumps({"model": "m", "message": {"role": "assistant", **message}, "done": False, **more}).encode() + b"\n"
+    )
+
+
 def _cohere_calls() -> list[bytes]:
     out = []
     for index, name in enumerate(NAMES):
@@ -190,6 +196,16 @@ SPEECHES: Final = {
             )
         ],
     ),
+    "ollama": Speech(
+        [(b"content-type", b"application/x-ndjson")],
+        [],
+        lambda word: _line({"content": word}),
+        lambda: [
+            _line({"content": "", "tool_calls": [{"function": {"name": name, "arguments": {"path": "a"}}}]})
+            for name in NAMES
+        ],
+        [_line({"content": ""}, done=True, done_reason="stop", prompt_eval_count=8, eval_count=20)],
+    ),
     "bedrock": Speech(
         FRAMES,
         [_frame("messageStart", role="assistant")],
@@ -224,6 +240,7 @@ PAIRS: Final = (
     ("chat", "gemini"),
     ("chat", "bedrock"),
     ("chat", "cohere"),
+    ("chat", "ollama"),
     ("responses", "openai"),
     ("messages", "openai"),
 )
@@ -295,7 +312,7 @@ async def test_a_denied_call_does_not_pass_and_the_allowed_one_does(ruled: House
     assert (await ruled.worker.standing())[1] == 0
 
 
-@pytest.mark.parametrize(("asked", "dialect"), PAIRS[:5])
+@pytest.mark.parametrize(("asked", "dialect"), PAIRS[:6])
 async def test_a_stream_ends_with_its_money_in_the_clients_dialect(poor: House, asked: str, dialect: str) -> None:
     said = SPEECHES[dialect]
     words = [said.word(WORDS[number % len(WORDS)]) for number in range(2000)]

@@ -102,6 +102,12 @@ def bent_stream(rng: Random, stream: bytes) -> bytes:
         return damaged(rng, stream)
     if stream.startswith(b"["):
         return bent(rng, stream)
+    if stream.startswith(b"{"):
+        lines = stream.split(b"\n")
+        at = rng.randrange(len(lines) - 1)
+        return b"\n".join(
+            [*lines[:at], bent(rng, lines[at]).replace(b"\n", rng.choice((b"", b"\n"))), *lines[at + 1 :]]
+        )
     return _bent_frames(rng, stream) if stream[:1] == b"\x00" else _bent_events(rng, stream)
 
 

@@ -228,8 +228,8 @@ def _streams() -> Iterator[Sample]:
     yield Sample(Endpoint.CONVERSE, b"".join(event_frame(name, json.dumps(told).encode()) for name, told in frames))
 
 
-def _coheres() -> Iterator[Sample]:
-    """What nobody is served in its own dialect: an answer and a stream of Cohere's chats."""
+def _others() -> Iterator[Sample]:
+    """What nobody is served in its own dialect: an answer and a stream of Cohere's chats, and of Ollama's."""
     call = {"id": "c", "type": "function", "function": {"name": "read_file", "arguments": ARGUMENTS}}
     content = [{"type": "thinking", "thinking": "Hm"}, {"type": "text", "text": "Hi"}]
     message = {"role": "assistant", "content": content, "tool_plan": "I will", "tool_calls": [call]}
@@ -247,13 +247,22 @@ def _coheres() -> Iterator[Sample]:
     ]
     yield Sample(Endpoint.CHAT, _data(*events, named=True), "cohere")
 
+    use = {"function": {"name": "read_file", "arguments": {"path": "a"}}}
+    said = {"role": "assistant", "content": "Hi", "thinking": "Hm", "tool_calls": [use]}
+    line = {"model": "m", "message": said, "done": True, "done_reason": "stop", "eval_count": 2}
+    yield Sample(Endpoint.CHAT, json.dumps(line).encode(), "ollama")
+    lines = [{"message": {"content": "Hi"}}, {"message": {"tool_calls": [use]}}, {**line, "message": {"content": ""}}]
+    yield Sample(Endpoint.CHAT, b"".join(json.dumps(each).encode() + b"\n" for each in lines), "ollama")
+
 
 def speaker(sample: Sample) -> str:
     """The dialect that a sample is of."""
     return sample.path or sample.endpoint.dialect
 
 
-COHERES: Final = tuple(_coheres())
+_OTHERS: Final = tuple(_others())
+OTHERS_ANSWERS: Final = _OTHERS[::2]
+OTHERS_STREAMS: Final = _OTHERS[1::2]
 REQUESTS: Final = tuple(_requests())
 ANSWERS: Final = tuple(_answers())
 STREAMS: Final = tuple(_streams())

@@ -32,7 +32,7 @@ from proxy.wire.tool_calls import Verdict
 from proxy.wire.translate import PAIRS, Context, Unreadable
 from proxy.wire.usage_report import BadReport, read_report
 from tests.unit.wire.fuzz.bent import bent, bent_stream, damaged, parts, with_strangers
-from tests.unit.wire.fuzz.corpus import ANSWERS, COHERES, REQUESTS, STREAMS, Sample, speaker
+from tests.unit.wire.fuzz.corpus import ANSWERS, OTHERS_ANSWERS, OTHERS_STREAMS, REQUESTS, STREAMS, Sample, speaker
 
 CASES: Final = {"strangers": 2_000, "a_stream": 5_000, "a_translation": 5_000}
 """The dear ones; all others have `MOST_CASES`."""
@@ -153,10 +153,10 @@ def a_translation(rng: Random) -> None:
     except Refused:
         pass
     call = translate(PLAIN[endpoint], CONTEXT)
-    answers = [each for each in (*ANSWERS, COHERES[0]) if speaker(each) == dialect]
+    answers = [each for each in (*ANSWERS, *OTHERS_ANSWERS) if speaker(each) == dialect]
     with suppress(Unreadable):
         call.answer(rng.choice((200, 200, 400, 500)), bent(rng, rng.choice(answers).body))
-    streams = [each for each in (*STREAMS, COHERES[1]) if speaker(each) == dialect]
+    streams = [each for each in (*STREAMS, *OTHERS_STREAMS) if speaker(each) == dialect]
     stream = call.stream()
     told = b"".join(map(stream.feed, parts(rng, bent_stream(rng, rng.choice(streams).body)))) + stream.close()
     for line in told.split(b"\n"):
@@ -191,7 +191,7 @@ def a_framing(rng: Random) -> None:
 def a_usage(rng: Random) -> None:
     """Usage objects, in every arithmetic, whoever's they are."""
     usage = usage_told(
-        rng.choice([*DIALECTS, "cohere"]),
+        rng.choice([*DIALECTS, "cohere", "ollama"]),
         bent(rng, rng.choice(USAGES)),
         arithmetic=rng.choice(list(Arithmetic)),
         endpoint=Endpoint.CHAT,
@@ -238,6 +238,7 @@ USAGES: Final = (
     b'{"prompt_tokens":8,"completion_tokens":2,"total_tokens":10,"prompt_tokens_details":{"cached_tokens":3}}',
     b'{"input_tokens":8,"output_tokens":2,"cache_creation":{"ephemeral_1h_input_tokens":1}}',
     b'{"promptTokenCount":8,"candidatesTokenCount":2,"promptTokensDetails":[{"modality":"TEXT","tokenCount":8}]}',
+    b'{"prompt_eval_count":8,"eval_count":2}',
     b'{"billed_units":{"input_tokens":8,"output_tokens":2.0},"tokens":{"input_tokens":80}}',
     b'{"inputTokens":8,"outputTokens":2,"cacheReadInputTokens":1,"cacheDetails":[{"ttl":"1h","inputTokens":1}]}',
 )

@@ -247,5 +247,24 @@ def _cohere_events(index: int, block: dict[str, Any], size: int) -> list[dict[st
     return [begun, *deltas, {"type": "content-end", "index": index}]
 
 
+@st.composite
+def ollama_answers(draw: st.DrawFn) -> Answer:
+    """An answer of Ollama's chats; its calls come whole."""
+    said = {name: draw(st.one_of(st.just(""), texts)) for name in ("thinking", "content")}
+    calls = [
+        {"id": f"call_{at}", "function": {"name": name, "arguments": given}}
+        for at, (name, given) in enumerate(draw(st.lists(st.tuples(names, arguments), max_size=3)))
+    ]
+    counts = {"prompt_eval_count": 7, "eval_count": 9, "total_duration": 5}
+    end = {"model": "llama-x", "done": True, "done_reason": draw(st.sampled_from(["stop", "length"])), **counts}
+    whole = {**end, "message": {"role": "assistant", **said, "tool_calls": calls}}
+    size = draw(st.integers(1, 9))
+    lines: list[dict[str, Any]] = [{name: piece} for name, text in said.items() for piece in pieces(text, size)]
+    lines += [{"content": "", "tool_calls": [call]} for call in calls]
+    told = [{"model": "llama-x", "message": {"role": "assistant", **line}, "done": False} for line in lines]
+    told.append({**end, "message": {"role": "assistant", "content": ""}})
+    return Answer(json.dumps(whole).encode(), "".join(json.dumps(line) + "\n" for line in told).encode())
+
+
 def _frame(name: str, **members: Any) -> bytes:
     return event_frame(name, json.dumps({**members, "p": "abc"}).encode())

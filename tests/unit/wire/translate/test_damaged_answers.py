@@ -18,6 +18,7 @@ from tests.unit.wire.translate.answers import (
     cut,
     cuts,
     gemini_answers,
+    ollama_answers,
 )
 from tests.unit.wire.translate.asking import CONTEXT, chat, messages
 
@@ -26,7 +27,9 @@ _BODIES = {
     "messages": json.dumps(messages(stream=True)).encode(),
     "responses": json.dumps({"model": "asked-1", "input": "Hi", "stream": True}).encode(),
 }
-_ANSWERS = st.one_of(anthropic_answers(), chat_answers(), gemini_answers(), converse_answers(), cohere_answers())
+_ANSWERS = st.one_of(
+    anthropic_answers(), chat_answers(), gemini_answers(), converse_answers(), cohere_answers(), ollama_answers()
+)
 _pairs = pytest.mark.parametrize(("client", "pair"), [(client, pair) for (client, _), pair in PAIRS.items()])
 
 

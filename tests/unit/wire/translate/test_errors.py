@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 
 from proxy.wire.eventstream import exception_frame
-from proxy.wire.translate import anthropic_openai, openai_anthropic, openai_bedrock, openai_cohere, openai_gemini
+from proxy.wire.translate import (
+    anthropic_openai,
+    openai_anthropic,
+    openai_bedrock,
+    openai_cohere,
+    openai_gemini,
+    openai_ollama,
+)
 from proxy.wire.translate.pair import Pair
 from tests.harness.accumulated import events_of
 from tests.unit.wire.translate.asking import CONTEXT, chat, messages
@@ -77,6 +84,7 @@ def googles(code: int, status: str, message: str, **more: Any) -> dict[str, Any]
             "invalid_request_error",
             "context_length_exceeded",
         ),
+        (openai_ollama.PAIR, 404, {"error": "model 'm' not found"}, "invalid_request_error", "model_not_found"),
         (openai_cohere.PAIR, 498, {"message": "Blocked"}, "invalid_request_error", "content_filter"),
     ],
 )
@@ -85,7 +93,8 @@ def test_to_a_chat_client(pair: Pair, status: int, original: dict[str, Any], kin
     error = json.loads(answer.body)["error"]
     assert (error["type"], error["code"], error["param"]) == (kind, code, None)
     assert error["original"] == original
-    assert error["message"] == (original.get("error") or original)["message"]
+    told = original.get("error") or original
+    assert error["message"] == (told if isinstance(told, str) else told["message"])
     assert answer.metered.usage is None
 
 

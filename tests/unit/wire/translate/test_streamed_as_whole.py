@@ -6,7 +6,14 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.wire.translate import anthropic_openai, openai_anthropic, openai_bedrock, openai_cohere, openai_gemini
+from proxy.wire.translate import (
+    anthropic_openai,
+    openai_anthropic,
+    openai_bedrock,
+    openai_cohere,
+    openai_gemini,
+    openai_ollama,
+)
 from proxy.wire.translate.pair import Pair
 from proxy.wire.translate.translated import Metered
 from tests.harness.accumulated import chat_of, message_of, whole_chat_of
@@ -19,6 +26,7 @@ from tests.unit.wire.translate.answers import (
     cut,
     cuts,
     gemini_answers,
+    ollama_answers,
 )
 from tests.unit.wire.translate.asking import CONTEXT, chat, messages
 
@@ -83,6 +91,15 @@ def test_coheres_answers_to_a_chat_client(answer: Answer, places: list[int]) -> 
     assert chat_of(stream) == whole_chat_of(whole)
     assert stream.endswith(b"data: [DONE]\n\n")
     assert chat_of(stream)["usage"]["prompt_tokens"] == 7, "what it bills, not what it has counted"
+    assert _decoded(of_whole) == _decoded(of_stream)
+
+
+@given(ollama_answers(), cuts)
+def test_ollamas_answers_to_a_chat_client(answer: Answer, places: list[int]) -> None:
+    whole, stream, of_whole, of_stream = translated(openai_ollama.PAIR, CHAT, answer, places)
+    assert same_arguments(chat_of(stream)) == same_arguments(whole_chat_of(whole))
+    assert stream.endswith(b"data: [DONE]\n\n")
+    assert chat_of(stream)["usage"]["total_tokens"] == 16
     assert _decoded(of_whole) == _decoded(of_stream)
 
 

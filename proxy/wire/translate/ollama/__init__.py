@@ -1,0 +1,1 @@
+"""Ollama's side of translation: its own chats (`/api/chat`)."""
