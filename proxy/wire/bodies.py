@@ -1,9 +1,10 @@
 """A request's body read strictly: a JSON object in UTF-8, with the right types in the few fields that are acted on."""
 
+import json
 import math
 import re
 from collections.abc import Collection, Mapping
-from typing import Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
@@ -36,6 +37,17 @@ def members_of(body: bytes) -> dict[str, Raw]:
         refuse(f"the body must be a JSON object; got {kind_of(body.lstrip()[:1])}")
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         refuse(_why_malformed(body, str(error)))
+
+
+def decoded(body: bytes) -> Any:
+    """The value of a body whose members were read before; numbers that no float holds are infinite.
+
+    What nobody read may hold such a number, and is the provider's to judge.
+    """
+    try:
+        return msgspec.json.decode(body)
+    except msgspec.ValidationError:
+        return json.loads(body)
 
 
 def refuse_repeats(body: bytes, members: dict[str, Raw], watched: Collection[str]) -> None:

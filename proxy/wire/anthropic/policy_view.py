@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
-import msgspec
-
 from proxy.wire.anthropic.tool_types import is_client_run, name_of_tool
+from proxy.wire.bodies import decoded
 from proxy.wire.endpoint import Endpoint
 from proxy.wire.policy_view import Message, PolicyView, view_of
 
@@ -24,7 +23,7 @@ def read_view(endpoint: Endpoint, body: bytes) -> PolicyView:
 
     A tool's result is a message of its own, of role `tool`, though it stands in a user's.
     """
-    fields: dict[str, Json] = msgspec.json.decode(body)
+    fields: dict[str, Json] = decoded(body)
     tools, provider_tools = _tools(fields)
     return view_of(
         _messages(fields),

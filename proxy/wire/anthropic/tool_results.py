@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
-import msgspec
-
+from proxy.wire.bodies import decoded
 from proxy.wire.endpoint import Endpoint
 from proxy.wire.tool_results import ToolResult
 
@@ -16,7 +15,7 @@ def tool_results(endpoint: Endpoint, body: bytes) -> list[ToolResult]:
 
     What a provider-run tool returned is none of them: its call was decided with the request.
     """
-    fields: Mapping[str, Json] = msgspec.json.decode(body)
+    fields: Mapping[str, Json] = decoded(body)
     names: dict[str, str] = {}
     found = []
     for index, message in _objects(fields.get("messages")):

@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
-import msgspec
-
 from proxy.wire.anthropic.tool_types import is_client_run
+from proxy.wire.bodies import decoded
 from proxy.wire.tool_schemas import RequestTools
 
 Json: TypeAlias = Any
@@ -13,7 +12,7 @@ Json: TypeAlias = Any
 
 def request_tools(body: bytes) -> RequestTools:
     """The tools of a body that has passed `read_request`; those that Anthropic defines have no schema in it."""
-    fields: Mapping[str, Json] = msgspec.json.decode(body)
+    fields: Mapping[str, Json] = decoded(body)
     return RequestTools(_offered(fields.get("tools")))
 
 

@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
-import msgspec
-
+from proxy.wire.bodies import decoded
 from proxy.wire.endpoint import Endpoint
 from proxy.wire.policy_view import Message, PolicyView, view_of
 
@@ -15,7 +14,7 @@ _FUNCTIONS: Final = frozenset({"function", "custom", ""})
 
 def read_view(endpoint: Endpoint, body: bytes) -> PolicyView:
     """The view of a body that was found to be a JSON object; off the loop where it is large."""
-    fields: dict[str, Json] = msgspec.json.decode(body)
+    fields: dict[str, Json] = decoded(body)
     tools, provider_tools = _tools(fields)
     return view_of(
         _messages(endpoint, fields),

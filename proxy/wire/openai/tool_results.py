@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
-import msgspec
-
+from proxy.wire.bodies import decoded
 from proxy.wire.endpoint import Endpoint
 from proxy.wire.tool_results import LEGACY, ToolResult
 
@@ -14,7 +13,7 @@ _RESULTS: Final = ("_output", "_approval_response")
 
 def tool_results(endpoint: Endpoint, body: bytes) -> list[ToolResult]:
     """The results in a body that has passed `read_request`; those that name no call have an empty id."""
-    fields: Mapping[str, Json] = msgspec.json.decode(body)
+    fields: Mapping[str, Json] = decoded(body)
     if endpoint is Endpoint.CHAT:
         return _of_chat(list(_objects(fields.get("messages"))))
     if endpoint is Endpoint.RESPONSES:

@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
-import msgspec
-
+from proxy.wire.bodies import decoded
 from proxy.wire.tool_schemas import RequestTools
 
 Json: TypeAlias = Any
@@ -21,7 +20,7 @@ _CLIENT_RUN: Final = {
 
 def request_tools(body: bytes) -> RequestTools:
     """The tools of a body that has passed `read_request`."""
-    fields: Mapping[str, Json] = msgspec.json.decode(body)
+    fields: Mapping[str, Json] = decoded(body)
     return RequestTools(_offered(fields))
 
 

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from proxy.wire.anthropic.dialect import ANTHROPIC
+from proxy.wire.dialects import dialect_of
+from proxy.wire.endpoint import Endpoint
 from proxy.wire.gemini.dialect import GEMINI
 from proxy.wire.translate import PAIRS, Context
 from proxy.wire.usage_report import BadReport, read_report
@@ -55,6 +57,16 @@ def test_arguments_that_are_not_text_are_told_with_signs_in_their_place(dialect:
     (choice,) = json.loads(told.body)["choices"]
     (call,) = choice["message"]["tool_calls"]
     assert json.loads(call["function"]["arguments"]) == {"a": "\ufffd("}
+
+
+@pytest.mark.parametrize("endpoint", [Endpoint.CHAT, Endpoint.MESSAGES])
+def test_a_number_that_no_float_holds_does_not_keep_rules_from_looking(endpoint: Endpoint) -> None:
+    dialect = dialect_of(endpoint)
+    body = b'{"model":"m","max_tokens":5,"odd":[1e999],"messages":[{"role":"user","content":"Hi"}],"tools":[]}'
+    dialect.read_request(endpoint, "", body)
+    assert [message.text for message in dialect.read_view(endpoint, body).messages] == ["Hi"]
+    assert dialect.tool_results(endpoint, body) == []
+    assert dialect.request_tools(body).names == frozenset()
 
 
 def test_a_report_with_stray_line_ends_is_refused() -> None:
