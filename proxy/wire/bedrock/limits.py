@@ -34,7 +34,10 @@ _CONVERSE: Final[tuple[Place, ...]] = (
 
 def limits_in(endpoint: Endpoint, fields: Fields) -> Iterator[tuple[Place, object]]:
     """The output limits that a body gives, each with its place; null is none."""
-    for place in _CONVERSE if endpoint is Endpoint.CONVERSE else _INVOKE:
+    places = _INVOKE
+    if endpoint is Endpoint.CONVERSE:
+        places = _CONVERSE if "additionalModelRequestFields" in fields else _CONVERSE[:1]
+    for place in places:
         value: object = fields
         for name in place:
             value = value.get(name) if isinstance(value, dict) else None

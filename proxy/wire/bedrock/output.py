@@ -1,6 +1,5 @@
 """The text that an answer puts out, in the body of any model: what output is estimated from when no usage is told."""
 
-from collections.abc import Iterator
 from typing import Any, Final
 
 from proxy.wire.bedrock.fields import text
@@ -11,23 +10,30 @@ _SAID: Final = frozenset(
 )
 """Members that hold a model's words, its reasoning or the calls it makes."""
 _DEEPEST: Final = 16
+_NESTED: Final = (dict, list)
 
 
-def said_in(value: Any, depth: int = 0) -> Iterator[str]:
+def said_in(value: Any) -> list[str]:
     """Every piece of output in an answer or in an event of one."""
+    found: list[str] = []
+    _gather(value, 0, found)
+    return found
+
+
+def _gather(value: Any, depth: int, found: list[str]) -> None:
     if depth > _DEEPEST:
         return
     if isinstance(value, list):
         for each in value:
-            if isinstance(each, dict | list):
-                yield from said_in(each, depth + 1)
+            if isinstance(each, _NESTED):
+                _gather(each, depth + 1, found)
     elif isinstance(value, dict):
         for name, each in value.items():
             if isinstance(each, str):
                 if name in _SAID and each:
-                    yield each
-            elif isinstance(each, dict | list):
-                yield from said_in(each, depth + 1)
+                    found.append(each)
+            elif isinstance(each, _NESTED):
+                _gather(each, depth + 1, found)
 
 
 def calls_in(value: Any, depth: int = 0) -> list[str]:

@@ -45,11 +45,13 @@ def read_request(endpoint: Endpoint, path: str, body: bytes) -> RequestFacts:
 
 def _check(endpoint: Endpoint, fields: Fields) -> None:
     for name in _OBJECTS:
-        if not isinstance(fields.get(name), dict | None):
+        value = fields.get(name)
+        if value is not None and not isinstance(value, dict):
             refuse(f"`{name}` must be an object", name)
     for name in _LISTS:
         value = fields.get(name)
-        if not isinstance(value, list | None) and not (endpoint is Endpoint.INVOKE and isinstance(value, str)):
+        is_text = endpoint is Endpoint.INVOKE and isinstance(value, str)
+        if value is not None and not isinstance(value, list) and not is_text:
             refuse(f"`{name}` must be an array", name)
     for name in ("messages", "tools"):
         _check_objects(name, fields.get(name))
