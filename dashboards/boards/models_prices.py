@@ -30,7 +30,7 @@ def models_prices() -> Dashboard:
             Section(100, "In this range", _headline()),
             Section(101, "By kind of token", [_spend_by_kind(), _tokens_by_kind()]),
             Section(102, "By model", [_models(), _asked_and_served(), _tiers()]),
-            Section(103, "Prices", [_prices(), _tools()]),
+            Section(103, "Prices", [_prices(), _tools(), _book()]),
         ],
     )
 
@@ -151,3 +151,34 @@ LIMIT {MOST_ROWS}"""
     )
     columns = {"tool": text("Tool"), "model_name": text("Model"), "uses": Column("Uses"), "spend": usd("Spend")}
     return table_of(12, "Tools that providers bill", query, columns, about=_LINES)
+
+
+_RATES: Final = {
+    "input": "Input", "cache_read": "Cache read", "cache_write": "Cache write", "output": "Output",
+    "reasoning": "Reasoning",
+}  # fmt: skip
+
+
+def _book() -> AnyPanel:
+    rates = ", ".join(f"toFloat64({name}_usd_per_mtok) AS {name}_rate" for name in _RATES)
+    query = rows_of(
+        f"""SELECT if(r.provider = '', '*', r.provider) AS provider_name, r.model AS model_name,
+  r.origin AS origin_name, r.since AS first_day,
+  {rates}, toFloat64(multiplier) AS factor, r.source AS told_by
+FROM price_book AS r FINAL
+ARRAY JOIN arrayConcat([r.model], r.also) AS called
+WHERE r.version = (SELECT argMax(version, told_at) FROM price_book)
+  AND r.since <= toString(toDate($__toTime, 'UTC'))
+  AND called IN (SELECT model {spend("model")})
+ORDER BY r.origin = 'book', provider_name, model_name, first_day DESC
+LIMIT 1 BY r.origin, r.provider, r.model
+LIMIT {MOST_ROWS}"""
+    )
+    columns = {
+        "provider_name": text("Provider"), "model_name": text("Model"), "origin_name": text("From"),
+        "first_day": text("Since"), **{f"{name}_rate": usd(shown) for name, shown in _RATES.items()},
+        "factor": Column("Times", "short"), "told_by": text("Source"),
+    }  # fmt: skip
+    return table_of(13, "Price book", query, columns,
+        about="Rates of this range's models, dollars a million tokens, as Flyball has them now, of the range's last day;"
+        " the overlay's count before the book's. Empty: as the plain rate of its side.")  # fmt: skip

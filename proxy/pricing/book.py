@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -34,6 +34,16 @@ def _day(at: datetime) -> int:
     return int(at.timestamp()) // _DAY_S
 
 
+class Listed(NamedTuple):
+    """An entry of the prices: where it stands, whose and which model's it is, and what its rates are multiplied by."""
+
+    origin: Literal["book", "overlay", "assumed"]
+    provider: str
+    model: str
+    entry: Entry
+    multiplier: Decimal
+
+
 class PriceBook:
     """An immutable set of prices. `version` is the short SHA-256 of all it was made from.
 
@@ -54,6 +64,7 @@ class PriceBook:
         self._also = {file.provider: dict(_other_names(file)) for file in files}
         self._spellings = {file.provider: _spellings(file) for file in files}
         self._adjustments = tuple(adjustments)
+        self._overlaid = tuple(overlay)
         self._overlay = _grouped(overlay)
         self._overlay_names = [(one.provider, name) for one in overlay for name in (one.model, *one.entry.also)]
         self._ready: dict[tuple[str, str], Dated] = {}
@@ -102,6 +113,15 @@ class PriceBook:
             for model, dated in file.models.items():
                 for entry in dated:
                     yield file.provider, model, entry
+
+    def listed(self) -> Iterator[Listed]:
+        """Every entry that a price can come from, the operator's own first."""
+        for one in self._overlaid:
+            yield Listed("overlay", one.provider, one.model, one.entry, _ONE)
+        if self.assumed is not None:
+            yield Listed("assumed", "", "", self.assumed.written, _ONE)
+        for provider, model, entry in self.entries():
+            yield Listed("book", provider, model, entry, self._adjustment(provider, model))
 
     def _book_prices(self, file: BookFile, name: str) -> Dated:
         model = self._also[file.provider].get(name)

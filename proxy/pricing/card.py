@@ -121,6 +121,11 @@ class Price:
         """Whether long prompts are charged at other rates."""
         return bool(self._data.context)
 
+    @property
+    def written(self) -> Entry:
+        """The entry it was made of."""
+        return self._data
+
     def prices_tier(self, service_tier: str | None) -> bool:
         """Whether this service tier has rates apart from the standard ones."""
         return bool(self._known_tier(service_tier))

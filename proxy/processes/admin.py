@@ -21,6 +21,7 @@ from proxy.app.configuration import environment
 from proxy.app.following_reader import FollowingReader
 from proxy.app.outages import Outages
 from proxy.app.policy_status import read_status
+from proxy.app.price_post import PricePost
 from proxy.app.states_post import StatesPost
 from proxy.app.stores import Stores
 from proxy.config import BadConfig, Config, load_config
@@ -84,6 +85,7 @@ class AdminProcess:
         mark = self._folder.run / "audit-shipped.json"
         self._audit_post = AuditPost(trail, self._folder.spool, mark, config.settings.telemetry, options.name)
         self._states_post = self._posting_states(stores, reader, options.name)
+        self._price_post = self._posting_prices(options.name)
         self._noticed = Noticed(trail, SystemClock())
         self._outages = Outages(self._noticed)
         self._server = http_server(self._parts.port, SHUTDOWN_S, lambda: parent.say_ready({}))
@@ -133,6 +135,12 @@ class AdminProcess:
             host,
         )
 
+    def _posting_prices(self, name: str) -> PricePost:
+        folder, settings = self._folder, self._config.settings.telemetry
+        store = (settings.url or "embedded").rpartition("@")[2]
+        mark = folder.run / "prices-told.json"
+        return PricePost(lambda: Spool(folder.spool, name, settings=settings), mark, store, SystemClock())
+
     def _reload(self) -> None:
         # In a thread: the whole file is checked, prices and all.
         asyncio.get_running_loop().run_in_executor(None, self._take_file)
@@ -153,6 +161,8 @@ class AdminProcess:
         """Put into the trail what file and which prices are used from now on, where they are others than before."""
         try:
             self._noticed.now_is("config.take", "config", {"generation": config.generation})
-            self._noticed.now_is("prices.take", "prices", {"version": load_book(config.settings.prices).version})
+            book = load_book(config.settings.prices)
+            self._noticed.now_is("prices.take", "prices", {"version": book.version})
+            self._price_post.tell(book)
         except (StateBusy, sqlite3.Error) as error:
             log.error("not noted in the audit trail", extra={"error": str(error)})

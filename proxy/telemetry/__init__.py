@@ -55,6 +55,7 @@ from proxy.telemetry.rows import AuditRow as AuditRow
 from proxy.telemetry.rows import BudgetStateRow as BudgetStateRow
 from proxy.telemetry.rows import DecisionRow as DecisionRow
 from proxy.telemetry.rows import PipelineStateRow as PipelineStateRow
+from proxy.telemetry.rows import PriceRow as PriceRow
 from proxy.telemetry.rows import SegmentRow as SegmentRow
 from proxy.telemetry.rows import Table as Table
 from proxy.telemetry.rows import ToolCallRow as ToolCallRow

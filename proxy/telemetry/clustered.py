@@ -16,7 +16,7 @@ _SOURCE: Final = re.compile(r"(\nFROM \S+\.)(\w+)")
 _ALTER: Final = re.compile(r"ALTER TABLE (\S+)\.(\w+)")
 _ENGINE: Final = re.compile(r"\bENGINE = (\w*MergeTree)\b")
 _WINDOW: Final = re.compile(r"\bnon_replicated_deduplication_window = (\d+)")
-_SHARDED_BY: Final = ("operation_id", "spool", "org", "number", "host")
+_SHARDED_BY: Final = ("operation_id", "spool", "org", "number", "host", "version")
 
 
 def arranged(statement: str, cluster: str | None) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """The rows that are written: one operation per client call, one attempt per upstream request, one per decision,
 one per call of a tool, one per entry of the audit chain, one each time it is told how a budget or telemetry itself
-stands.
+stands, one per entry of the prices.
 
 The fields are the columns of the tables of the same name (telemetry/migrations); a test compares the two.
 Money travels as decimal text of dollars, so that no float is ever made of it; times as DateTime64 text in UTC.
@@ -24,6 +24,7 @@ class Table(StrEnum):
     BUDGET_STATES = "budget_states"
     PIPELINE_STATES = "pipeline_states"
     TOOL_CALLS = "tool_calls"
+    PRICE_BOOK = "price_book"
 
 
 class Tokens(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -211,6 +212,35 @@ class ToolCallRow(msgspec.Struct, kw_only=True, omit_defaults=True):
     worker: str = ""
 
 
+class PriceRow(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One entry of the prices of a version. `origin`: `book`, `overlay` or `assumed`; an empty provider means any.
+
+    Rates are dollars a million tokens as decimal text, before `multiplier`, the negotiated adjustment; None where an
+    entry has none of its own. `since` is an ISO date, empty for always. `more` is JSON: tiers, regions, fees, units.
+    """
+
+    told_at: str
+    version: str
+    origin: str
+    provider: str = ""
+    model: str = ""
+    since: str = ""
+    also: list[str] = []
+    source: str = ""
+    multiplier: str = "1"
+    input_usd_per_mtok: str | None = None
+    cache_read_usd_per_mtok: str | None = None
+    cache_write_usd_per_mtok: str | None = None
+    cache_write_1h_usd_per_mtok: str | None = None
+    output_usd_per_mtok: str | None = None
+    reasoning_usd_per_mtok: str | None = None
+    audio_input_usd_per_mtok: str | None = None
+    audio_output_usd_per_mtok: str | None = None
+    image_input_usd_per_mtok: str | None = None
+    image_output_usd_per_mtok: str | None = None
+    more: str = ""
+
+
 class DecisionRow(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What policy decided at one point of a call. `latency_us` in microseconds; `obligations` and `input` are JSON.
 
@@ -340,7 +370,15 @@ class PipelineStateRow(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 Row: TypeAlias = (
-    OperationRow | AttemptRow | ToolCallRow | DecisionRow | AuditRow | SegmentRow | BudgetStateRow | PipelineStateRow
+    OperationRow
+    | AttemptRow
+    | ToolCallRow
+    | DecisionRow
+    | AuditRow
+    | SegmentRow
+    | BudgetStateRow
+    | PipelineStateRow
+    | PriceRow
 )
 
 ROWS: Final[dict[Table, type[Row]]] = {
@@ -352,6 +390,7 @@ ROWS: Final[dict[Table, type[Row]]] = {
     Table.BUDGET_STATES: BudgetStateRow,
     Table.PIPELINE_STATES: PipelineStateRow,
     Table.TOOL_CALLS: ToolCallRow,
+    Table.PRICE_BOOK: PriceRow,
 }
 
 _ENCODER: Final = msgspec.json.Encoder()

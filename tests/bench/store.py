@@ -20,8 +20,9 @@ from clickhouse_connect.driver.httpclient import HttpClient
 
 from proxy.telemetry.rows import OperationRow, Table, encode
 from proxy.telemetry.segments import SegmentName
+from proxy.telemetry.spend import Select
 from tests.bench import report, store_boards
-from tests.bench.store_panels import PANELS
+from tests.bench.store_panels import ASKED, PANELS
 from tests.bench.store_rows import BEGINS, DAYS, rows_sql
 from tests.contract.telemetry.collecting import CollectorProcess
 
@@ -112,9 +113,9 @@ def _ask(making: CollectorProcess, client: HttpClient, found: Found, rounds: int
     for _ in range(rounds):
         store_boards.ask(making.client("grafana"), lambda: _cpu_s(pid), found.boards)
         peak = max(peak, _resident_mb(making))
-        for name, sql in PANELS.items():
+        for name, select in {**{name: Select(sql=sql, parameters={}) for name, sql in PANELS.items()}, **ASKED}.items():
             began = time.perf_counter()
-            client.query(sql)
+            client.query(select.sql, parameters=select.parameters)
             found.panels.setdefault(name, []).append(time.perf_counter() - began)
             peak = max(peak, _resident_mb(making))
     found.facts["resident MB under the panels, at most"] = peak

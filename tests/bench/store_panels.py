@@ -1,13 +1,13 @@
-"""What the boards ask over 30 days, by the rollup that answers it."""
+"""What the spend API and the boards ask over 30 days, by the rollup that answers it."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
+from proxy.telemetry.spend import Select, SpendBucket, SpendQuery, select_spend
+
 _DAYS: Final = "day BETWEEN toDate('2026-10-01') AND toDate('2026-10-31')"
-_QUARTERS: Final = (
-    "quarter BETWEEN toDateTime('2026-10-01 00:00:00', 'UTC') AND toDateTime('2026-10-31 00:00:00', 'UTC')"
-)
 _QUANTILES: Final = (
     "pow(1.05, quantileExactWeighted(0.5)(bin, n)) AS p50, pow(1.05, quantileExactWeighted(0.95)(bin, n)) AS p95"
 )
@@ -21,12 +21,26 @@ def _histogram(column: str, where: str = "1") -> str:
     )
 
 
+def _spend(bucket: SpendBucket, name: str, timezone: str = "UTC") -> Select:
+    span = (datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 10, 31, tzinfo=UTC))
+    return select_spend(
+        SpendQuery(
+            org=None, start=span[0], end=span[1], bucket=bucket, timezone=timezone, group_by=(name,), limit=100_000
+        )
+    )
+
+
+ASKED: Final[Mapping[str, Select]] = MappingProxyType(
+    {
+        "/spend: days of Berlin, by model": _spend("day", "model", "Europe/Berlin"),
+        "/spend: days of Kathmandu, by model": _spend("day", "model", "Asia/Kathmandu"),
+        "/spend: days of Kiritimati (+14), by model": _spend("day", "model", "Pacific/Kiritimati"),
+        "/spend: a month of Berlin, by key": _spend("month", "key", "Europe/Berlin"),
+        "/spend: hours, by team": _spend("hour", "team"),
+    }
+)
 PANELS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "spend, local days, by model": "SELECT toStartOfDay(quarter, 'Europe/Berlin') AS at, model, sum(cost_usd)"
-        f" FROM spend_quarter_hours WHERE {_QUARTERS} GROUP BY at, model ORDER BY at",
-        "spend by hour and team": "SELECT toStartOfHour(quarter) AS at, team, sum(cost_usd)"
-        f" FROM spend_quarter_hours WHERE {_QUARTERS} GROUP BY at, team ORDER BY at",
         "chargeback: team, key, cost center": "SELECT org, team, key_name, cost_center, sum(cost_usd) AS spend,"
         f" sum(calls) FROM spend_days WHERE {_DAYS} GROUP BY ALL ORDER BY spend DESC LIMIT 500",
         "refusals by budget": "SELECT refused_by, code, sum(calls) AS refused"

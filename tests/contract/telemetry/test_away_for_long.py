@@ -148,7 +148,21 @@ def test_half_an_hour_without_clickhouse(make: Make, seconds: int) -> None:
     assert (found.missing, found.doubled, found.rollup_difference) == (0, 0, 0)
     assert found.shipped == len(answered)
 
+    knows_a_call_that_began_days_ago(client, server)
     notices_what_is_wrong(client, server)
+
+
+def knows_a_call_that_began_days_ago(client: HttpClient, server: CollectorProcess) -> None:
+    """A batch's row is written when it is finished, or lost after two days, and is charged when it came in."""
+    client.command(
+        "INSERT INTO shipped_segments (spool, number, shipped_at, segment, first_ns, rows)"
+        " VALUES ('batch', 1, now64(3), 'batch', 5, 1)"
+    )
+    client.command(
+        "INSERT INTO operations (operation_id, charged_at, org, segment)"
+        " VALUES ('op_batch', now64(3) - INTERVAL 50 HOUR, 'batch', 5)"
+    )
+    assert looked(server).missing == 0
 
 
 def notices_what_is_wrong(client: HttpClient, server: CollectorProcess) -> None:

@@ -11,6 +11,7 @@ from proxy.telemetry.rows import (
     DecisionRow,
     OperationRow,
     PipelineStateRow,
+    PriceRow,
     ToolCallRow,
 )
 
@@ -151,6 +152,38 @@ def tool_calls(rows: list[OperationRow]) -> list[ToolCallRow]:
         )
         for number, row in enumerate(rows)
         for turn in range(1, row.tool_calls + 1)
+    ]
+
+
+def price_book() -> list[PriceRow]:
+    """Two versions, the second told twice; names of models by another name, dates before and behind the range."""
+    entries = [
+        ("book", "openai", "gpt-5", "", ["gpt-5-latest"]),
+        ("book", "openai", "gpt-5", "2026-11-01", []),
+        ("book", "openai", "gpt-5", "2027-01-01", []),
+        ("book", "anthropic", "opus", "2026-01-01", ["claude-opus-5", HOSTILE[0]]),
+        ("book", "anthropic", "unused", "", []),
+        ("overlay", "", HOSTILE[1], "", []),
+        ("overlay", "openai", HOSTILE[3], "2026-10-01", []),
+    ]
+    told = (("old", "2026-10-01 00:00:00.000"), ("new", "2026-11-02 00:00:00.000"), ("new", "2026-11-03 00:00:00.000"))
+    return [
+        PriceRow(
+            told_at=at,
+            version=version,
+            origin=origin,
+            provider=provider,
+            model=model,
+            since=since,
+            also=also,
+            source=f"contract {HOSTILE[2]}",
+            multiplier="0.9" if origin == "book" else "1",
+            input_usd_per_mtok=f"1.{number}" if version == "new" else "9",
+            output_usd_per_mtok=f"7.{number}5",
+            cache_read_usd_per_mtok=None if number % 2 else "0.125",
+        )
+        for version, at in told
+        for number, (origin, provider, model, since, also) in enumerate(entries)
     ]
 
 
@@ -340,3 +373,4 @@ BUDGET_STATES = budget_states()
 PIPELINE_STATES = pipeline_states()
 AUDIT = audit()
 TOOL_CALLS = tool_calls(OPERATIONS)
+PRICE_BOOK = price_book()

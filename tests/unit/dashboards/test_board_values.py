@@ -27,6 +27,7 @@ from tests.unit.dashboards.seed import (
     HOSTILE,
     OPERATIONS,
     PIPELINE_STATES,
+    PRICE_BOOK,
     TOOL_CALLS,
 )
 from tests.unit.dashboards.world import World, at, cost, is_same, shown, unpriced
@@ -51,6 +52,7 @@ def world(
         PIPELINE_STATES,
         AUDIT,
         TOOL_CALLS,
+        PRICE_BOOK,
     )
 
 
@@ -75,6 +77,7 @@ SEEDED: Final[Mapping[str, Sequence[msgspec.Struct]]] = {
     "pipeline_states": PIPELINE_STATES,
     "audit": AUDIT,
     "tool_calls": TOOL_CALLS,
+    "price_book": PRICE_BOOK,
 }
 PANELS: Final = [(board, number) for board, panels in WANTED.items() for number in panels]
 

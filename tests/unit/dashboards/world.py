@@ -17,6 +17,7 @@ from proxy.telemetry.rows import (
     DecisionRow,
     OperationRow,
     PipelineStateRow,
+    PriceRow,
     ToolCallRow,
 )
 from tests.unit.dashboards.seed import moment
@@ -61,6 +62,7 @@ class World:
     pipeline_states: Sequence[PipelineStateRow] = ()
     audit: Sequence[AuditRow] = ()
     tools: Sequence[ToolCallRow] = ()
+    price_book: Sequence[PriceRow] = ()
 
     @property
     def is_long(self) -> bool:

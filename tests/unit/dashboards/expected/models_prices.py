@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from proxy.core.usage import Bucket
-from proxy.telemetry.rows import AttemptRow, OperationRow
+from proxy.telemetry.rows import AttemptRow, OperationRow, PriceRow
 from tests.unit.dashboards.seed import moment
 from tests.unit.dashboards.world import Rows, World, at, cost, grouped, inputs, outputs, ratio, shown, tokens, unpriced
 
@@ -106,6 +106,27 @@ def _tools(world: World) -> Rows:
     return [[*names, sum(line.quantity for line in found), _usd(found)] for names, found in ordered]
 
 
+def _book(world: World) -> Rows:
+    used = {row.model for row in world.spend()}
+    found: dict[tuple[bool, str, str], PriceRow] = {}
+    for row in world.price_book:
+        if row.version == "new" and row.since <= f"{world.end:%F}" and used & {row.model, *row.also}:
+            key = (row.origin == "book", row.provider or "*", row.model)
+            if key not in found or row.since >= found[key].since:
+                found[key] = row
+    ordered = sorted(found.items(), key=lambda pair: (pair[0][0], pair[0][1].encode(), pair[0][2].encode()))
+    return [
+        [key[1], row.model, row.origin, row.since, *map(_rate, (row.input_usd_per_mtok, row.cache_read_usd_per_mtok,
+            row.cache_write_usd_per_mtok, row.output_usd_per_mtok, row.reasoning_usd_per_mtok, row.multiplier)),
+            row.source]
+        for key, row in ordered
+    ]  # fmt: skip
+
+
+def _rate(told: str | None) -> float | None:
+    return None if told is None else float(told)
+
+
 WANTED: Final[Mapping[int, Callable[[World], Rows]]] = {
     1: lambda world: [[_per_mtok(world.spend())]],
     2: lambda world: [[_reads(world.spend())]],
@@ -119,4 +140,5 @@ WANTED: Final[Mapping[int, Callable[[World], Rows]]] = {
     10: _tiers,
     11: _prices,
     12: _tools,
+    13: _book,
 }
