@@ -180,5 +180,5 @@ LIMIT {MOST_ROWS}"""
         "factor": Column("Times", "short"), "told_by": text("Source"),
     }  # fmt: skip
     return table_of(13, "Price book", query, columns,
-        about="Rates of this range's models, dollars a million tokens, as Flyball has them now, of the range's last day;"
+        about="Rates of this range's models, dollars a million tokens, as they are now, of the range's last day;"
         " the overlay's count before the book's. Empty: as the plain rate of its side.")  # fmt: skip
