@@ -41,6 +41,8 @@ from proxy.telemetry import (
     RunTotals,
     SpendQuery,
     SpendRow,
+    VariantsQuery,
+    VariantTotals,
 )
 
 
@@ -97,6 +99,10 @@ class SpendReader(Protocol):
 
     async def observed(self, asked: ObservedQuery) -> Observed:
         """What would have been refused where it is only observed, most calls first."""
+        ...
+
+    async def variants(self, asked: VariantsQuery) -> list[VariantTotals]:
+        """What requests to targets with names came to."""
         ...
 
     async def runs(self, asked: RunsQuery) -> list[RunTotals]:

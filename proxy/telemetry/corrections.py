@@ -158,14 +158,14 @@ class CorrectionRow(msgspec.Struct, kw_only=True):
     price_version: str
     price_source: str
     client: str
-    purpose: str
-    variant: str
     delta_usd: str
     list_delta_usd: str
     unpriced: int
     from_version: str
     to_version: str
     reason: str
+    purpose: str
+    variant: str
 
 
 def select_stretches(asked: RepriceQuery) -> Select:

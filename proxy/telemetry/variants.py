@@ -14,12 +14,13 @@ _TRIED: Final = "('ok', 'upstream_error', 'truncated', 'lost')"
 
 
 class VariantsQuery(NamedTuple):
-    """Requests sent from `start` until before `end` to targets that have names; of an org or all, a route or all."""
+    """Requests sent from `start` until before `end` to targets that have names; of an org, a route, a team, or all."""
 
     start: datetime
     end: datetime
     org: str | None = None
     route: str | None = None
+    team: str | None = None
 
 
 class VariantTotals(NamedTuple):
@@ -50,7 +51,7 @@ def select_variants(asked: VariantsQuery) -> Select:
     """The question as SQL. Quantiles are of what was answered."""
     parameters: dict[str, Any] = {"limit": MOST}
     terms = [within("started_at", asked.start, asked.end, parameters), "t.variant != ''", f"t.outcome IN {_TRIED}"]
-    for name in ("org", "route"):
+    for name in ("org", "route", "team"):
         if (wanted := getattr(asked, name)) is not None:
             parameters[name] = wanted
             terms.append(f"t.{name} = {{{name}:String}}")
@@ -73,7 +74,7 @@ def select_likeness(asked: VariantsQuery) -> Select:
     parameters: dict[str, Any] = {"limit": MOST}
     terms = [within("charged_at", asked.start, asked.end, parameters), "t.purpose = 'shadow'", "t.outcome = 'ok'"]
     served = [within("charged_at", asked.start, asked.end, parameters)]
-    for name in ("org", "route"):
+    for name in ("org", "route", "team"):
         if (wanted := getattr(asked, name)) is not None:
             parameters[name] = wanted
             terms.append(f"t.{name} = {{{name}:String}}")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 from typing import Any, Final, TypeAlias
 
 from starlette.exceptions import HTTPException
@@ -19,6 +20,7 @@ from proxy.admin.console.run_page import RunFacts, run_page
 from proxy.admin.console.runs_page import MOST, STATES, runs_page
 from proxy.admin.console.sessions import ConsoleSessions, Session
 from proxy.admin.console.shell import Place
+from proxy.admin.console.variants_page import DAYS, variants_page
 from proxy.admin.faults import Fault, Refusal
 from proxy.admin.inside import Person, Told
 from proxy.admin.roles import Permission
@@ -51,6 +53,7 @@ class GovernedDesk:
         """Where they are."""
         found = [
             Route("/budgets", self.budgets),
+            Route("/variants", self.variants),
             Route("/runs", self.runs),
             Route("/runs/{run}", self.run),
             Route("/runs/{run}/kill", self.kill, methods=["POST"]),
@@ -125,6 +128,18 @@ class GovernedDesk:
             return "changed"
 
         return await self._changed(request, deed)
+
+    async def variants(self, request: Request) -> Response:
+        session = session_of(request, self._sessions)
+        place = place_of(request, session, "variants")
+        if session is None:
+            return redirect(place.url("login"))
+        days = request.query_params.get("days", "")
+        days = days if days in DAYS else DAYS[0]
+        start = utc(self._clock.now_ns()) - timedelta(days=int(days))
+        query = {"start_time": start.isoformat(timespec="seconds")}
+        told = await self._api.ask(person_of(session.identity), "GET", "/variants", query=query)
+        return html(variants_page(place, told.shape.data, days))
 
     async def runs(self, request: Request) -> Response:
         session = session_of(request, self._sessions)

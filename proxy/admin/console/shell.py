@@ -14,6 +14,7 @@ _NAVIGATION: Final = (
     ("budgets", "Budgets"),
     ("statements", "Statements"),
     ("runs", "Runs"),
+    ("variants", "Variants"),
     ("operations", "Operations"),
     ("decisions", "Decisions"),
     ("approvals", "Approvals"),

@@ -54,6 +54,8 @@ from proxy.telemetry import (
     RunTotals,
     SpendQuery,
     SpendRow,
+    VariantsQuery,
+    VariantTotals,
 )
 from tests.unit.admin.telemetry_rows import comparison
 
@@ -82,6 +84,8 @@ class ScriptedReader:
     run_totals: list[RunTotals] = field(default_factory=list)
     runs_asked: list[RunsQuery] = field(default_factory=list)
     observations: Observed = field(default_factory=lambda: Observed(0, 0, ZERO, ()))
+    variants_asked: list[VariantsQuery] = field(default_factory=list)
+    beside: list[VariantTotals] = field(default_factory=list)
     observed_asked: list[ObservedQuery] = field(default_factory=list)
 
     async def spend(self, asked: SpendQuery) -> list[SpendRow]:
@@ -149,6 +153,10 @@ class ScriptedReader:
     async def observed(self, asked: ObservedQuery) -> Observed:
         self.observed_asked.append(asked)
         return self.observations
+
+    async def variants(self, asked: VariantsQuery) -> list[VariantTotals]:
+        self.variants_asked.append(asked)
+        return self.beside
 
     async def runs(self, asked: RunsQuery) -> list[RunTotals]:
         self.runs_asked.append(asked)

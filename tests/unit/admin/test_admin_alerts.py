@@ -8,6 +8,7 @@ import pytest
 from proxy.budget import AlertSettings, Answered, LineKind, NotPosted, Receiver, Unit
 from proxy.core.money import Nano
 from proxy.core.secret import Secret
+from proxy.telemetry import VariantTotals
 from tests.unit.admin.admin_port import Port
 from tests.unit.admin.alert_rows import AT_NS, OPS, alert, raised
 from tests.unit.admin.telemetry_rows import would_refuse
@@ -120,3 +121,26 @@ def test_the_report_on_observing_says_what_is_observed(port: Port, owner: httpx.
     assert sales["observing"] == {"everyone": False, "orgs": [], "budgets": [], "limits": []}
     assert (port.reader.observed_asked[-1].org, port.reader.observed_asked[-1].team) == ("acme", "sales")
     assert owner.get("/admin/v1/observe?start_time=2027-01-01T00:00:00Z").status_code == 400
+
+
+def test_targets_stand_beside_each_other_and_one_that_was_rolled_back_says_why(port: Port, owner: httpx.Client) -> None:
+    canary = VariantTotals("assistant", "canary", False, 4, 1, 90.0, 100.0, None, Nano(3_000), 3, 30, 0)
+    copy = canary._replace(variant="next", is_copy=True, similarity=0.5, beside_cost=Nano(9_000))
+    port.reader.beside = [canary, copy]
+    told = owner.get("/admin/v1/variants?route=assistant&org=acme").json()
+    first, second = told["data"]
+    assert (first["calls"], first["failed"], first["cost_usd"], first["rolled_back"]) == (4, 1, "0.000003", "")
+    assert (second["copy"], second["similarity"], second["copied_cost_usd"]) == (True, 0.5, "0.000009")
+    asked = port.reader.variants_asked[-1]
+    assert (asked.org, asked.route, asked.team, asked.end - asked.start) == (
+        "acme",
+        "assistant",
+        None,
+        timedelta(days=1),
+    )
+    body = {"target": "variant:assistant/canary", "reason": "worse"}
+    made = owner.post("/admin/v1/kill-switches", json=body).json()
+    first, second = owner.get("/admin/v1/variants").json()["data"]
+    assert (first["rolled_back"], first["reason"], second["rolled_back"]) == (made["id"], "worse", "")
+    end = told["start_time"]
+    assert owner.get(f"/admin/v1/variants?start_time={end}&end_time={end}").status_code == 400

@@ -34,7 +34,7 @@ from proxy.core.usage import Bucket
 from proxy.identity import AdminTokens, KeyStore
 from proxy.policy import ApprovalBook, Sealer, SwitchStore
 from proxy.state import StateFile
-from proxy.telemetry import SpendRow, TelemetryUnavailable
+from proxy.telemetry import SpendRow, TelemetryUnavailable, VariantTotals
 from tests.unit.admin.admin_port import HASH_KEY, ScriptedReader
 from tests.unit.admin.telemetry_rows import operation
 
@@ -373,3 +373,19 @@ async def test_boards_and_spend_are_for_who_may_read_spend(desk: Desk) -> None:
     assert (await desk.browser.get("/console/")).headers["location"].endswith("/operations")
     await desk.sign_in(Person("vic", "viewer", None, None))
     assert (await desk.browser.get("/console/")).headers["location"].endswith("/spend")
+
+
+async def test_variants_stand_beside_each_other_by_route_copies_apart(desk: Desk) -> None:
+    assert "No such request was made" in text_of(await desk.page("variants"))
+    canary = VariantTotals("a<b", "canary", False, 4, 1, 90.0, 100.0, None, Nano(3_000_000), 3, 30, 0)
+    copy = canary._replace(variant="next", is_copy=True, similarity=0.5, beside_cost=Nano(9_000_000))
+    desk.reader.beside = [canary, copy, canary._replace(route="other", failed=0)]
+    body = {"target": "variant:a<b/canary", "reason": "worse"}
+    await desk.api.ask(OWNER, "POST", "/kill-switches", body=body)
+    page = await desk.page("variants?days=7")
+    told = text_of(page)
+    assert "canary rolled back425" in told and 'title="worse"' in page
+    assert "next copies4" in told and "50 %" in told and "$0.003" in told
+    assert page.count("<table") == page.count("<caption") == 2 and "a<b" not in page
+    asked = desk.reader.variants_asked[-1]
+    assert (asked.end - asked.start).days == 7 and asked.org is None

@@ -194,6 +194,7 @@ async def test_without_a_session_every_page_leads_to_the_sign_in_form(desk: Desk
         "limits/l",
         "runs",
         "runs/r",
+        "variants",
         "decisions",
         "decisions/d",
     ):

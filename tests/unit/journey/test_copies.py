@@ -16,6 +16,8 @@ from proxy.core.money import Nano
 from proxy.journey.copies import _drawn
 from proxy.journey.errands import Errands
 from proxy.journey.likeness import likeness, opening_of
+from proxy.journey.switched import end_switched
+from proxy.policy import Switch, Switches, parse_target
 from proxy.routing import ShadowSettings
 from proxy.upstream import UpstreamFailed
 from tests.harness.one_worker import (
@@ -198,3 +200,31 @@ def test_about_the_share_that_is_set_is_copied(share: str) -> None:
     shadow = ShadowSettings(provider="up", variant="next", share=Decimal(share))
     drawn = sum(len(list(_drawn((shadow,), f"op_{number:032x}"))) for number in range(4000))
     assert abs(drawn / 4000 - float(share)) < 0.03
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_target_that_was_rolled_back_gets_no_new_calls_and_ends_those_it_has(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    text = config().replace(
+        "{model: m, targets: [{provider: up}]}",
+        "{model: m, targets: [{provider: up, model: cheap, variant: canary}, {provider: up, variant: stable}]}",
+    )
+    with one_worker(tmp_path_factory.mktemp("rolled"), text) as house:
+        off = Switches(
+            [Switch(id="kil_1", target=parse_target("variant:m/canary"), reason="worse", by="flyball", since_ns=1)]
+        )
+        snapshot = house.rooms.snapshot()
+        current = [snapshot]
+        house.rooms.snapshot = lambda: current[0]
+
+        async def roll_back() -> None:
+            current[0] = replace(snapshot, switches=off)
+            end_switched(house.rooms)
+
+        (row,) = await called(house, chat(stream=True), Answer(EVENT, roll_back, EVENT, USAGE, DONE))
+        assert (row["variant"], row["outcome"], row["model"]) == ("canary", "ok", "m")
+        (row,) = await called(house, chat(), completion("Hello"))
+        assert (row["variant"], row["outcome"]) == ("stable", "ok")
+        assert [each["variant"] for each in house.rows("attempts")] == ["canary", "stable"]
+        await house.parts.ledger.close()
