@@ -44,12 +44,16 @@ def note_shadow(journey: Journey, looked: Looked, rooms: Rooms) -> None:
         return
     cache, run = rooms.cache, journey.claims.run
     is_repeat = bool(run) and cache.repeats.has(looked.key, run)
-    if looked.is_known and not is_repeat and not said_never(journey.call.endpoint, looked.body):
+    if looked.is_known and not is_repeat and cache.shadow.may_be_kept(looked.key, lambda: _says_nothing_odd(journey)):
         looked.status = "would_hit"
         looked.would_save = journey.cost or ZERO
     if run:
         cache.repeats.note(looked.key, run)
     cache.shadow.note(looked.key, journey.call.arrived_ns + looked.rule.ttl_ns)
+
+
+def _says_nothing_odd(journey: Journey) -> bool:
+    return not said_never(journey.call.endpoint, journey.body)
 
 
 def _looked(journey: Journey, rooms: Rooms, control: CacheControl) -> Looked | None:

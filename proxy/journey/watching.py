@@ -20,6 +20,9 @@ _PRESSED: Final = frozenset({503, 529})
 _ITS_OWN: Final = frozenset({401, 402, 403, 408})
 """Statuses below 500 that say that a target does not serve us: its key, its account, its time."""
 _LIMITED: Final = 429
+_OK: Final = Outcome.OK
+_OUTPUT: Final = Bucket.OUTPUT
+_REASONING: Final = Bucket.REASONING
 
 
 def begin_watching(attempt: Attempt, candidate: Candidate | None, rooms: Rooms) -> None:
@@ -53,11 +56,13 @@ def end_watching(attempt: Attempt, rooms: Rooms) -> None:
 
 def ended_of(attempt: Attempt) -> Ended:
     """How an attempt ended, as its target is told."""
-    error = attempt.error.removesuffix(" (not sent)")
     limits = attempt.limits
+    if not attempt.error and attempt.outcome is _OK and limits is None:
+        return Ended("ok", _ttft_ms(attempt), _written(attempt.usage), (attempt.ended_ns - attempt.started_ns) / 1e6)
+    error = attempt.error.removesuffix(" (not sent)")
     return Ended(
         kind_of(attempt, error),
-        ttft_ms=(attempt.first_output_ns - attempt.started_ns) / 1e6 if attempt.first_output_ns else None,
+        ttft_ms=_ttft_ms(attempt),
         output_tokens=_written(attempt.usage),
         took_ms=(attempt.ended_ns - attempt.started_ns) / 1e6,
         retry_after_s=_wait_s(attempt),
@@ -69,7 +74,7 @@ def ended_of(attempt: Attempt) -> Ended:
 def kind_of(attempt: Attempt, error: str) -> EndKind:
     """Whose doing an attempt's end was; `error` is the row's word for it."""
     outcome, status = attempt.outcome, attempt.status
-    if outcome is Outcome.OK:
+    if outcome is _OK:
         return "ok"
     if error == SLOW_START:
         return "slow"
@@ -86,6 +91,10 @@ def kind_of(attempt: Attempt, error: str) -> EndKind:
     return "fault" if status or error else "cancelled"
 
 
+def _ttft_ms(attempt: Attempt) -> float | None:
+    return (attempt.first_output_ns - attempt.started_ns) / 1e6 if attempt.first_output_ns else None
+
+
 def _wait_s(attempt: Attempt) -> float | None:
     """How long the provider asks to be left alone: as it says, else until its limits are full again."""
     if attempt.retry_after_s is not None:
@@ -95,4 +104,5 @@ def _wait_s(attempt: Attempt) -> float | None:
 
 
 def _written(usage: Usage) -> int:
-    return usage.count(Bucket.OUTPUT) + usage.count(Bucket.REASONING)
+    tokens = usage.tokens
+    return tokens.get(_OUTPUT, 0) + tokens.get(_REASONING, 0)

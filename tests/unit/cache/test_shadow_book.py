@@ -36,6 +36,20 @@ def test_the_newest_moment_counts() -> None:
     assert book.is_fresh(b"a", 8) and not book.is_fresh(b"a", 9) and not book.is_fresh(b"b", 5)
 
 
+def test_a_request_is_read_once_however_often_it_comes() -> None:
+    book = ShadowBook(4 * ENTRY_BYTES)
+    read: list[bytes] = []
+
+    def judge(key: bytes) -> bool:
+        read.append(key)
+        return key != b"never"
+
+    for _ in range(3):
+        assert book.may_be_kept(b"one", lambda: judge(b"one"))
+        assert not book.may_be_kept(b"never", lambda: judge(b"never"))
+    assert read == [b"one", b"never"]
+
+
 def test_a_host_shares_what_it_may_keep_among_its_workers() -> None:
     settings = replace(SETTINGS, exact=ExactSettings(max_mb=1))
     for workers in (1, 4):

@@ -31,7 +31,7 @@ async def test_the_second_of_two_calls_alike_would_have_been_saved(tmp_path: Pat
         assert await twice(worker, chat()) == ["", "would_hit"]
         first, second = worker.rows()
         assert (second["outcome"], second["cost_usd"], second["cache_kind"]) == ("ok", SAVED, "exact")
-        assert second["cache_would_save_usd"] == "0.02" and "cache_saved_usd" not in second
+        assert second["cache_would_save_usd"] == "0.020000000" and "cache_saved_usd" not in second
         assert "cache_would_save_usd" not in first
 
 
