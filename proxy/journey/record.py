@@ -158,7 +158,7 @@ def _note_measures(row: OperationRow, measures: Measures) -> None:
 def _note_looked(row: OperationRow, looked: Looked) -> None:
     row.cache_status, row.cache_kind = looked.status, "exact"
     if looked.would_save:
-        row.cache_would_save_usd = _usd(looked.would_save)
+        row.cache_would_save_usd = _usd(looked.would_save) or row.cache_would_save_usd
     if (answer := looked.answer) is not None:
         row.cache_entry, row.cache_age_s = answer.entry, looked.age_s
         row.cache_saved_usd = to_usd_text(Nano(max(0, answer.cost_nano - looked.rule.fee)))
