@@ -91,6 +91,12 @@ def cache_problems(settings: CacheSettings) -> Iterator[tuple[str, str]]:
         if each.ttl_s is not None and each.ttl_s < 0:
             yield f"overrides[{number}].ttl_s", f"must not be negative; it is {each.ttl_s}"
     yield from semantic_problems(settings.semantic, is_on=settings.is_semantic)
+    exact, semantic = settings.exact.mode, settings.semantic.mode
+    if semantic == "serve" and exact != "serve":
+        yield "semantic.mode", "needs exact.mode: serve too, which keeps the answers"
+    for at, each in enumerate(settings.overrides):
+        if (each.semantic or semantic) == "serve" and (each.exact or exact) != "serve" and semantic != "serve":
+            yield f"overrides[{at}].semantic", "needs exact: serve too, which keeps the answers"
 
 
 def _exact_problems(exact: ExactSettings) -> Iterator[tuple[str, str]]:

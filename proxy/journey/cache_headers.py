@@ -15,7 +15,8 @@ def cache_headers(looked: Looked) -> Headers:
     answer = looked.answer
     if answer is not None:
         ttl_s = max(0, (answer.until_ns - answer.made_ns) // _S - looked.age_s)
-        detail = b'flyball; hit; ttl=%d; key="%s"; detail=exact' % (ttl_s, answer.entry.encode())
+        kind = b"semantic; similarity=%.3f" % looked.similarity if looked.similarity else b"exact"
+        detail = b'flyball; hit; ttl=%d; key="%s"; detail=%s' % (ttl_s, answer.entry.encode(), kind)
         return [(b"x-flyball-cache-status", b"hit"), (b"cache-status", detail)]
     forwarded = _FORWARDED.get(looked.why or looked.status, b"bypass")
     detail = b"flyball; fwd=%s" % forwarded

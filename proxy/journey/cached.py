@@ -8,6 +8,7 @@ from proxy.budget import Unit
 from proxy.cache import CachedAnswer, Flight
 from proxy.core.outcome import Outcome
 from proxy.journey.account import account
+from proxy.journey.alike import alike_answer, audit, note_missed
 from proxy.journey.answer_headers import our_headers, stream_headers
 from proxy.journey.call import Headers
 from proxy.journey.decide import decide
@@ -43,6 +44,8 @@ async def answered(journey: Journey, looked: Looked, rooms: Rooms) -> bool:
         UpstreamFailed: the client left while it waited, or did not take its answer.
     """
     answer = await _found(journey, looked, rooms) if looked.key else None
+    if answer is None and rooms.semantic is not None and looked.key and not looked.why:
+        answer = await _alike(journey, looked, rooms)
     if answer is None:
         if looked.control.only_if_cached:
             raise missed(journey)
@@ -68,7 +71,18 @@ async def _found(journey: Journey, looked: Looked, rooms: Rooms) -> CachedAnswer
             if answer is None and (leads or flight.is_unfit):
                 return None
         if answer is not None:
-            return answer if await _may_have(journey, looked, answer, rooms) else None
+            return answer if await _may_have(journey, looked, answer, rooms, looked.key) else None
+    return None
+
+
+async def _alike(journey: Journey, looked: Looked, rooms: Rooms) -> CachedAnswer | None:
+    """What was answered to another question that asks the same, where the call may be given that."""
+    answer = await alike_answer(journey, looked, rooms)
+    if answer is None:
+        return None
+    if not _is_too_old(looked, answer, rooms) and await _may_have(journey, looked, answer, rooms, answer.key):
+        return answer
+    note_missed(journey, looked)
     return None
 
 
@@ -131,13 +145,13 @@ def _is_too_old(looked: Looked, answer: CachedAnswer, rooms: Rooms) -> bool:
     return most_s is not None and answer.age_s(rooms.clock.now_ns()) > most_s
 
 
-async def _may_have(journey: Journey, looked: Looked, answer: CachedAnswer, rooms: Rooms) -> bool:
+async def _may_have(journey: Journey, looked: Looked, answer: CachedAnswer, rooms: Rooms, key: bytes) -> bool:
     """Whether the rules of today let this call have it: as it was asked for, by a target that may still be asked.
 
     Raises:
         Refused: POLICY_DENIED, DEPENDENCY_UNAVAILABLE.
     """
-    if answer.org != journey.principal.org or answer.key != looked.key:
+    if answer.org != journey.principal.org or answer.key != key:
         return False
     await decide(journey, rooms, Point.ROUTE)
     if journey.no_cache or journey.body is not looked.body or journey.resolution is None:
@@ -180,7 +194,12 @@ async def _give(journey: Journey, looked: Looked, answer: CachedAnswer, rooms: R
         raise no
     journey.outcome, journey.status, journey.fee = Outcome.CACHED, 200, looked.rule.fee
     if journey.claims.run:
-        await rooms.cache.exact.note_had(looked.key, journey.claims.run, rooms.clock.now_ns(), answer.until_ns)
+        now_ns = rooms.clock.now_ns()
+        await rooms.cache.exact.note_had(looked.key, journey.claims.run, now_ns, answer.until_ns)
+        if looked.similarity:
+            await rooms.cache.exact.note_had(answer.key, journey.claims.run, now_ns, answer.until_ns)
+    if looked.similarity:
+        audit(journey, looked, answer, rooms)
     await account(journey, rooms)
     headers: Headers = [
         (b"content-type", answer.content_type.encode("latin-1")),

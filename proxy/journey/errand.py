@@ -29,6 +29,7 @@ from proxy.journey.identify import NS_PER_S
 from proxy.journey.policy_facts import policy_facts
 from proxy.journey.pump import pump
 from proxy.journey.rooms import Rooms, Snapshot
+from proxy.journey.sought import Sought
 from proxy.journey.state import Journey
 from proxy.journey.switched import look_again
 from proxy.journey.translated import choose, is_spoken
@@ -52,7 +53,8 @@ class Errand(Struct, frozen=True, kw_only=True):
     `body` is in the words of `dialect`; a candidate of another one is asked in its own. `path` continues a provider's
     base URL, and may be left out where the endpoint has one of its own. With `beside`, the client call that it is made
     beside and that its body is of, policy must let that call go to the candidate. Its row has `variant`, and how alike
-    the answer is to the text in `likened`. `most_answer` in bytes.
+    the answer is to the text in `likened`. `sought` is the hit of a semantic cache that
+    its answer is compared with. `most_answer` in bytes.
     """
 
     purpose: Purpose
@@ -68,6 +70,7 @@ class Errand(Struct, frozen=True, kw_only=True):
     variant: str = ""
     likened: str = ""
     most_answer: int = MOST_ANSWER
+    sought: Sought | None = None
 
 
 class Returned(Struct, frozen=True, kw_only=True):
@@ -230,6 +233,7 @@ def _begun(errand: Errand, exchange: _Listener, rooms: Rooms) -> Journey:
     journey.gate = "none"
     journey.purpose = errand.purpose
     journey.variant, journey.likened = errand.variant, errand.likened
+    journey.sought = errand.sought
     route = ""
     if errand.beside is not None:
         journey.beside = errand.beside.call.operation

@@ -28,4 +28,6 @@ class Looked(Struct):
     flight: Flight | None = None
     """Where others wait for the answer to this call."""
     age_s: int = 0
+    similarity: float = 0.0
+    """How alike the question is to the one whose answer is given; 0 where the request is the same."""
     would_save: Nano = ZERO

@@ -144,7 +144,11 @@ def _note_what_was_done(row: OperationRow, journey: Journey) -> None:
         _note_measures(row, journey.measures)
     if journey.looked is not None and journey.looked.status:
         _note_looked(row, journey.looked)
-    if journey.sought is not None and journey.sought.status and row.cache_status not in _HITS:
+    if (
+        journey.sought is not None
+        and journey.sought.status
+        and (row.cache_status not in _HITS or journey.sought.status == "hit")
+    ):
         _note_sought(row, journey.sought)
     if journey.overrun:
         row.overrun_usd = to_usd_text(journey.overrun)
@@ -166,7 +170,8 @@ def _note_looked(row: OperationRow, looked: Looked) -> None:
 
 
 def _note_sought(row: OperationRow, sought: Sought) -> None:
-    row.cache_status, row.cache_kind, row.cache_entry = sought.status, "semantic", sought.entry
+    row.cache_kind, row.cache_entry = "semantic", sought.entry
+    row.cache_status = sought.status
     row.cache_age_s, row.cache_similarity = sought.age_s, round(sought.similarity, 4)
     row.cache_agreement = None if sought.agreement is None else round(sought.agreement, 4)
     if sought.would_save:

@@ -1,6 +1,7 @@
 """cache: look whether a question of the same meaning was answered before, and see how right its answer would be."""
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Final
 
 from proxy.cache import SemanticAlike, SemanticEntry
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from proxy.cache import SemanticCache
 
 HEADER: Final = b"x-flyball-similarity"
+log = logging.getLogger("flyball.cache")
 _CONTROL: Final = b"cache-control"
 _DISABLED: Final = "disabled"
 _MS: Final = 1000
@@ -29,6 +31,8 @@ def seek(journey: Journey, rooms: Rooms) -> None:
     Raises:
         Refused: INVALID_REQUEST where the client's own threshold is none.
     """
+    if journey.sought is not None and journey.sought.body is journey.body:
+        return  # it was looked for already, to be served
     journey.sought = None
     semantic, resolution = rooms.semantic, journey.resolution
     if semantic is None or resolution is None or journey.recalled is not None:
@@ -59,7 +63,7 @@ async def watch(journey: Journey, sought: Sought, rooms: Rooms) -> None:
         return
     if looked.alike is not None:
         await _compare(journey, sought, looked.alike, said, semantic)
-    if looked.alike is None or not sought.agreement or sought.agreement < 1:
+    if sought.mode != "audit" and (looked.alike is None or not sought.agreement or sought.agreement < 1):
         entry = _entry(journey, sought, said, rooms, semantic.settings.ttl_s)
         semantic.keep(sought.partition, looked.vector, entry)
 
@@ -69,15 +73,23 @@ async def _compare(
 ) -> None:
     """Note for the row what would have been given, and whether it is what the provider says now."""
     entry = alike.entry
-    sought.status, sought.entry, sought.similarity = "would_hit", entry.operation, alike.similarity
+    sought.entry, sought.similarity = entry.operation, alike.similarity
     sought.age_s = max(0, journey.call.arrived_ns - entry.made_ns) // _S
-    sought.would_save = journey.cost or ZERO
+    if sought.mode == "audit":
+        sought.status = "audit"
+    else:
+        sought.status, sought.would_save = "would_hit", journey.cost or ZERO
     comparing = asyncio.wrap_future(semantic.agreement(said, entry.said))
     done, _ = await asyncio.wait({comparing}, timeout=semantic.settings.deadline_ms / _MS)
     if not done or (agreement := comparing.result()) is None:
         return
     sought.agreement = agreement
-    semantic.audits.note(entry.org, entry.route, is_false=agreement < semantic.settings.agree_at)
+    if semantic.audits.note(entry.org, entry.route, is_false=agreement < semantic.settings.agree_at):
+        told = semantic.audits.standing(entry.org, entry.route)
+        log.error(
+            "the semantic cache is off for a route: too many of its hits were false",
+            extra={"org": entry.org, "route": entry.route, "looked_at": told.looked_at, "false": told.false},
+        )
 
 
 def _entry(journey: Journey, sought: Sought, said: str, rooms: Rooms, ttl_s: int) -> SemanticEntry:
@@ -94,6 +106,7 @@ def _entry(journey: Journey, sought: Sought, said: str, rooms: Rooms, ttl_s: int
         revision=journey.snapshot.policy.revision,
         model=journey.attempts[-1].sent_model,
         tags=dict(journey.claims.tags),
+        key=journey.looked.key if journey.looked is not None and journey.looked.serves else b"",
     )
 
 

@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 class Sought(Struct):
     """Within which partition what text was looked for, for which body, and what is said of it in the row.
 
-    `said` is the live answer's text. `status` is what the row says; `agreement` how alike the answer that would have
-    been given is to the live one, None where nobody could tell.
+    `mode` is `audit` where the call is ours, to find out whether a hit was right. `said` is the live answer's text.
+    `status` is what the row says; `agreement` how alike the answer that would have been given is to the live one, None
+    where nobody could tell.
     """
 
     partition: bytes
     text: str
     body: bytes
-    mode: Literal["shadow"]
+    mode: Literal["shadow", "serve", "audit"]
     looking: "Future[SemanticSight | None]"
     said: Sequence[str] = ()
     status: str = ""

@@ -46,7 +46,7 @@ class SemanticCache:
             open_vectors(settings.vectors, settings.vector_options, self.embedder.dimension),
             payloads,
         )
-        self._index.evict_by(BytesEviction(payloads, settings.max_mb * _MB, self._index.forget))
+        self._index.evict_by(BytesEviction(payloads, settings.max_mb * _MB, settings.ttl_s, self._index.forget))
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="semantic")
         self._room = threading.BoundedSemaphore(_MOST_WAITING)
 

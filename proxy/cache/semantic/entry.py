@@ -20,8 +20,7 @@ class SemanticEntry(Struct, frozen=True, kw_only=True, array_like=True):
     """One question that was answered.
 
     `operation` is that of the call whose answer it is; moments are nanoseconds since 1970. `said` is the answer's
-    text, by which it is compared with others; `answer` is what is to be given again, as the journey packed it, and
-    empty where answers are only watched.
+    text, by which it is compared with others; `key` is what the exact cache keeps the whole answer under, if it does.
     """
 
     org: str
@@ -31,7 +30,7 @@ class SemanticEntry(Struct, frozen=True, kw_only=True, array_like=True):
     made_ns: int
     until_ns: int
     said: str = ""
-    answer: bytes = b""
+    key: bytes = b""
     cost_nano: int = -1
     revision: str = ""
     model: str = ""

@@ -13,9 +13,12 @@ _EVERY: Final = 64
 class BytesEviction(EvictionBase):
     """See gptcache's EvictionBase: bounded by bytes, and by all workers of the host together."""
 
-    def __init__(self, payloads: SqlitePayloads, max_bytes: int, on_evict: Callable[[Sequence[int]], None]) -> None:
+    def __init__(
+        self, payloads: SqlitePayloads, max_bytes: int, ttl_s: int, on_evict: Callable[[Sequence[int]], None]
+    ) -> None:
         self._payloads = payloads
         self._max_bytes = max_bytes
+        self._ttl_s = ttl_s
         self._on_evict = on_evict
         self._put = 0
 
@@ -27,9 +30,10 @@ class BytesEviction(EvictionBase):
             self.tidy()
 
     def tidy(self) -> None:
-        """Have those go that are too many."""
-        if gone := self._payloads.oldest_beyond(self._max_bytes):
-            self._on_evict(gone)
+        """Have those go that are too old, and those that are too many."""
+        for gone in (self._payloads.older_than(self._ttl_s), self._payloads.oldest_beyond(self._max_bytes)):
+            if gone:
+                self._on_evict(gone)
 
     def get(self, obj: int) -> bool:
         """See EvictionBase: this one was used."""

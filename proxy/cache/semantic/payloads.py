@@ -86,6 +86,12 @@ class SqlitePayloads(CacheStorage):
             ).fetchall()
         return [(id, partition, _vector(vector)) for id, partition, vector in rows]
 
+    def older_than(self, age_s: int) -> list[int]:
+        """The entries that were made longer ago."""
+        with self._lock:
+            rows = self._base.execute("SELECT id FROM entries WHERE made_s < ?", (int(time.time()) - age_s,)).fetchall()
+        return [id for (id,) in rows]
+
     def oldest_beyond(self, max_bytes: int) -> list[int]:
         """The entries that were used longest ago, as many as must go for the others to fit."""
         with self._lock:

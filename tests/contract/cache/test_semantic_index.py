@@ -118,7 +118,7 @@ def test_a_partition_is_forgotten_whole(index: SemanticIndex) -> None:
 def test_bytes_are_bounded_and_what_was_used_last_stays(index: SemanticIndex) -> None:
     payloads = index._payloads
     assert isinstance(payloads, SqlitePayloads)
-    evicting = BytesEviction(payloads, 40_000, index.forget)
+    evicting = BytesEviction(payloads, 40_000, 3600, index.forget)
     index.evict_by(evicting)
     for number in range(200):
         index.keep(PARTITION, direction(number), entry(operation=f"op_{number}"))
@@ -128,6 +128,16 @@ def test_bytes_are_bounded_and_what_was_used_last_stays(index: SemanticIndex) ->
     assert 0 < len(index) < 200
     assert index.find(PARTITION, TEXT, direction(199), 0.9, NOW) is not None
     assert index.find(PARTITION, TEXT, direction(0), 0.9, NOW) is None
+
+
+def test_what_is_too_old_goes_unasked(index: SemanticIndex) -> None:
+    payloads = index._payloads
+    assert isinstance(payloads, SqlitePayloads)
+    old = index.keep(PARTITION, direction(1), entry())
+    payloads._base.execute("UPDATE entries SET made_s = made_s - 100 WHERE id = ?", (old,))
+    young = index.keep(PARTITION, direction(2), entry())
+    BytesEviction(payloads, 10**9, 60, index.forget).tidy()
+    assert payloads.get_ids(deleted=False) == [young]
 
 
 class Leaking:
