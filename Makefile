@@ -53,6 +53,7 @@ bench: $(DEV) ## cost per call, chunk, hold and decision, beside plain nginx, a 
 	PATH="$$PATH:/usr/sbin" $(BIN)/python -m tests.bench
 	PATH="$$PATH:/usr/sbin" $(BIN)/python -m tests.bench.ledger
 	$(BIN)/python -m tests.bench.policy
+	$(BIN)/python -m tests.bench.routing
 
 bench-check: $(DEV) ## whether a call or a chunk has become over 15 % dearer than docs/bench says, as multiples of nginx
 	@.ci/packages nginx wrk

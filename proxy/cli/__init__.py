@@ -37,6 +37,7 @@ _VERBS: Final = (
     "cache",
     "observe",
     "policy",
+    "route",
     "grafana",
     "telemetry",
     "importing",

@@ -21,15 +21,19 @@ from proxy.edge.strangers import Strangers
 from proxy.edge.surface import Placed, Surface
 from proxy.edge.surfaces import surface_of
 from proxy.journey.call import Call
+from proxy.journey.dry_run import dry_run
 from proxy.journey.kept.carry import carry
 from proxy.journey.pipeline import travel
 from proxy.journey.resolve import is_routed, usable_models
 from proxy.journey.rooms import Rooms
 from proxy.upstream import UpstreamFailed
 from proxy.wire.dialect import Dialect
+from proxy.wire.endpoint import Endpoint
 from proxy.wire.place import Does
 
 OWN_PATHS: Final = ("/models", "/flyball/")
+ROUTE_PATH: Final = "/flyball/route"
+CHAT_PATH: Final = "/chat/completions"
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 log = logging.getLogger("flyball.edge")
 
@@ -108,6 +112,10 @@ class DataPort:
                 principal = self._principal(secret)
                 if matched is not None:
                     raise wrong_method(method, "POST")
+                if method == "POST" and surface.own is None and under_base(raw_path) == ROUTE_PATH:
+                    asked = self._asked(surface, raw_headers, headers, secret, operation)
+                    await answer_json(exchange, await dry_run(asked, exchange, self._rooms))
+                    return
                 await self._serve_own(surface, method, raw_path, principal, exchange)
                 return
             place, matched = placed.place, placed.matched
@@ -153,6 +161,29 @@ class DataPort:
             raise wrong_method(method, "GET")
         await answer_json(exchange, await self._own(surface, path, principal))
 
+    def _asked(
+        self,
+        surface: Surface,
+        raw_headers: list[tuple[bytes, bytes]],
+        headers: dict[bytes, bytes],
+        secret: str,
+        operation: str,
+    ) -> Call:
+        """A chat of which is asked where it would go."""
+        clock = self._rooms.clock
+        return Call(
+            operation=operation,
+            dialect=surface.dialect,
+            endpoint=Endpoint.CHAT,
+            path=CHAT_PATH,
+            query=b"",
+            raw_headers=raw_headers,
+            headers=headers,
+            secret=secret,
+            received_ns=clock.monotonic_ns(),
+            arrived_ns=clock.now_ns(),
+        )
+
     async def _own(self, surface: Surface, path: str, principal: Principal) -> object:
         rooms = self._rooms
         if path == "/models":
@@ -165,6 +196,8 @@ class DataPort:
             return await own_operation(self._find_operation, path.removeprefix("/flyball/operations/"), principal)
         if path.startswith("/flyball/approvals/"):
             return await own_approval(rooms, path.removeprefix("/flyball/approvals/"), principal)
+        if path == ROUTE_PATH:
+            raise wrong_method("GET", "POST")
         raise surface.unknown_path(path)
 
     def _model(self, surface: Surface, name: str, principal: Principal) -> str:

@@ -10,7 +10,7 @@ from proxy.core.usage import UsageSource
 from proxy.journey.call_facts import call_facts
 from proxy.journey.state import Journey
 from proxy.pricing import price
-from proxy.routing import Candidate
+from proxy.routing import Candidate, as_listed
 
 _LONGEST: Final = 200
 _MOST: Final = 32
@@ -37,12 +37,20 @@ class ToldRouting(msgspec.Struct, frozen=True):
 
 def told_routing(journey: Journey) -> str:
     """The choice as JSON; empty where there was but one candidate from the beginning."""
-    resolution, ranking = journey.resolution, journey.ranking
-    if resolution is None or (ranking is None and not journey.left_out):
+    if journey.ranking is None and not journey.left_out:
         return ""
-    order = () if ranking is None else ranking.order
+    told = routing_of(journey)
+    return "" if told is None else _encode(told).decode()
+
+
+def routing_of(journey: Journey) -> ToldRouting | None:
+    """How the target was chosen, as far as that went; None where no route was found."""
+    resolution, ranking = journey.resolution, journey.ranking
+    if resolution is None:
+        return None
     left_out = journey.left_out if ranking is None else ranking.left_out
-    told = ToldRouting(
+    order = as_listed(resolution.candidates).order if ranking is None else ranking.order
+    return ToldRouting(
         strategy=resolution.plan.strategy,
         candidates=tuple(
             ToldCandidate(each.candidate.provider, each.candidate.model[:_LONGEST], each.why, each.score)
@@ -53,7 +61,6 @@ def told_routing(journey: Journey) -> str:
             for each in left_out[:_MOST]
         ),
     )
-    return _encode(told).decode()
 
 
 def asked_cost(journey: Journey) -> Nano | None:

@@ -168,6 +168,15 @@ async def select(journey: Journey, rooms: Rooms) -> None:
             where the request cannot be carried to any candidate's dialect.
     """
     look_again(journey, rooms)
+    await take_best(journey, rooms)
+
+
+async def take_best(journey: Journey, rooms: Rooms) -> None:
+    """Rank the candidates, and take the best that the request can be carried to.
+
+    Raises:
+        Refused: CAPABILITY_MISSING where there is none.
+    """
     if journey.resolution is None:
         raise RuntimeError("a target is selected before the route was resolved")
     candidates = journey.resolution.candidates

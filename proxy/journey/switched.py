@@ -55,6 +55,23 @@ def drop_switched(journey: Journey, switches: Switches, rooms: Rooms) -> None:
     _refuse(journey, next(iter(off.values())), rooms)
 
 
+def drop_unwritten(journey: Journey, switches: Switches) -> None:
+    """Leave out what is turned off for a call that is only asked about: nothing is written down.
+
+    Raises:
+        Refused: POLICY_DENIED or RUN_STOPPED where the call itself is, or all of its candidates are.
+    """
+    found = switches.of_scopes(_scopes(journey))
+    candidates = journey.resolution.candidates if journey.resolution else ()
+    off = {each: switch for each in candidates if (switch := _of_candidate(journey, switches, each))}
+    if found is None and off and len(off) == len(candidates):
+        found = next(iter(off.values()))
+    if found is not None:
+        raise Refused(_refusal(found), switch_denial(found, "This call").msg, facts=_facts(journey, found))
+    if off:
+        journey.leave_out({each: f"the kill switch {switch.target.text} is set" for each, switch in off.items()})
+
+
 def look_again(journey: Journey, rooms: Rooms) -> None:
     """Look at the kill switches of the moment, shortly before the call is sent or given what was kept for it.
 

@@ -36,13 +36,17 @@ ANY_OUTPUT: Final = (Bucket.OUTPUT, Bucket.REASONING, Bucket.AUDIO_OUTPUT, Bucke
 class Card(dict[Bucket | ToolFee, Rate]):
     """A rate for every bucket, and for every tool with a known fee (per million calls); never changed once made.
 
-    The dearest rates a token could meet are kept, in units, since every call's worst case asks for them.
+    The dearest rates a token could meet are kept, in units, since every call's worst case asks for them; so
+    are those of plain text, which a route's candidates are compared by.
     """
 
-    __slots__ = ("dearest_input", "dearest_output", "dearest_text_input")
+    __slots__ = ("cache_read", "dearest_input", "dearest_output", "dearest_text_input", "text_input", "text_output")
 
     def __init__(self, rates: Mapping[Bucket | ToolFee, Rate]) -> None:
         super().__init__(rates)
+        self.text_input: Final = self[Bucket.INPUT].units
+        self.text_output: Final = self[Bucket.OUTPUT].units
+        self.cache_read: Final = self[Bucket.CACHE_READ].units
         self.dearest_text_input: Final = max(self[bucket].units for bucket in TEXT_INPUT)
         self.dearest_input: Final = max(self[bucket].units for bucket in ANY_INPUT)
         self.dearest_output: Final = max(self[bucket].units for bucket in ANY_OUTPUT)

@@ -7,12 +7,9 @@ from typing import Final
 import msgspec
 
 from proxy.core.money import Nano
-from proxy.core.usage import Bucket, ToolFee, Usage
+from proxy.core.usage import ToolFee, Usage
 from proxy.pricing.card import RATE_SCALE, UNITS_PER_NANO, Card, Price
 
-_INPUT: Final = Bucket.INPUT
-_OUTPUT: Final = Bucket.OUTPUT
-_CACHE_READ: Final = Bucket.CACHE_READ
 _PLACES: Final = RATE_SCALE + 6
 
 
@@ -105,10 +102,8 @@ def expected_cost(
     """What `price` would say of so much text; `cached_tokens` of the input are read from the provider's cache."""
     prompt = input_tokens if price.has_context_tiers else 0
     card = price.card(prompt, at, service_tier=service_tier, region=None)
-    units = (input_tokens - cached_tokens) * card[_INPUT].units + output_tokens * card[_OUTPUT].units
-    if cached_tokens:
-        units += cached_tokens * card[_CACHE_READ].units
-    return _half_even(units)
+    text = (input_tokens - cached_tokens) * card.text_input + output_tokens * card.text_output
+    return _half_even(text + cached_tokens * card.cache_read)
 
 
 def _bill(usage: Usage, card: Card) -> tuple[int, list[PriceLine], tuple[str, ...]]:

@@ -27,5 +27,8 @@ def matches(pattern: str) -> Matches:
 
 def any_of(patterns: Iterable[str]) -> Matches:
     """Whether a name matches one of the patterns."""
-    each = [matches(pattern) for pattern in patterns]
-    return lambda name: any(one(name) for one in each)
+    given = tuple(patterns)
+    names, globs = frozenset(given), [matches(pattern) for pattern in given if is_glob(pattern)]
+    if not globs:
+        return names.__contains__
+    return lambda name: name in names or any(one(name) for one in globs)

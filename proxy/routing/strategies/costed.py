@@ -26,7 +26,8 @@ def cache_aware(options: Sequence[Option], turn: Turn) -> list[Ranked]:
     def place(option: Option) -> tuple[int, int]:
         return _warm(option), draw(option.candidate, option.weight, lot)
 
-    order = sorted(options, key=place)
+    # Where the conversation is somewhere already, that is cheaper than its equals: nothing needs to be drawn.
+    order = sorted(options, key=place if turn.pinned is None else _warm)
     return [_ranked(each, each.cost if each.warm_cost is None else each.warm_cost, _how_warm(each)) for each in order]
 
 

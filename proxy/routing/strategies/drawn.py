@@ -44,7 +44,7 @@ def draw(candidate: Candidate, weight: int, lot: bytes) -> int:
     """The candidate's number, the lower the better: an exponential variable whose rate is its weight."""
     if weight <= 0:
         return _LAST
-    number = int.from_bytes(blake2b(lot, digest_size=8, key=_name(candidate)).digest())
+    number = int.from_bytes(blake2b(_name(candidate) + lot, digest_size=8).digest())
     return int(-log((number + 1) / _RANGE) * SCALE / weight)
 
 
@@ -59,4 +59,4 @@ def _number(drawn: tuple[int, Option]) -> int:
 
 @lru_cache(maxsize=4096)
 def _name(candidate: Candidate) -> bytes:
-    return blake2b(f"{candidate.provider}\n{candidate.model}".encode(), digest_size=32).digest()
+    return blake2b(f"{candidate.provider}\n{candidate.model}".encode(), digest_size=16).digest()

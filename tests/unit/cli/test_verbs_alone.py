@@ -59,6 +59,7 @@ HELP = {
     ("grafana",): "Boards and alert rules in Grafana",
     ("grafana", "push"): "Done again, it changes nothing",
     ("grafana", "viewer"): "who reads one org's rows",
+    ("route", "explain"): "Dry-run one chat of a key",
     ("why",): "Why a day cost more or less than another",
     ("telemetry", "backup"): "into one file, while it runs",
     ("telemetry", "export"): "into one Parquet file",

@@ -58,6 +58,22 @@ def test_more_keys_than_a_page_are_all_listed(flyball: Flyball, capsys: pytest.C
     assert names == [f"key-{number:03}" for number in range(105)]
 
 
+def test_where_a_call_would_go_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["route", "explain", "sim-small"]) == 0
+    told = capsys.readouterr().out
+    assert "sim-small → route sim-* priority" in told and "sim/sim-small" in told and "at most" in told
+    body = tmp_path / "body.json"
+    body.write_text('{"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 7}')
+    assert main(["route", "explain", "sim-small", "--body", str(body), "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["estimate"]["output_tokens"] == 7
+    assert main(["route", "explain", "nowhere"]) == 1
+    assert "refused: model_not_found" in capsys.readouterr().out
+    key = tmp_path / "key"
+    key.write_text("fb-nobodys-key-0123456789")
+    with pytest.raises(SystemExit, match=r"\(401\)"):
+        main(["route", "explain", "sim-small", "--key-file", str(key)])
+
+
 def test_what_the_admin_api_refuses_is_told_in_its_words() -> None:
     with pytest.raises(SystemExit, match=r"flyball: .+ \(404\)"):
         main(["keys", "revoke", "key_none"])
