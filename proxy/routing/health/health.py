@@ -66,11 +66,13 @@ class Health:
             provider.breaker.began(now_s)
 
     def answered(self, candidate: Candidate, after_ms: float) -> None:
-        """An attempt's answer begins, so many milliseconds after the attempt: a trial need not wait for its end."""
+        """An attempt's answer begins, so many milliseconds after the attempt: nothing waits for its end to know."""
         target, provider = self._targets.get(candidate), self._providers.get(candidate.provider)
+        now_s = self._now_s()
+        if target is not None:
+            target.ttft_ms.add(after_ms, now_s)
         for guard in (None if target is None else target.guard, provider):
             if guard is not None and guard.breaker.state != "closed":
-                now_s = self._now_s()
                 guard.breaker.answered(now_s - after_ms / 1000, now_s)
 
     def asks_limits(self, candidate: Candidate) -> bool:

@@ -9,7 +9,7 @@ class HealthSettings:
     """When a target is left alone, and how it comes back."""
 
     window_s: float = field(
-        default=30.0, metadata={"doc": "Over how many past seconds the rates of errors and slow answers are taken."}
+        default=10.0, metadata={"doc": "Over how many past seconds the rates of errors and slow answers are taken."}
     )
     min_calls: int = field(
         default=8, metadata={"doc": "How many calls within that time there must be before a breaker opens."}

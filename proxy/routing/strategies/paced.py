@@ -1,15 +1,21 @@
 """By pace: what this worker has lately seen of each candidate's answers, and how many calls are under way there."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from proxy.routing.option import Option, Turn
 from proxy.routing.ranking import Ranked
 from proxy.routing.strategies.drawn import draw
 
+_BEING_TRIED_MS: Final = 10**9
+_USUAL_PACE: Final = 30.0
+"""Tokens a second of one that has only just begun to answer, or has given short answers only."""
+
 
 def fastest(options: Sequence[Option], turn: Turn) -> list[Ranked]:
     """Of two drawn by lot the one that is expected to be done first, then the others by that: so that not all workers
-    run to the same target at once. One of which nothing is known counts as instant, and so is tried."""
+    run to the same target at once. One of which nothing is known counts as instant, and so is tried: by one call at a
+    time, until it is known."""
     drawn = sorted(options, key=lambda option: draw(option.candidate, option.weight, turn.lot))
     order = [*sorted(drawn[:2], key=lambda option: _ms(option, turn)), *drawn[2:]]
     order[1:] = sorted(order[1:], key=lambda option: _ms(option, turn))
@@ -32,13 +38,15 @@ def _ms(option: Option, turn: Turn) -> int:
     """When the answer is expected to be whole, in milliseconds."""
     look = option.look
     pace = look.tokens_per_s
-    flowing = turn.output_tokens * 1000 / pace if pace else 0.0
+    if pace is None and look.ttft_ms is None:
+        return _BEING_TRIED_MS if look.busy else 0
+    flowing = turn.output_tokens * 1000 / (pace or _USUAL_PACE)
     return round((look.ttft_ms or 0.0) + flowing)
 
 
 def _pace(option: Option, turn: Turn) -> str:
-    if option.look.ttft_ms is None:
-        return "nothing is known of its pace"
+    if option.look.ttft_ms is None and option.look.tokens_per_s is None:
+        return "its pace is being found out" if option.look.busy else "nothing is known of its pace"
     return f"expected to be done in {_ms(option, turn)} ms"
 
 

@@ -105,6 +105,8 @@ def test_fastest_takes_the_better_of_two_and_never_the_slowest_of_three() -> Non
     assert 340 <= taken["p1"] <= 460  # it is among the two in two of three draws
     unknown = paced((100.0, 100.0, 0), (None, None, 0))
     assert first("fastest", unknown, turn()) == "p1"
+    being_tried = paced((100.0, 100.0, 0), (None, None, 1))
+    assert first("fastest", being_tried, turn()) == "p0", "by one call at a time"
 
 
 def test_least_busy_by_weight() -> None:

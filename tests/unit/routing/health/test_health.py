@@ -10,7 +10,7 @@ from proxy.routing import Candidate, Ended, EndKind, Headroom, Health, HealthSet
 
 ONE = Candidate("up", "m")
 TWIN = Candidate("up", "other")
-SETTINGS = HealthSettings()
+SETTINGS = HealthSettings(window_s=30)
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 
 
@@ -91,7 +91,7 @@ def test_slow_calls_open_it_too() -> None:
     for _ in range(SETTINGS.min_calls):
         trial.call("ok", took_s=1, ttft_ms=SETTINGS.slow_ttft_s * 1000 + 1)
     assert not trial.health.look(ONE).ready
-    drip = Trial(HealthSettings(slow_tokens_per_s=20))
+    drip = Trial(HealthSettings(window_s=30, slow_tokens_per_s=20))
     for _ in range(SETTINGS.min_calls):
         assert drip.health.look(ONE).ready
         drip.call("ok", took_s=3, ttft_ms=100.0, output_tokens=32)
@@ -262,6 +262,13 @@ def test_paces_fade_with_time_and_not_with_the_number_of_calls() -> None:
     assert 800 < first < 1000
     trial.clock.move(400)
     assert trial.health.look(ONE).ttft_ms is None
+
+
+def test_the_time_to_first_output_is_known_before_the_answer_is_whole() -> None:
+    trial = Trial()
+    trial.health.began(ONE)
+    trial.health.answered(ONE, 250.0)
+    assert trial.health.look(ONE).ttft_ms == 250.0
 
 
 def test_tokens_a_second_are_of_the_time_after_the_first() -> None:
