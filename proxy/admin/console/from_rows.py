@@ -18,7 +18,7 @@ _FACTS: Final = (
     "reason", "error", "finish_reason", "route", "decision", "policy_revision", "price_version",
     "price_source", "provider_request_id", "worker", "agent", "run", "run_source", "parent_run", "step", "end_user",
     "cost_center", "owner", "client", "usage_source", "service_tier", "config_generation", "dialect", "purpose",
-    "beside", "variant",
+    "beside", "variant", "cache_status", "cache_kind", "cache_entry",
 )  # fmt: skip
 _ROUTING: Final = msgspec.json.Decoder(RoutingSeen)
 _LINES: Final = msgspec.json.Decoder(tuple[PriceLine, ...])

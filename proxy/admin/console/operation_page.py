@@ -132,6 +132,7 @@ def _outcome(one: OperationSeen) -> Html:
         ("Would be refused by", _code(told.get("would_by", ""))),
         ("Reason", told.get("reason", "")),
         ("Error", told.get("error", "")),
+        ("Cache", _cached(told)),
         ("Finish reason", _code(told.get("finish_reason", ""))),
         ("Endpoint", _code(one.endpoint)),
         ("Asked for", _code(one.requested_model)),
@@ -168,6 +169,15 @@ def _decided(place: Place, decisions: Sequence[Decision]) -> Html | None:
         return None
     lines = el("ul", [decision_line(place, each) for each in decisions], class_="plain")
     return card("Policy", lines, name="policy", note=count(len(decisions)))
+
+
+def _cached(told: Mapping[str, str]) -> Html | None:
+    """What a cache did for the call; the operation whose answer it was given."""
+    status, entry = told.get("cache_status", ""), told.get("cache_entry", "")
+    if not status:
+        return None
+    words = f"{status.replace('_', ' ')} ({told.get('cache_kind', '')})"
+    return join(words, " ", el("code", entry)) if entry else join(words)
 
 
 def _code(text: str) -> Html | None:

@@ -87,6 +87,14 @@ class Operation(Shape, frozen=True, kw_only=True):
     ]
     held_usd: UsdText
     overrun_usd: UsdText
+    cache_status: Annotated[
+        str, Meta(description="What a cache did: `hit`, `miss`, `bypass`, or `would_hit` where it only watches.")
+    ]
+    cache_kind: str
+    cache_entry: Annotated[str, Meta(description="The operation whose answer it was given.")]
+    cache_age_s: int
+    cache_saved_usd: UsdText
+    cache_would_save_usd: UsdText
     price_version: str
     price_source: str
     duration_ms: Milliseconds

@@ -53,7 +53,7 @@ no CORS. `/metrics` is Prometheus text, `/console` the console.
 
 _SECRET = re.compile(r"(fba?-)[A-Za-z0-9_-]{43}")
 _PREFIX = re.compile(r'("prefix": "fba?-)[A-Za-z0-9_-]{4}"')
-_ID = re.compile(r"\b(key|bud|tok|rai|kil|apr|adj)_[0-9a-f]{32}")
+_ID = re.compile(r"\b(key|bud|tok|rai|kil|pur|apr|adj)_[0-9a-f]{32}")
 _REVISION = re.compile(r"\b[0-9a-f]{64}\b")
 _HIDDEN = {"openapi"}
 
