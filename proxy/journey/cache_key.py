@@ -24,6 +24,15 @@ CACHEABLE: Final = frozenset(
 """Endpoints whose answers depend on the request alone."""
 _FAMILIES: Final = (b"openai-", b"anthropic-", b"x-amzn-bedrock-")
 _ACCEPT: Final = b"accept"
+_USUAL: Final = frozenset(
+    {
+        b"host", b"authorization", b"content-type", b"content-length", b"user-agent", b"accept-encoding", b"connection",
+        b"x-api-key", b"x-stainless-lang", b"x-stainless-package-version", b"x-stainless-os", b"x-stainless-arch",
+        b"x-stainless-runtime", b"x-stainless-runtime-version", b"x-stainless-async", b"x-stainless-retry-count",
+        b"x-stainless-read-timeout", b"x-stainless-helper-method",
+    }
+)  # fmt: skip
+"""What nearly every call has and no answer depends on: passed over without a closer look."""
 
 
 def cache_key(journey: Journey) -> bytes:
@@ -36,11 +45,15 @@ def head_of(journey: Journey) -> bytes:
     call, resolution = journey.call, journey.resolution
     route = "" if resolution is None else resolution.route
     head = _head(call.endpoint, call.dialect.name, call.method, journey.model, route, call.path, call.query)
-    said = [pair for pair in call.raw_headers if pair[0] == _ACCEPT or pair[0].startswith(_FAMILIES)]
+    said = [pair for pair in call.raw_headers if pair[0] not in _USUAL and _matters(pair[0])]
     forwarded = _forwarded(journey)
     if forwarded:
         said += [pair for pair in call.raw_headers if pair[0] in forwarded]
     return head + repr(said).encode() if said else head
+
+
+def _matters(name: bytes) -> bool:
+    return name == _ACCEPT or name.startswith(_FAMILIES)
 
 
 def _forwarded(journey: Journey) -> frozenset[bytes]:

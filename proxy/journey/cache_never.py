@@ -24,8 +24,8 @@ _EMPTY: Final = re.compile(
     rb'"(?:content|contents|messages|parts|text|input|inputs|inputText|prompt)"\s*:\s*'
     rb'(?:"(?:\s|\\[nrt])*"|\[\s*\]|null)'
 )
-_MAY_BE_EMPTY: Final = re.compile(rb'"(?:\s|\\[nrt])*"|\[\s*\]|null')
-"""Found in few bodies, and in a quarter of the time."""
+_MAY_BE_EMPTY: Final = re.compile(rb':\s*(?:"[\s\\nrt]*"|\[\s*\]|null)')
+"""Any member that is empty: found in few bodies, and in a fifth of the time."""
 _EMPTY_ITEM: Final = re.compile(rb'[\[,]\s*"(?:\s|\\[nrt])*"\s*[,\]]')
 _ESCAPED_LETTER: Final = re.compile(rb"\\u00(?:[46][1-9a-fA-F]|[57][0-9aAfF])")
 """A letter that nobody has to escape, so that a member's name could hide behind it."""
