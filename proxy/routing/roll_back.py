@@ -25,12 +25,15 @@ class Tried(NamedTuple):
 
 def why_roll_back(rule: RollBackSettings, tried: Tried, steady: Tried) -> str:
     """In what the target is worse than its rule allows, in a sentence; empty for nothing, or too little known."""
-    if min(tried.calls, steady.calls) < rule.min_calls:
+    if steady.calls < rule.min_calls:
         return ""
-    more = tried.failing - steady.failing
-    if rule.max_more_errors is not None and more > rule.max_more_errors:
+    # A breaker keeps calls from what fails: failures count that are too many even if all missing calls had gone well.
+    failing = Decimal(tried.failed) / max(tried.calls, rule.min_calls)
+    if rule.max_more_errors is not None and failing - steady.failing > rule.max_more_errors:
         shares = f"{_percent(tried.failing)} of its {tried.calls} calls failed and {_percent(steady.failing)} of"
         return f"{shares} {rule.against}'s {steady.calls}, more than {_percent(rule.max_more_errors)} apart"
+    if tried.calls < rule.min_calls:
+        return ""
     return _too_slow(rule, tried, steady) or _too_dear(rule, tried, steady)
 
 

@@ -36,7 +36,11 @@ class RollBackSettings:
         default=None, metadata={"doc": "How many times as much its calls may cost on average."}
     )
     min_calls: int = field(
-        default=50, metadata={"doc": "Nothing is judged before each of the two has had so many calls."}
+        default=50,
+        metadata={
+            "doc": "Nothing is judged before each of the two has had so many calls, but for failures that would be too "
+            "many among so many: a breaker keeps calls from what fails."
+        },
     )
     window_s: int = field(default=600, metadata={"doc": "The seconds of calls that are looked back on."})
 

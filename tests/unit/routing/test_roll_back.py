@@ -26,7 +26,8 @@ def rule(**more: Any) -> RollBackSettings:
     [
         (rule(max_more_errors=Decimal("0.05")), STEADY._replace(failed=8), "8.0 % of its 100 calls failed"),
         (rule(max_more_errors=Decimal("0.05")), STEADY._replace(failed=7), ""),
-        (rule(max_more_errors=Decimal("0.05")), Tried(calls=9, failed=9), ""),
+        (rule(max_more_errors=Decimal("0.15")), Tried(calls=2, failed=2), "100.0 % of its 2 calls failed"),
+        (rule(max_more_errors=Decimal("0.25")), Tried(calls=2, failed=2), ""),
         (rule(max_latency_ratio=Decimal("1.5")), STEADY._replace(p95_ms=150.1), "150 ms at the 95th percentile"),
         (rule(max_latency_ratio=Decimal("1.5")), STEADY._replace(p95_ms=150.0), ""),
         (rule(max_latency_ratio=Decimal("1.5")), STEADY._replace(p95_ms=None), ""),
@@ -42,12 +43,13 @@ def test_each_rule_holds_from_its_bound_on(asked: RollBackSettings, tried: Tried
 
 
 @given(st.integers(0, 200), st.integers(0, 200), st.integers(0, 200), st.integers(0, 200))
-def test_nothing_is_judged_before_both_had_enough_calls(
+def test_failures_are_judged_as_if_all_calls_that_are_missing_had_gone_well(
     calls: int, failed: int, theirs: int, their_failed: int
 ) -> None:
     tried, steady = Tried(calls, min(failed, calls)), Tried(theirs, min(their_failed, theirs))
     why = why_roll_back(RollBackSettings(against="stable", min_calls=50), tried, steady)
-    assert not why or (min(calls, theirs) >= 50 and tried.failing - steady.failing > Decimal("0.05"))
+    share = Decimal(tried.failed) / max(calls, 50)
+    assert bool(why) is (theirs >= 50 and share - steady.failing > Decimal("0.05"))
 
 
 @pytest.mark.parametrize(
