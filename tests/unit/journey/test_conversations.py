@@ -36,10 +36,13 @@ class Deployments:
     def __init__(self) -> None:
         self.read: dict[tuple[str, str], int] = {}
         self.served: list[str] = []
+        self.failing = ""
 
     async def send(self, request: UpstreamRequest) -> Answer:
         body = json.loads(request.body)
         name = request.provider.name
+        if name == self.failing:
+            return Answer(b'{"error":{"message":"broken"}}', status=500, headers=JSON_HEADERS)
         self.served.append(name)
         key = (name, body["messages"][0]["content"])
         prompt = 500 * len(body["messages"])
@@ -120,4 +123,19 @@ async def test_a_failure_moves_a_conversation_once(tmp_path: Path) -> None:
             await turn(house, "talk", number, run=True)
         (refuge,) = set(deployments.served[10:])
         assert refuge != home and set(deployments.served[:10]) == {home}
+        await house.parts.ledger.close()
+
+
+async def test_a_provider_that_fails_moves_a_conversation_once(tmp_path: Path) -> None:
+    """The turn that fails is served by the next target, and there the conversation stays when the first is back."""
+    (tmp_path / "cached.yaml").write_text(PRICES)
+    with one_worker(tmp_path, CONFIG.replace("STRATEGY", "sticky")) as house:
+        house.rooms.transport = deployments = Deployments()
+        for number in range(TURNS):
+            deployments.failing = deployments.served[0] if number == 10 else ""
+            await turn(house, "talk", number, run=True)
+        assert len(deployments.served) == TURNS
+        (refuge,) = set(deployments.served[10:])
+        assert {refuge} != set(deployments.served[:10]) and len(set(deployments.served[:10])) == 1
+        assert max(Counter(deployments.served).values()) == TURNS - 10
         await house.parts.ledger.close()
