@@ -85,6 +85,8 @@ class Attempt(Struct):
     """The target that is to be told how it ends; None once that was done."""
     limits: RateLimits | None = None
     """What the provider's headers tell of its rate limits, where that was looked at."""
+    leave_s: float | None = None
+    """How many seconds a provider that refused asks to be left alone, by `retry-after` in whatever form."""
     span_id: str = ""
     """Its span, where OpenTelemetry is on."""
     purpose: Purpose = Purpose.SERVE

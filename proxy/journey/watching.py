@@ -11,6 +11,7 @@ from proxy.routing import Candidate, Ended, EndKind, Headroom
 from proxy.upstream import UpstreamResponse
 from proxy.wire.provider_errors import CONTENT_FILTER, CONTEXT_LENGTH
 from proxy.wire.rate_limits import rate_limits
+from proxy.wire.retry_after import retry_after_s
 
 _UNREACHED: Final = frozenset({"connect_timeout", "refused", "dns"})
 _OURS: Final = frozenset({"aborted", "shutting_down", "forbidden_address"})
@@ -37,6 +38,8 @@ def watch_head(attempt: Attempt, response: UpstreamResponse, rooms: Rooms) -> No
     candidate, status = attempt.watched, response.status
     if candidate is None:
         return
+    if status == _LIMITED or status in _PRESSED:
+        attempt.leave_s = retry_after_s(response.headers, rooms.clock.now_ns())
     if status == _LIMITED or rooms.health.asks_limits(candidate):
         attempt.limits = rate_limits(response.headers, rooms.clock.now_ns())
 
@@ -84,7 +87,7 @@ def kind_of(attempt: Attempt, error: str) -> EndKind:
         return "cancelled"
     if error in (CONTEXT_LENGTH, CONTENT_FILTER):
         return "ours"
-    if status == _LIMITED or (status in _PRESSED and attempt.retry_after_s is not None):
+    if status == _LIMITED or (status in _PRESSED and attempt.leave_s is not None):
         return "limited"
     if 400 <= status < 500:
         return "fault" if status in _ITS_OWN and not attempt.provider.passes_credentials else "ours"
@@ -97,8 +100,8 @@ def _ttft_ms(attempt: Attempt) -> float | None:
 
 def _wait_s(attempt: Attempt) -> float | None:
     """How long the provider asks to be left alone: as it says, else until its limits are full again."""
-    if attempt.retry_after_s is not None:
-        return float(attempt.retry_after_s)
+    if attempt.leave_s is not None:
+        return attempt.leave_s
     limits = attempt.limits
     return limits.reset_s if attempt.status == _LIMITED and limits is not None and not limits.left else None
 

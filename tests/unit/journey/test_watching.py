@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,13 @@ async def test_mistakes_of_callers_never_do(tmp_path: Path, status: int, body: b
 async def test_a_429_says_how_long_to_leave_it_alone(tmp_path: Path) -> None:
     look = await after(tmp_path, said(429, (b"retry-after", b"20")))
     assert 18 < look.wait_s <= 20
+
+
+@pytest.mark.parametrize("form", ["date", "milliseconds"])
+async def test_a_429_may_say_it_in_other_forms(tmp_path: Path, form: str) -> None:
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=20), usegmt=True).encode()
+    header = (b"retry-after", date) if form == "date" else (b"retry-after-ms", b"20000")
+    assert 17 < (await after(tmp_path, said(429, header))).wait_s <= 20
 
 
 async def test_a_429_whose_limits_are_used_up_says_it_by_them(tmp_path: Path) -> None:
