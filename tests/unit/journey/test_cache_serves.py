@@ -70,6 +70,44 @@ async def test_a_stream_is_given_as_a_stream(tmp_path: Path) -> None:
         assert said(await asked(worker, chat(), whole())) == "miss"  # in one piece it is another request
 
 
+ANTHROPIC = (
+    b'event: message_start\ndata: {"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant",'
+    b'"model":"m","content":[],"stop_reason":null,"usage":{"input_tokens":10,"output_tokens":1}}}\n\n',
+    b'event: content_block_start\ndata: {"type":"content_block_start","index":0,'
+    b'"content_block":{"type":"text","text":""}}\n\n',
+    b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,'
+    b'"delta":{"type":"text_delta","text":"Hi"}}\n\n',
+    b'event: content_block_stop\ndata: {"type":"content_block_stop","index":0}\n\n',
+    b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn","stop_sequence":null},'
+    b'"usage":{"output_tokens":2}}\n\n',
+    b'event: message_stop\ndata: {"type":"message_stop"}\n\n',
+)
+GEMINI = (
+    b'data: {"candidates":[{"content":{"parts":[{"text":"Hi"}],"role":"model"},"index":0}],"modelVersion":"m"}\r\n\r\n',
+    b'data: {"candidates":[{"content":{"parts":[{"text":"."}],"role":"model"},"finishReason":"STOP","index":0}],'
+    b'"usageMetadata":{"promptTokenCount":3,"candidatesTokenCount":2,"totalTokenCount":5},"modelVersion":"m"}\r\n\r\n',
+)
+
+
+async def test_streams_of_other_dialects_are_given_in_theirs(tmp_path: Path) -> None:
+    user = [{"role": "user", "content": "Hello"}]
+    claude = json.dumps({"model": "m", "max_tokens": 50, "stream": True, "messages": user}).encode()
+    google = json.dumps({"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]}).encode()
+    streaming = "/v1beta/models/m:streamGenerateContent"
+    for dialect, path, query, body, events in (
+        ("anthropic", "/v1/messages", b"", claude, ANTHROPIC),
+        ("gemini", streaming, b"alt=sse", google, GEMINI),
+    ):
+        (tmp_path / dialect).mkdir()
+        with one_worker(tmp_path / dialect, config(provider=f"dialect: {dialect}", more=SERVES)) as worker:
+            for status in ("miss", "hit"):
+                given = await asked(worker, body, Answer(*events), path=path, query=query)
+                assert (said(given), given.text) == (status, b"".join(events)), given.text
+            translated = await asked(worker, chat(stream=True), Answer(*events))
+            again = await asked(worker, chat(stream=True))
+            assert (said(again), again.text) == ("hit", translated.text) and again.text.endswith(DONE)
+
+
 async def test_embeddings_are_kept_by_their_whole_body(tmp_path: Path) -> None:
     told = json.dumps({"object": "list", "data": [], "model": "embed", "usage": {"prompt_tokens": 3}}).encode()
     body = json.dumps({"model": "embed", "input": ["one", "two"]}).encode()
