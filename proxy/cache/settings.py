@@ -1,7 +1,7 @@
 """What flyball.yaml says about caches (DESIGN §10)."""
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, TypeAlias
@@ -84,12 +84,15 @@ class CacheSettings:
         return any(mode not in (None, "disabled") for mode in modes)
 
 
-def cache_problems(settings: CacheSettings) -> Iterator[tuple[str, str]]:
+def cache_problems(settings: CacheSettings, providers: Container[str]) -> Iterator[tuple[str, str]]:
     """What is wrong with the settings, each with its key below `cache`."""
     yield from _exact_problems(settings.exact)
     for number, each in enumerate(settings.overrides):
         if each.ttl_s is not None and each.ttl_s < 0:
             yield f"overrides[{number}].ttl_s", f"must not be negative; it is {each.ttl_s}"
+    embedder = settings.semantic.embedder
+    if embedder is not None and embedder.provider not in providers:
+        yield "semantic.embedder.provider", f"names {embedder.provider!r}, which is not among providers"
     yield from semantic_problems(settings.semantic, is_on=settings.is_semantic)
     exact, semantic = settings.exact.mode, settings.semantic.mode
     if semantic == "serve" and exact != "serve":

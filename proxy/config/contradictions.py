@@ -60,7 +60,7 @@ def contradictions(
         *_ceiling(settings),
         *_negatives(settings),
         *_health(settings),
-        *((f"cache.{key}", what) for key, what in cache_problems(settings.cache)),
+        *((f"cache.{key}", what) for key, what in cache_problems(settings.cache, settings.providers)),
         *_otel(settings, environment),
         *_cluster(settings),
     ]

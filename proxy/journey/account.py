@@ -16,9 +16,9 @@ from proxy.journey.look import note_shadow
 from proxy.journey.rank import note_served
 from proxy.journey.record import write_rows
 from proxy.journey.rooms import Due, Rooms
-from proxy.journey.seek import watch
 from proxy.journey.state import Attempt, Journey
 from proxy.journey.used import used
+from proxy.journey.watch import watch
 from proxy.journey.watching import end_watching
 from proxy.metering import estimated
 

