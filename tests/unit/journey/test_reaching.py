@@ -191,6 +191,19 @@ async def test_a_class_that_is_left_out_leads_nowhere(house: OneWorker) -> None:
         assert (client.status >= 500, asked(house)) == (True, ["a"])
 
 
+async def test_where_all_fail_the_last_one_is_told_with_its_headers(house: OneWorker) -> None:
+    spent, _ = await house.standing()
+    wait = ((b"retry-after", b"3"), (b"x-ratelimit-remaining-requests", b"0"))
+    client = await house.call(Client(chat(model="both")), refusal(500), refusal(429, "rate_limit_exceeded", *wait))
+    assert (client.status, asked(house)) == (429, ["a", "b"])
+    assert [client.answered[name] for name, _ in wait] == [b"3", b"0"]
+    assert client.answered[b"x-flyball-reason"] == b"fell back from a (http_500) to b"
+    assert await settled(house, spent) == 0
+    dead = UpstreamFailed("refused", "", sent=False)
+    client = await house.call(Client(chat(model="both")), dead, dead)
+    assert (client.status, json.loads(client.text)["error"]["code"]) == (502, "upstream_refused")
+
+
 async def test_a_prompt_that_is_too_long_here_may_fit_elsewhere(house: OneWorker) -> None:
     client = await house.call(Client(chat(model="both")), refusal(400, "context_length_exceeded"), whole())
     assert (client.status, asked(house)) == (200, ["a", "b"])
