@@ -50,6 +50,8 @@ _TAGGED_CENTERS: Final = Source(
     is_quarters=True,
 )
 
+# Where more hours lie in another local day, quarter-hours alone are read faster.
+IS_NEAR: Final = f"abs(timeZoneOffset(toTimeZone({END}, {ZONE}))) <= 28800"
 NOT_MOVED_AWAY: Final = "HAVING sum(calls) != 0"
 """What a day has only in hours of its neighbour is none of that day's; corrections stand where their calls do."""
 LOCAL_BUCKET: Final = f"if({IS_LONG}, toDateTime(toStartOfDay(at, {ZONE}), 'UTC'), $__timeInterval(at))"
@@ -67,7 +69,7 @@ def spend_by_center(*columns: str) -> str:
 
 def local_spend(*columns: str, start: str = START, whole: Sequence[str] = (IS_LONG,)) -> str:
     """The same, to be cut at the midnights of the chosen time zone; and NOT_MOVED_AWAY."""
-    return within(_ALL, _TAGGED, columns=(*columns, "calls"), start=start, whole=whole, local=True)
+    return within(_ALL, _TAGGED, columns=(*columns, "calls"), start=start, whole=(*whole, IS_NEAR), local=True)
 
 
 def spend_by(name: str, label: str, *columns: str) -> Query:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 _DAY: Final = timedelta(days=1)
 _DAY_S: Final = 86_400
 _MOST_CUTS: Final = 120
+_FAR: Final = timedelta(hours=8)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,12 +42,18 @@ def whole_days(start: datetime, end: datetime, bucket: str, timezone: str) -> Wh
     for moment in () if bucket == "all" else _begins(start, end, bucket, ZoneInfo(timezone)):
         if moment % _DAY_S and first <= moment // _DAY_S < last:
             if bucket == "day":
-                return WholeDays(first=first, end=last, moves=True)
+                return WholeDays(first=first, end=last, moves=True) if _is_near(end, timezone) else None
             cut.append(moment // _DAY_S)
             if len(cut) > _MOST_CUTS:
                 return None
     found = WholeDays(first=first, end=last, cut=tuple(dict.fromkeys(cut)))
     return found if len(found.cut) < last - first else None
+
+
+def _is_near(moment: datetime, timezone: str) -> bool:
+    """Whether so few hours lie in another local day that moving them costs less than reading all in quarter-hours."""
+    offset = moment.astimezone(ZoneInfo(timezone)).utcoffset()
+    return offset is not None and abs(offset) <= _FAR
 
 
 def _begins(start: datetime, end: datetime, bucket: str, zone: ZoneInfo) -> Iterator[int]:

@@ -224,7 +224,8 @@ async def test_sums_of_days_say_what_quarter_hours_say(
     assert sum(each.cost for each in read) == total(inside)
     # A bucket of hours is never read from days: quarter-hours alone, in the buckets asked for.
     split, hours = select_spend(asked), select_spend(replace(asked, bucket="hour"))
-    assert ("spend_days" in split.sql or bucket == "week") and "spend_days" not in hours.sql
+    is_far = (bucket, zone) == ("day", "Pacific/Kiritimati")
+    assert ("spend_days" in split.sql or bucket == "week" or is_far) and "spend_days" not in hours.sql
     bucket_of = split.sql[: split.sql.index(" AS bucket")].removeprefix("SELECT ")
     plain = f"SELECT {bucket_of} AS bucket{hours.sql[hours.sql.index(', t.team AS g0') :]}"
     rows = collector.client().query(plain, parameters=hours.parameters).result_rows
