@@ -124,7 +124,7 @@ class Configured:
             switches=self._stores.switches.load(),
             purges=self._stores.purges.load(),
             tools=ToolBook(settings.tools),
-            agents=agents,
+            agents=agents if settings.agents else None,
             reads_asks=router.reads_asks or agents.reads_asks,
         )
 

@@ -14,7 +14,7 @@ from proxy.journey.rooms import Rooms, Snapshot
 from proxy.journey.state import Journey
 from proxy.journey.switched import drop_switched, look_again, refuse_switched
 from proxy.journey.translated import choose, is_spoken
-from proxy.routing import Candidate, Resolution
+from proxy.routing import AgentBook, Candidate, Resolution
 from proxy.wire.translate import is_reached
 
 _OWN_KEY: Final = b"x-flyball-key"
@@ -72,8 +72,9 @@ def resolve(journey: Journey, rooms: Rooms) -> None:
             by=f"{journey.principal.scopes[-1]}/models",
         )
         refuse_unless_observed(journey, refused)
-    if journey.snapshot.agents and journey.resolution is None and model == journey.request.model:
-        model = _take_step(journey)
+    agents = journey.snapshot.agents
+    if agents is not None and journey.resolution is None and model == journey.request.model:
+        model = _take_step(journey, agents)
     if model:
         journey.resolution = journey.snapshot.router.resolve(
             model,
@@ -90,10 +91,10 @@ def resolve(journey: Journey, rooms: Rooms) -> None:
         drop_switched(journey, switches, rooms)
 
 
-def _take_step(journey: Journey) -> str:
+def _take_step(journey: Journey, agents: AgentBook) -> str:
     """Give an agent's call the model of its step; the model that it is routed by."""
     asked, facts = journey.model, call_facts(journey)
-    choice = journey.snapshot.agents.model_for(asked, facts)
+    choice = agents.model_for(asked, facts)
     if choice is not None and choice.model != asked:
         journey.model = choice.model
         journey.say(f"{choice.model} in the place of {asked[:200]}: {choice.why} of agent {facts.agent}")

@@ -19,7 +19,7 @@ from proxy.metering import TokenCounter
 from proxy.ownership import Ownership
 from proxy.policy import NO_SWITCHES, NO_TOOLS, ApprovalBook, Finder, PolicyEngine, ReleasedCalls, Switches, ToolBook
 from proxy.pricing import PriceBook
-from proxy.routing import NO_AGENTS, AgentBook, Allowances, Health, Pins, Router
+from proxy.routing import AgentBook, Allowances, Health, Pins, Router
 from proxy.telemetry import AttemptRow, DecisionRow, OperationRow, Spool
 from proxy.upstream import Provider, Sockets, Transport
 
@@ -55,7 +55,8 @@ class Snapshot:
     overhead_per_day: Nano | None = None
     """What an org's overhead account may spend in a day where it has no budget of its own; None: what it likes."""
     purges: Purges = NO_PURGES
-    agents: AgentBook = NO_AGENTS
+    agents: AgentBook | None = None
+    """Which models agents' steps get; None where no agent has a profile."""
     reads_asks: bool = False
     """Whether what a request asks of a model decides where it goes: else nobody finds out."""
     row_beginnings: dict[str, OperationRow] = field(default_factory=dict)

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from proxy.routing.agents import NO_AGENTS as NO_AGENTS
 from proxy.routing.agents import AgentBook as AgentBook
 from proxy.routing.agents import agent_problems as agent_problems
 from proxy.routing.agents import models_of as models_of

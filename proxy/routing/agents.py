@@ -24,15 +24,12 @@ class _Profile(NamedTuple):
 
 
 class AgentBook:
-    """All agents' profiles, by name; false where there is none."""
+    """All agents' profiles, by name."""
 
     def __init__(self, agents: Mapping[str, AgentSettings]) -> None:
         self._profiles = {name: _profile(each) for name, each in agents.items()}
         rules = [rule.when for each in agents.values() for rule in each.rules]
         self.reads_asks = any(when.asks or when.lacks for when in rules)
-
-    def __bool__(self) -> bool:
-        return bool(self._profiles)
 
     def model_for(self, model: str, facts: CallFacts) -> StepChoice | None:
         """The model of a call by its step, else by the first rule that is of it; None leaves it the one it names."""
@@ -47,9 +44,6 @@ class AgentBook:
             if condition.holds(facts):
                 return StepChoice(wanted, f"rule {at}")
         return None if profile.otherwise is None else StepChoice(profile.otherwise, "any other step")
-
-
-NO_AGENTS = AgentBook({})
 
 
 def agent_problems(name: str, agent: AgentSettings) -> Iterator[tuple[str, str]]:
