@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 
 from proxy.admin.console.from_rows import BUCKETS, story
+from proxy.admin.console.operation_page import operation_page
+from proxy.admin.console.shell import Place
 from proxy.core.usage import Bucket
 from proxy.telemetry import AttemptRow, OperationRow
 
@@ -56,3 +58,23 @@ def test_a_row_and_its_attempts_keep_money_times_tokens_and_facts() -> None:
 
 def test_every_bucket_is_shown() -> None:
     assert sorted(BUCKETS) == sorted(bucket.value for bucket in Bucket)
+
+
+def test_the_page_of_an_answer_from_memory_names_who_made_it() -> None:
+    row = OperationRow(
+        operation_id="op_2",
+        charged_at="2026-11-20 11:07:30.250",
+        finished_at="2026-11-20 11:07:31.000",
+        org="acme",
+        team="support",
+        key_id="key_1",
+        key_name="bot",
+        outcome="cached",
+        cache_status="hit",
+        cache_kind="exact",
+        cache_entry="op_1",
+    )
+    page = operation_page(Place("", None), story(row, []))
+    assert "hit (exact) <code>op_1</code>" in page
+    row.cache_status = row.cache_kind = row.cache_entry = ""
+    assert "Cache</" not in operation_page(Place("", None), story(row, []))
