@@ -39,7 +39,6 @@ async def alike_answer(journey: Journey, looked: Looked, rooms: Rooms) -> Cached
     if sought is None or sought.mode != "serve":
         return None
     sight = await _sight(sought, semantic.settings.deadline_ms / _MS)
-    journey.mark("cache", rooms.clock.monotonic_ns())
     if sight is None or sight.alike is None:
         return None
     entry, run = sight.alike.entry, journey.claims.run
