@@ -188,6 +188,15 @@ def test_a_bound_owner_makes_keys_and_budgets_at_home_only(two_orgs: Port) -> No
     assert bound.get("/admin/v1/orgs/acme").status_code == 200
 
 
+def test_whoever_is_bound_compares_their_own_requests_only(two_orgs: Port) -> None:
+    bound = two_orgs.person("eve", "owner", "acme", "support")
+    assert bound.get("/admin/v1/variants").status_code == 200
+    asked = two_orgs.reader.variants_asked[-1]
+    assert (asked.org, asked.team) == ("acme", "support")
+    for other in ("org=beta", "team=sales"):
+        assert bound.get(f"/admin/v1/variants?{other}").status_code == 403
+
+
 def test_these_endpoints_have_been_thought_of() -> None:
     """A new endpoint without a name in its path needs a test above; then it is added here."""
     assert {f"{route.method} {route.path}" for route in UNNAMED} == {
@@ -219,6 +228,7 @@ def test_these_endpoints_have_been_thought_of() -> None:
         "GET /kill-switches",  # in test_admin_switches.py
         "POST /cache/purges",  # in test_admin_purges.py
         "GET /cache/purges",  # in test_admin_purges.py
+        "GET /variants",
         "GET /alerts",  # these three in test_admin_alerts.py
         "POST /alerts/test",
         "GET /observe",
