@@ -397,5 +397,17 @@ _ENCODER: Final = msgspec.json.Encoder()
 
 
 def encode(row: Row) -> bytes:
-    """One JSON line, with its newline."""
-    return _ENCODER.encode(row) + b"\n"
+    """One JSON line, with its newline. Half of a surrogate pair, which a provider may have written and UTF-8 cannot
+    hold, becomes a question mark: a row is never lost for it."""
+    try:
+        return _ENCODER.encode(row) + b"\n"
+    except UnicodeEncodeError:
+        return _ENCODER.encode(_sayable(msgspec.to_builtins(row))) + b"\n"
+
+
+def _sayable(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_sayable(name): _sayable(each) for name, each in value.items()}
+    return [_sayable(each) for each in value] if isinstance(value, list) else value

@@ -92,3 +92,15 @@ async def test_a_client_that_does_not_take_a_large_answer_is_given_up(
         (row,) = house.rows()
         assert (row["outcome"], row["status"], row["error"]) == ("truncated", 200, "aborted")
         assert row["cost_usd"] == row["held_usd"]
+
+
+async def test_half_of_a_surrogate_pair_in_an_answer_loses_no_row(tmp_path: Path) -> None:
+    body = (
+        body_of(5).replace(b'"m"', rb'"m\ud800"', 1).replace(b'{"message"', rb'{"finish_reason":"st\udfffop","message"')
+    )
+    with one_worker(tmp_path) as house:
+        client = await call(house, Answer(body, headers=JSON_HEADERS))
+        assert (client.status, client.text) == (200, body)
+        (row,) = house.rows()
+        assert (row["model"], row["finish_reason"], row["outcome"]) == ("m?", "st?op", "ok")
+        assert row["cost_usd"] is not None and row["usage_source"] == "provider"
