@@ -11,14 +11,14 @@ from proxy.core.money import ZERO, Nano
 from proxy.core.outcome import Outcome
 from proxy.core.refusal import Refusal, Refused
 from proxy.journey.bill import bill_unanswered
-from proxy.journey.keeping import leave_flight
-from proxy.journey.look import note_shadow
+from proxy.journey.caching.keeping import leave_flight
+from proxy.journey.caching.look import note_shadow
+from proxy.journey.caching.watch import watch
 from proxy.journey.rank import note_served
 from proxy.journey.record import write_rows
 from proxy.journey.rooms import Due, Rooms
 from proxy.journey.state import Attempt, Journey
 from proxy.journey.used import used
-from proxy.journey.watch import watch
 from proxy.journey.watching import end_watching
 from proxy.metering import estimated
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from proxy.budget import Balance, Granted, HoldLine, LineKind, Unit
 from proxy.core.money import Nano, to_usd_text
-from proxy.journey.cache_headers import cache_headers
+from proxy.journey.caching.headers import cache_headers
 from proxy.journey.call import Headers
 from proxy.journey.limit_headers import limit_headers
 from proxy.journey.rooms import Rooms

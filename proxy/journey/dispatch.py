@@ -4,13 +4,13 @@ from proxy.budget import LedgerUnavailable
 from proxy.core.ids import new_id
 from proxy.core.outcome import Outcome
 from proxy.core.refusal import Refusal, Refused
+from proxy.journey.attempts.trouble import NOT_SENT, TIMEOUTS
 from proxy.journey.hold import ledger_refusal
 from proxy.journey.patience import send_while_wanted
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt, Journey
 from proxy.journey.tracing import new_span, passed_on
 from proxy.journey.translated import TranslatedResponse, without_dialect
-from proxy.journey.trouble import NOT_SENT, TIMEOUTS
 from proxy.journey.watching import begin_watching, watch_head
 from proxy.upstream import Provider, UpstreamFailed, UpstreamRequest, UpstreamResponse, forwardable
 from proxy.wire.dialects import DIALECTS

@@ -7,10 +7,10 @@ from proxy.budget import BudgetSettings, HoldLine, LineKind, Rung, Unit, next_ga
 from proxy.core.money import ZERO, Nano, exact_usd, to_usd_text
 from proxy.core.refusal import Refusal, Refused
 from proxy.journey.dearest import worst_price as worst_price
+from proxy.journey.errands.overhead import overhead_lines
 from proxy.journey.fit import drop_too_small
 from proxy.journey.media import text_tokens, worst_media
 from proxy.journey.observe import named, refuse_unless_observed
-from proxy.journey.overhead import overhead_lines
 from proxy.journey.rooms import JourneySettings, Rooms
 from proxy.journey.state import Estimate, Journey
 from proxy.pricing import Price

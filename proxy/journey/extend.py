@@ -15,10 +15,10 @@ from msgspec.structs import replace
 
 from proxy.budget import Granted, LedgerUnavailable, LineKind, Short, Unit
 from proxy.core.refusal import JsonValue, Refusal
+from proxy.journey.attempts.purse import take_grown
 from proxy.journey.estimate import output_bound, worst_price
 from proxy.journey.halt import Halt
 from proxy.journey.observe import WHY, named
-from proxy.journey.purse import take_grown
 from proxy.journey.refusals import noun, standing
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt, Journey

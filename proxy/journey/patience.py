@@ -4,7 +4,7 @@ import asyncio
 
 from proxy.core.outcome import Outcome
 from proxy.journey.bill import Evidence, bill
-from proxy.journey.keeping import is_awaited
+from proxy.journey.caching.keeping import is_awaited
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt, Journey
 from proxy.upstream import UpstreamFailed, UpstreamRequest, UpstreamResponse

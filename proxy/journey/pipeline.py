@@ -3,25 +3,25 @@
 from typing import Final
 
 from proxy.journey.account import accounted
-from proxy.journey.cached import answered
+from proxy.journey.attempts.reach import reach
+from proxy.journey.caching.cached import answered
+from proxy.journey.caching.keeping import leave_flight
+from proxy.journey.caching.look import look
+from proxy.journey.caching.seek import seek
 from proxy.journey.call import Call, Exchange
-from proxy.journey.copies import send_copies
 from proxy.journey.decide import decide
+from proxy.journey.errands.copies import send_copies
 from proxy.journey.estimate import estimate
 from proxy.journey.find import find
 from proxy.journey.hold import hold
 from proxy.journey.identify import identify
-from proxy.journey.keeping import leave_flight
 from proxy.journey.kept.lean import lean_on_own
-from proxy.journey.look import look
 from proxy.journey.pump import pump
-from proxy.journey.reach import reach
 from proxy.journey.read import claim, read
 from proxy.journey.recall import recall, replay
 from proxy.journey.released import look_back
 from proxy.journey.resolve import resolve, select
 from proxy.journey.rooms import Rooms
-from proxy.journey.seek import seek
 from proxy.policy import Point
 
 _REQUEST: Final = Point.REQUEST

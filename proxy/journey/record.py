@@ -10,11 +10,11 @@ from proxy.core.money import NANO_PER_USD, Nano, to_usd_text
 from proxy.core.outcome import Purpose
 from proxy.core.usage import NO_USAGE, Bucket, Usage, UsageSource
 from proxy.journey.answer_headers import overhead_of
+from proxy.journey.caching.looked import Looked
+from proxy.journey.caching.sought import Sought
+from proxy.journey.errands.likeness import likeness, opening_of
 from proxy.journey.explain import asked_cost, told_routing
-from proxy.journey.likeness import likeness, opening_of
-from proxy.journey.looked import Looked
 from proxy.journey.rooms import Rooms
-from proxy.journey.sought import Sought
 from proxy.journey.state import NO_CLAIMS, Attempt, Journey, Measures
 from proxy.journey.tool_rows import tool_call_rows
 from proxy.routing import Candidate, Resolution

@@ -6,13 +6,13 @@ from proxy.core.outcome import Outcome
 from proxy.journey.account import account
 from proxy.journey.answer_headers import answer_headers, stream_headers
 from proxy.journey.bill import Evidence, bill, is_made_later
+from proxy.journey.caching.keeping import Keeping, is_awaited, keep, keeping_of
 from proxy.journey.dispatch import sends_usage_flag
 from proxy.journey.extend import Cover
 from proxy.journey.gate_stream import stream_gate
 from proxy.journey.halt import Halt
 from proxy.journey.inflating import inflater_of
 from proxy.journey.judge_answer import stream_end
-from proxy.journey.keeping import Keeping, is_awaited, keep, keeping_of
 from proxy.journey.kept.stored import StoredStream
 from proxy.journey.patience import Unread
 from proxy.journey.pinger import Pinger

@@ -10,12 +10,12 @@ from proxy.core.refusal import Refusal, Refused
 from proxy.journey.account import account
 from proxy.journey.answer_headers import answer_headers
 from proxy.journey.bill import Evidence, bill, is_made_later
+from proxy.journey.caching.keeping import keep
 from proxy.journey.call import Headers
 from proxy.journey.gate_answer import gated_answer, watched_answer
 from proxy.journey.gate_calls import is_gated, is_watched
 from proxy.journey.inflating import inflated
 from proxy.journey.judge_answer import is_judged, judge_answer
-from proxy.journey.keeping import keep
 from proxy.journey.kept.stored import defer_stored, note_stored
 from proxy.journey.patience import Unread
 from proxy.journey.rooms import Rooms

@@ -10,7 +10,7 @@ from proxy.cache import NO_PURGES, Cache, CacheRules, Purges
 from proxy.core.clock import Clock
 from proxy.core.money import Nano
 from proxy.identity import Keyring
-from proxy.journey.errands import Errands
+from proxy.journey.errands.running import Errands
 from proxy.journey.run_book import RunBook
 from proxy.journey.shadows import Shadows
 from proxy.journey.standing import Standing

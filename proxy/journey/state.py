@@ -11,10 +11,10 @@ from proxy.core.money import ZERO, Nano
 from proxy.core.outcome import Outcome, Purpose
 from proxy.core.tenant import Principal
 from proxy.core.usage import NO_USAGE, Usage
+from proxy.journey.caching.looked import Looked
+from proxy.journey.caching.sought import Sought
 from proxy.journey.call import Call, Exchange
-from proxy.journey.looked import Looked
 from proxy.journey.rooms import Snapshot
-from proxy.journey.sought import Sought
 from proxy.journey.tracing import Trace
 from proxy.policy import Approval, Decision, Found
 from proxy.pricing import Price, Priced

@@ -4,9 +4,9 @@ from typing import Final
 
 from proxy.core.outcome import Outcome
 from proxy.core.usage import Bucket, Usage
+from proxy.journey.attempts.trouble import SLOW_START
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt
-from proxy.journey.trouble import SLOW_START
 from proxy.routing import Candidate, Ended, EndKind, Headroom
 from proxy.upstream import UpstreamResponse
 from proxy.wire.provider_errors import CONTENT_FILTER, CONTEXT_LENGTH

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.core.money import Nano
-from proxy.journey.copies import _drawn
-from proxy.journey.errands import Errands
-from proxy.journey.likeness import likeness, opening_of
+from proxy.journey.errands.copies import _drawn
+from proxy.journey.errands.likeness import likeness, opening_of
+from proxy.journey.errands.running import Errands
 from proxy.journey.switched import end_switched
 from proxy.policy import Switch, Switches, parse_target
 from proxy.routing import ShadowSettings

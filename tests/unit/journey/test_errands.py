@@ -12,8 +12,8 @@ import pytest_asyncio
 from proxy.core.money import Nano
 from proxy.core.outcome import Purpose
 from proxy.core.usage import Bucket
-from proxy.journey.errand import Errand, Returned, run_errand, start_errand
-from proxy.journey.errands import Errands
+from proxy.journey.errands.errand import Errand, Returned, run_errand, start_errand
+from proxy.journey.errands.running import Errands
 from proxy.journey.start_record import row_of
 from proxy.routing import Candidate
 from proxy.upstream import UpstreamFailed

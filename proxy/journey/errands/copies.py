@@ -7,8 +7,8 @@ from typing import Final
 
 from proxy.core.outcome import Outcome, Purpose
 from proxy.journey.call import Headers
-from proxy.journey.errand import Errand, start_errand
-from proxy.journey.likeness import opening_of
+from proxy.journey.errands.errand import Errand, start_errand
+from proxy.journey.errands.likeness import opening_of
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.routing import Candidate, ShadowSettings

@@ -3,11 +3,11 @@
 import asyncio
 from typing import Final
 
-from proxy.journey.further import Further
+from proxy.journey.attempts.further import Further
+from proxy.journey.attempts.tried import Tried, abandon, bill_left, carry_out, drop
+from proxy.journey.attempts.trouble import SLOW_START
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
-from proxy.journey.tried import Tried, abandon, bill_left, carry_out, drop
-from proxy.journey.trouble import SLOW_START
 from proxy.routing import AttemptSettings, Fault
 
 _SLOW: Final = Fault("slow_start", SLOW_START, billed=True)

@@ -7,13 +7,13 @@ from msgspec import Struct
 
 from proxy.core.outcome import Outcome, Purpose
 from proxy.core.refusal import Refused
+from proxy.journey.attempts.opening import open_answer
+from proxy.journey.attempts.trouble import fault_of_failure
 from proxy.journey.bill import Evidence, bill, bill_unanswered
 from proxy.journey.dispatch import begin_attempt, dispatch
 from proxy.journey.estimate import worst_at
-from proxy.journey.opening import open_answer
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Attempt, Estimate, Journey
-from proxy.journey.trouble import fault_of_failure
 from proxy.journey.watching import end_watching
 from proxy.routing import FallbackSettings, Fault, Step
 from proxy.upstream import UpstreamFailed, UpstreamResponse

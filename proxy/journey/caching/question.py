@@ -2,8 +2,8 @@
 
 from typing import Final, NamedTuple
 
-from proxy.journey.cache_key import head_of
-from proxy.journey.cache_never import kept_from, said_never
+from proxy.journey.caching.key import head_of
+from proxy.journey.caching.never import kept_from, said_never
 from proxy.journey.state import Journey
 from proxy.wire.endpoint import Endpoint
 from proxy.wire.texts import Text, Texts, said

@@ -5,9 +5,9 @@ from typing import Final
 
 from proxy.cache import CachedAnswer
 from proxy.core.outcome import Outcome
-from proxy.journey.cache_never import is_clean
+from proxy.journey.caching.looked import Looked
+from proxy.journey.caching.never import is_clean
 from proxy.journey.judge_answer import is_judged
-from proxy.journey.looked import Looked
 from proxy.journey.policy_facts import response_facts
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey

@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Awaitable
 
+from proxy.journey.attempts.further import Further
+from proxy.journey.attempts.left_alone import pass_by_those_left_alone
+from proxy.journey.attempts.race import is_timed, raced
+from proxy.journey.attempts.tried import Tried, bill_left, carry_out, drop
+from proxy.journey.attempts.trouble import NOT_SENT
 from proxy.journey.dispatch import dispatch, mark_dispatched
-from proxy.journey.further import Further
-from proxy.journey.left_alone import pass_by_those_left_alone
-from proxy.journey.race import is_timed, raced
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
-from proxy.journey.tried import Tried, bill_left, carry_out, drop
-from proxy.journey.trouble import NOT_SENT
 from proxy.routing import Fault, Step
 from proxy.upstream import UpstreamResponse
 

@@ -4,9 +4,9 @@ from typing import Final
 
 from proxy.core.money import ZERO
 from proxy.core.refusal import Refusal, Refused
-from proxy.journey.cache_key import CACHEABLE, cache_key
-from proxy.journey.cache_never import is_clean, kept_from, said_never
-from proxy.journey.looked import Looked
+from proxy.journey.caching.key import CACHEABLE, cache_key
+from proxy.journey.caching.looked import Looked
+from proxy.journey.caching.never import is_clean, kept_from, said_never
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.wire.cache_control import NOTHING_SAID, CacheControl, read_cache_control

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.cache import SemanticAlike, SemanticEntry
 from proxy.core.money import ZERO
-from proxy.journey.cache_never import is_clean
+from proxy.journey.caching.never import is_clean
+from proxy.journey.caching.sought import Sought
 from proxy.journey.rooms import Rooms
-from proxy.journey.sought import Sought
 from proxy.journey.state import Journey
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ from proxy.core.tenant import overhead_of
 from proxy.core.usage import NO_USAGE, Usage
 from proxy.journey.account import accounted
 from proxy.journey.ask import ask, note_decision, reads_at
+from proxy.journey.caching.sought import Sought
 from proxy.journey.call import Call, Headers
 from proxy.journey.dispatch import dispatch
 from proxy.journey.estimate import estimate
@@ -29,7 +30,6 @@ from proxy.journey.identify import NS_PER_S
 from proxy.journey.policy_facts import policy_facts
 from proxy.journey.pump import pump
 from proxy.journey.rooms import Rooms, Snapshot
-from proxy.journey.sought import Sought
 from proxy.journey.state import Journey
 from proxy.journey.switched import look_again
 from proxy.journey.translated import choose, is_spoken

@@ -9,14 +9,14 @@ from msgspec import structs
 
 from proxy.core.outcome import Outcome
 from proxy.core.refusal import Refused
+from proxy.journey.attempts.purse import Purse
+from proxy.journey.attempts.tried import Tried, begin, own_estimate
 from proxy.journey.decide import decide
-from proxy.journey.purse import Purse
 from proxy.journey.rooms import Rooms
 from proxy.journey.running import refuse_killed
 from proxy.journey.state import Estimate, Journey
 from proxy.journey.switched import look_again
 from proxy.journey.translated import choose
-from proxy.journey.tried import Tried, begin, own_estimate
 from proxy.policy import Point
 from proxy.routing import AttemptSettings, Course, Fault, Step
 

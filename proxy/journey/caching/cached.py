@@ -8,15 +8,15 @@ from proxy.budget import Unit
 from proxy.cache import CachedAnswer, Flight
 from proxy.core.outcome import Outcome
 from proxy.journey.account import account
-from proxy.journey.alike import alike_answer, audit, note_missed
 from proxy.journey.answer_headers import our_headers, stream_headers
+from proxy.journey.caching.alike import alike_answer, audit, note_missed
+from proxy.journey.caching.look import missed
+from proxy.journey.caching.looked import Looked
 from proxy.journey.call import Headers
 from proxy.journey.decide import decide
 from proxy.journey.dispatch import mark_dispatched
 from proxy.journey.hold import hold
 from proxy.journey.judge_answer import judge_answer
-from proxy.journey.look import missed
-from proxy.journey.looked import Looked
 from proxy.journey.rooms import Rooms
 from proxy.journey.running import refuse_killed
 from proxy.journey.state import Estimate, Journey

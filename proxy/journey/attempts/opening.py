@@ -5,13 +5,13 @@ from typing import Final
 
 from msgspec import Struct
 
-from proxy.journey.begun import Begun
+from proxy.journey.attempts.begun import Begun
+from proxy.journey.attempts.trouble import fault_of_error, fault_of_failure, fault_of_refusal, is_filtered
 from proxy.journey.bill import Evidence
 from proxy.journey.inflating import inflated, inflater_of
 from proxy.journey.pump import is_event_stream
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
-from proxy.journey.trouble import fault_of_error, fault_of_failure, fault_of_refusal, is_filtered
 from proxy.routing import FallbackSettings, Fault
 from proxy.upstream import UpstreamFailed, UpstreamResponse
 from proxy.wire.answer_form import asks_for_json, is_asked_form

@@ -2,8 +2,8 @@
 
 from typing import Final
 
+from proxy.journey.caching.looked import Looked
 from proxy.journey.call import Headers
-from proxy.journey.looked import Looked
 
 _FORWARDED: Final = {"miss": b"uri-miss", "no_cache": b"request", "repeat": b"request"}
 """Why a call was sent on, in the RFC's words; everything else is a bypass."""

@@ -9,11 +9,11 @@ from msgspec import structs
 
 from proxy.cache import CachedAnswer
 from proxy.core.outcome import Purpose
-from proxy.journey.errand import Errand, start_errand
-from proxy.journey.looked import Looked
+from proxy.journey.caching.looked import Looked
+from proxy.journey.caching.seek import seek
+from proxy.journey.caching.sought import Sought
+from proxy.journey.errands.errand import Errand, start_errand
 from proxy.journey.rooms import Rooms
-from proxy.journey.seek import seek
-from proxy.journey.sought import Sought
 from proxy.journey.state import Journey
 from proxy.routing import Candidate
 

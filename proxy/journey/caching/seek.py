@@ -4,10 +4,10 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from proxy.core.refusal import Refusal, Refused
-from proxy.journey.embed import look_from_afar
-from proxy.journey.question import question_of
+from proxy.journey.caching.embed import look_from_afar
+from proxy.journey.caching.question import question_of
+from proxy.journey.caching.sought import Sought
 from proxy.journey.rooms import Rooms
-from proxy.journey.sought import Sought
 from proxy.journey.state import Journey
 from proxy.wire.cache_control import NOTHING_SAID, read_cache_control
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from proxy.core.outcome import Purpose
-from proxy.journey.errand import Errand, Returned, start_errand
+from proxy.journey.errands.errand import Errand, Returned, start_errand
 from proxy.journey.rooms import Rooms
 from proxy.journey.state import Journey
 from proxy.routing import Candidate

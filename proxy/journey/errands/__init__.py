@@ -1,0 +1,1 @@
+"""What Flyball asks providers for itself, beside its clients' calls."""
