@@ -2,6 +2,10 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
+
+QUIET_LOOKS: Final = 10
+"""How many looks an empty file is given to be filled: it is valid, and takes away all that stood in it."""
 
 
 class FileWatch:
@@ -13,6 +17,14 @@ class FileWatch:
         self._beside = beside
         self._seen = self._look()
         self._seen_beside = beside()
+        self._looked_empty = 0
+
+    def may_be_filled(self) -> bool:
+        """Whether it is empty and has not been so for long: somebody may be about to write it. To be asked at each look
+        that found it unchanged."""
+        is_empty = self._seen is not None and self._seen[1] == 0
+        self._looked_empty = self._looked_empty + 1 if is_empty else 0
+        return 0 < self._looked_empty < QUIET_LOOKS
 
     def changed(self) -> bool:
         """Whether it changed since the last question; a file that is gone counts as unchanged."""
@@ -21,6 +33,7 @@ class FileWatch:
             return False
         self._seen = self._seen if now is None else now
         self._seen_beside = beside
+        self._looked_empty = 0
         return True
 
     def _look(self) -> tuple[int, int, int] | None:

@@ -289,7 +289,7 @@ class Supervisor:
             if await asyncio.to_thread(watch.changed):
                 # Perhaps half written, and what is left out there would be taken away: looked at when it is quiet.
                 self._is_new = True
-            elif self._is_new or self._reload.is_set():
+            elif self._reload.is_set() or (self._is_new and not watch.may_be_filled()):
                 # Only forgotten once it was taken or found wrong: one that met a locked ledger is taken later.
                 self._is_new = True
                 self._reload.clear()

@@ -143,7 +143,7 @@ def test_retention_is_planned_and_a_user_erased_and_audited(
     assert "Would empty:" in capsys.readouterr().out
     assert main(["erase", "--org", "acme", "--user", "ann", "--reason", "she asked", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["rows"] == {"attempts": 0, "decisions": 0, "corrections": 0, "operations": 0}
+    assert told["rows"] == {"attempts": 0, "tool_calls": 0, "decisions": 0, "corrections": 0, "operations": 0}
     assert told["not_reached"]
     (entry,) = flyball.admin("GET", "/admin/v1/audit?action=erase")["data"]
     assert entry["subject"].startswith("user:sha256:")

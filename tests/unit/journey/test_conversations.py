@@ -70,7 +70,7 @@ async def turn(house: OneWorker, name: str, number: int, *, run: bool) -> None:
 
 
 async def conversations(
-    folder: Path, strategy: str, *, run: bool = True, count: int = 4
+    folder: Path, strategy: str, *, run: bool = True, count: int = 4, turns: int = TURNS
 ) -> tuple[list[Counter[str]], int]:
     """Who served the turns of each conversation, and what all of them cost in nano-dollars."""
     (folder / "cached.yaml").write_text(PRICES)
@@ -79,7 +79,7 @@ async def conversations(
         served = []
         for each in range(count):
             del deployments.served[:]
-            for number in range(TURNS):
+            for number in range(turns):
                 await turn(house, f"talk {each}", number, run=run)
             served.append(Counter(deployments.served))
         cost = sum(exact_usd(row["cost_usd"]) for row in house.rows())
@@ -91,7 +91,9 @@ async def conversations(
 async def test_every_turn_is_served_by_the_same_deployment(tmp_path: Path, strategy: str, run: bool) -> None:
     served, _ = await conversations(tmp_path, strategy, run=run)
     assert all(max(each.values()) >= 0.98 * TURNS for each in served)
-    assert len({name for each in served for name in each}) > 1  # and not all by one
+    (tmp_path / "more").mkdir()
+    many, _ = await conversations(tmp_path / "more", strategy, run=run, count=30, turns=1)
+    assert len({name for each in many for name in each}) > 1  # and not all by one
 
 
 async def test_what_the_prompt_cache_saves(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from proxy.processes.reload import FileWatch
+from proxy.processes.reload import QUIET_LOOKS, FileWatch
 
 
 def test_a_change_is_told_once(tmp_path: Path) -> None:
@@ -38,3 +38,15 @@ def test_a_file_that_is_away_for_a_moment_is_no_change(tmp_path: Path) -> None:
 
 def test_without_a_file_nothing_ever_changes() -> None:
     assert not FileWatch(None).changed()
+
+
+def test_an_empty_file_is_given_time_to_be_filled(tmp_path: Path) -> None:
+    path = tmp_path / "flyball.yaml"
+    path.write_text("server: {}\n")
+    watch = FileWatch(path)
+    for _ in range(2):
+        path.write_text("")
+        assert watch.changed()
+        assert [watch.may_be_filled() for _ in range(QUIET_LOOKS)] == [True] * (QUIET_LOOKS - 1) + [False]
+        path.write_text("server: {workers: 1}\n")
+        assert watch.changed() and not watch.may_be_filled()
