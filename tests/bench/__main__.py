@@ -99,7 +99,7 @@ def _round(candidate: Candidate, plan: Plan, results: report.Results, folder: Pa
         _remember_memory(results, candidate, "idle_")
     results.add("saturation", name, saturation.run(candidate, folder, plan.seconds))
     for variant in (*OF_ALL, *(OF_RULED if name == "flyball-ruled" else ())):
-        results.add(variant.name, name, saturation.run(candidate, folder, plan.seconds / 2, variant))
+        results.add(variant.name, name, saturation.run(candidate, folder, plan.seconds // 2, variant))
     if candidate.only_unary:
         return
     results.add("fixed", name, fixed_rate.run(candidate, plan.rate, plan.seconds))
