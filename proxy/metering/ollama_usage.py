@@ -4,12 +4,10 @@ The first is missing where all of the prompt was cached; what it makes is told i
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-
-from proxy.core.usage import Bucket, Flaw, ToolFee, Usage, UsageSource
-from proxy.metering.raw_usage import MOST
+from proxy.core.usage import Bucket, ToolFee, Usage
+from proxy.metering.plain_counts import fields_of, usage_of
 
 _BUCKETS: Final[Mapping[str, Bucket]] = {"prompt_eval_count": Bucket.INPUT, "eval_count": Bucket.OUTPUT}
 
@@ -19,24 +17,4 @@ def normalise_ollama(raw_usage: bytes, *, tool_calls: Mapping[ToolFee, int] | No
 
     The source is `none` when neither input nor output can be told from it.
     """
-    flaws: list[Flaw] = []
-    try:
-        told: Any = msgspec.json.decode(raw_usage)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        told = None
-    fields: Mapping[str, Any] = told if isinstance(told, dict) else {}
-    tokens: dict[Bucket, int] = {}
-    for name, bucket in _BUCKETS.items():
-        count = fields.get(name)
-        if count is None:
-            continue
-        if isinstance(count, bool) or not isinstance(count, int) or count > MOST:
-            flaws.append(Flaw.NOT_A_NUMBER)
-            continue
-        if count < 0:
-            flaws.append(Flaw.NEGATIVE)
-        tokens[bucket] = max(0, count)
-    calls = dict(tool_calls or {})
-    if not tokens:
-        return Usage(tool_calls=calls, flaws=tuple(flaws))
-    return Usage(tokens=tokens, tool_calls=calls, source=UsageSource.PROVIDER, flaws=tuple(flaws))
+    return usage_of(fields_of(raw_usage) or {}, _BUCKETS, tool_calls)

@@ -13,17 +13,16 @@ from proxy.cache.redis import RedisStore
 from proxy.cache.sealing import AnswerSeal
 from proxy.cache.store import AnswerStore, StoreAway
 from proxy.core.secret import Secret
-from tests.contract.ledger.redis_server import missing, served, shared_url
+from tests.contract.ledger.redis_server import served, shared_url
 from tests.harness.emitted import DONE
 from tests.harness.one_worker import Client, Upstream, chat, config, one_worker
 from tests.unit.journey.test_cache_serves import EVENTS, Gated, said
 
-KINDS = ["memory"] if missing() else ["memory", "redis"]
 S = 1_000_000_000
 SEAL = AnswerSeal(b"b" * 32)
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=["memory", "redis"])
 async def store(request: pytest.FixtureRequest) -> AsyncIterator[AnswerStore]:
     made: AnswerStore = MemoryStore(10**6) if request.param == "memory" else RedisStore(Secret(shared_url()))
     if isinstance(made, RedisStore):
@@ -82,7 +81,6 @@ async def test_one_claims_and_the_next_after_it(store: AnswerStore) -> None:
             await asyncio.sleep(0.01)
 
 
-@pytest.mark.skipif("redis" not in KINDS, reason="not run: redis-server is missing")
 async def test_two_hundred_alike_at_two_workers_are_one_call(tmp_path: Path) -> None:
     environment = {"CACHE_URL": shared_url(), "BODY_KEY": "ab" * 32}
     more = "cache: {exact: {mode: serve, url_env: CACHE_URL}}"
@@ -113,7 +111,6 @@ async def test_two_hundred_alike_at_two_workers_are_one_call(tmp_path: Path) -> 
             await worker.rooms.cache.close()
 
 
-@pytest.mark.skipif("redis" not in KINDS, reason="not run: redis-server is missing")
 async def test_a_redis_that_stands_still_or_is_gone_is_a_miss() -> None:
     with served() as server:
         store = RedisStore(Secret(server.url))

@@ -2,7 +2,6 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,25 +16,12 @@ from proxy.policy import (
     run_mark,
 )
 from proxy.state import Remote, StateFile
-from tests.contract.ledger.redis_server import RedisServer, served
+from tests.contract.place import place as place
+from tests.contract.place import redis as redis
 
 NOW = 1_795_176_000_000_000_000
 DAY_NS = 86_400_000_000_000
 RUN = run_mark("acme", "key_1", "r1")
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[RedisServer]:
-    with served() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "redis"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return str(tmp_path / "ledger.sqlite")
-    server: RedisServer = request.getfixturevalue("redis")
-    return f"{server.tcp_url}#{tmp_path.name}"
 
 
 def opened(place: str) -> ReleasedCalls:

@@ -24,24 +24,12 @@ from proxy.routing import (
     SqliteHealthStore,
 )
 from proxy.state import Remote, StateFile
-from tests.contract.ledger.redis_server import RedisServer, served
+from tests.contract.ledger.redis_server import served
+from tests.contract.place import place as place
+from tests.contract.place import redis as redis
 
 ONE = Candidate("up", "m")
 SETTINGS = HealthSettings(pause_s=0.5, max_pause_s=1)
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[RedisServer]:
-    with served() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "redis"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return str(tmp_path / "ledger.sqlite")
-    server: RedisServer = request.getfixturevalue("redis")
-    return f"{server.tcp_url}#{tmp_path.name}"
 
 
 def opened(place: str) -> HealthStore:

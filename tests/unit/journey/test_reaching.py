@@ -2,119 +2,29 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from proxy.policy import parse_target
-from proxy.routing import Allowances, Candidate, Health, HealthSettings
+from proxy.routing import Candidate
 from proxy.upstream import UpstreamFailed
-from tests.harness.one_worker import DONE, EVENT, JSON_HEADERS, Answer, Client, OneWorker, Upstream, chat, one_worker
+from tests.harness.one_worker import JSON_HEADERS, Answer, Client, OneWorker, chat, one_worker
+from tests.unit.journey.reaching import (
+    CONFIG,
+    TOLD,
+    asked,
+    attempts,
+    nano,
+    refusal,
+    settled,
+    whole,
+)
+from tests.unit.journey.reaching import house as house
+from tests.unit.journey.reaching import one_house as one_house
 
-USAGE: Final = b'data: {"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":2,"total_tokens":9}}\n\n'
-ROLE: Final = b'data: {"id":"c","model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}\n\n'
-TOLD: Final = 7 * 10_000 + 2 * 100_000
-A_AND_B: Final = "targets: [{provider: a, model: m}, {provider: b, model: m}]"
-CONFIG: Final = f"""
-server: {{listen: "127.0.0.1:0", admin_listen: "127.0.0.1:0", workers: 1}}
-providers:
-  a: {{base_url: "http://127.0.0.1:9/v1"}}
-  b: {{base_url: "http://127.0.0.1:9/v1"}}
-  drains: {{base_url: "http://127.0.0.1:9/v1", on_client_disconnect: drain}}
-  claude: {{base_url: "http://127.0.0.1:9", dialect: anthropic}}
-  claude-too: {{base_url: "http://127.0.0.1:9", dialect: anthropic}}
-routes:
-  - {{model: both, {A_AND_B}}}
-  - {{model: never, {A_AND_B}, fallback: {{when: []}}}}
-  - {{model: strict, {A_AND_B}, fallback: {{when: [invalid_json, content_filter]}}}}
-  - {{model: again, targets: [{{provider: a, model: m}}], retry: {{times: 2, base_ms: 1, retry_after_s: 0.05}}}}
-  - {{model: unsafe, targets: [{{provider: a, model: m}}], retry: {{times: 1, base_ms: 1, after_sent: true}}}}
-  - {{model: again-both, {A_AND_B}, retry: {{times: 1, base_ms: 1, retry_after_s: 0.05}}}}
-  - {{model: slow, {A_AND_B}, fallback: {{slow_start_ms: 40}}}}
-  - model: slow-drains
-    targets: [{{provider: drains, model: m}}, {{provider: b, model: m}}]
-    fallback: {{slow_start_ms: 40}}
-  - {{model: hedged, {A_AND_B}, hedge: {{after_ms: 40}}}}
-  - {{model: translated, targets: [{{provider: a, model: m}}, {{provider: claude, model: m}}]}}
-  - {{model: hasty, {A_AND_B}, fallback: {{hold_back_ms: 40}}}}
-  - {{model: claude, targets: [{{provider: claude, model: m}}, {{provider: claude-too, model: m}}]}}
-  - model: dearer
-    targets: [{{provider: a, model: cheap}}, {{provider: b, model: m}}, {{provider: b, model: cheap}}]
-    fallback: {{max_cost_ratio: 2}}
-  - model: three
-    targets: [{{provider: a, model: cheap}}, {{provider: b, model: m}}, {{provider: drains, model: cheap}}]
-    fallback: {{max_attempts: 2}}
-prices: {{overlay: prices.yaml}}
-tenants: [{{org: acme, teams: [{{team: support, keys: [{{name: bot, key_env: BOT_KEY}}]}}]}}]
-budgets: [{{name: own, scope: "key:acme/support/bot", window: total, hard: true, limit_usd: 1000}}]
-"""
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def one_house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[OneWorker]:
-    with one_worker(tmp_path_factory.mktemp("house"), CONFIG) as made:
-        yield made
-        await made.parts.ledger.close()
-
-
-@pytest.fixture
-def house(one_house: OneWorker) -> OneWorker:
-    """The worker; nothing is known of its targets."""
-    one_house.rooms.health = Health(HealthSettings(), one_house.rooms.clock)
-    one_house.rooms.allowances = Allowances()
-    return one_house
-
-
-def whole(content: str = "Hi", finish_reason: str = "stop") -> Answer:
-    """An answer in one piece."""
-    message = {"role": "assistant", "content": content}
-    body = {
-        "model": "m",
-        "choices": [{"index": 0, "message": message, "finish_reason": finish_reason}],
-        "usage": {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9},
-    }
-    return Answer(json.dumps(body).encode(), headers=JSON_HEADERS)
-
-
-def refusal(status: int, code: str = "server_error", *headers: tuple[bytes, bytes]) -> Answer:
-    """An error of that status."""
-    body = json.dumps({"error": {"message": "no", "type": code, "param": None, "code": code}}).encode()
-    return Answer(body, status=status, headers=[*JSON_HEADERS, *headers])
-
-
-async def silence() -> None:
-    """An upstream that never goes on."""
-    await asyncio.sleep(3600)
-
-
-def asked(house: OneWorker) -> list[str]:
-    """The providers that got requests of the last call, in order."""
-    assert isinstance(house.rooms.transport, Upstream)
-    return [request.provider.name for request in house.rooms.transport.seen]
-
-
-def attempts(house: OneWorker) -> list[dict[str, Any]]:
-    """The attempt rows of the last call."""
-    operation = house.rows()[-1]["operation_id"]
-    return [each for each in house.rows("attempts") if each["operation_id"] == operation]
-
-
-def nano(dollars: str) -> int:
-    """Dollars with nine digits as whole nano-dollars."""
-    return int(dollars.replace(".", ""))
-
-
-async def settled(house: OneWorker, spent: int) -> int:
-    """What the last call has cost: its row, its attempts and the budget say the same, and nothing is held."""
-    cost = nano(house.rows()[-1]["cost_usd"])
-    assert sum(nano(each["cost_usd"]) for each in attempts(house)) == cost
-    assert await house.standing() == (spent + cost, 0)
-    assert "overrun_usd" not in house.rows()[-1]
-    return cost
 
 
 async def test_the_same_target_is_asked_again_after_the_time_it_says(house: OneWorker) -> None:
@@ -316,111 +226,6 @@ async def test_nobody_is_asked_for_a_client_that_has_left(house: OneWorker) -> N
     assert asked(house) == ["a"]
 
 
-@pytest.mark.parametrize(("model", "first"), [("slow", "a"), ("slow-drains", "drains")])
-async def test_a_stream_that_does_not_begin_is_given_up_for_the_next(house: OneWorker, model: str, first: str) -> None:
-    spent, _ = await house.standing()
-    slow = Answer(ROLE, silence)
-    client = await house.call(Client(chat(model=model, stream=True)), slow, Answer(ROLE, EVENT, USAGE, DONE))
-    assert client.text == ROLE + EVENT + USAGE + DONE, "nothing of the first has been sent"
-    assert slow.aborted.is_set()
-    assert asked(house) == [first, "b"]
-    assert house.rows()[-1]["reason"] == f"fell back from {first} (slow_start) to b"
-    cost = await settled(house, spent)
-    given = cost - TOLD
-    whole_hold = given >= 50 * 100_000
-    assert given > 0
-    assert whole_hold is (first == "drains"), "its provider goes on, so it is billed at its hold"
-    assert [each["outcome"] for each in attempts(house)] == ["cancelled", "ok"]
-
-
-async def test_a_stream_is_waited_for_after_all_where_nobody_else_is_left(house: OneWorker) -> None:
-    async def a_while() -> None:
-        await asyncio.sleep(0.1)
-
-    dead = UpstreamFailed("refused", "", sent=False)
-    client = await house.call(Client(chat(model="slow", stream=True)), dead, Answer(a_while, EVENT, USAGE, DONE))
-    assert (client.text, asked(house)) == (EVENT + USAGE + DONE, ["a", "b"])
-
-
-async def test_a_second_target_is_asked_beside_a_slow_one_and_both_are_billed(house: OneWorker) -> None:
-    spent, _ = await house.standing()
-    slow = Answer(ROLE, silence)
-    client = await house.call(Client(chat(model="hedged", stream=True)), slow, Answer(EVENT, USAGE, DONE))
-    assert client.text == EVENT + USAGE + DONE
-    assert slow.aborted.is_set()
-    assert await settled(house, spent) > TOLD
-    lost, won = attempts(house)
-    assert (lost["provider"], lost["outcome"], lost["error"]) == ("a", "cancelled", "hedged")
-    assert (won["provider"], won["outcome"], won["purpose"]) == ("b", "ok", "hedge")
-    assert house.rows()[-1]["reason"] == "asked b beside a"
-
-
-async def test_the_first_may_still_win(house: OneWorker) -> None:
-    async def a_while() -> None:
-        await asyncio.sleep(0.1)
-
-    spent, _ = await house.standing()
-    second = Answer(ROLE, silence)
-    client = await house.call(Client(chat(model="hedged", stream=True)), Answer(a_while, EVENT, USAGE, DONE), second)
-    assert client.text == EVENT + USAGE + DONE
-    assert second.aborted.is_set()
-    assert client.answered[b"x-flyball-model"] == b"m"
-    assert [each["provider"] for each in attempts(house)] == ["b", "a"], "the one that served stands last"
-    assert await settled(house, spent) > TOLD
-
-
-async def test_one_of_two_may_fail(house: OneWorker) -> None:
-    async def a_while() -> None:
-        await asyncio.sleep(0.1)
-
-    spent, _ = await house.standing()
-    client = await house.call(
-        Client(chat(model="hedged", stream=True)), Answer(a_while, EVENT, USAGE, DONE), refusal(503)
-    )
-    assert client.text == EVENT + USAGE + DONE
-    assert await settled(house, spent) == TOLD
-    assert [each.get("error", "") for each in attempts(house)] == ["http_503", ""]
-
-
-async def test_hedges_are_a_part_of_the_traffic(house: OneWorker) -> None:
-    async def a_while() -> None:
-        await asyncio.sleep(0.08)
-
-    for _ in range(20):
-        house.rooms.allowances.spend("hedge", Candidate("a", "m"))
-    await house.call(Client(chat(model="hedged", stream=True)), Answer(a_while, EVENT, USAGE, DONE))
-    assert asked(house) == ["a"]
-
-
-async def test_a_whole_answer_is_not_hedged(house: OneWorker) -> None:
-    async def a_while() -> None:
-        await asyncio.sleep(0.08)
-
-    answer = whole()
-    answer._script.insert(0, a_while)
-    await house.call(Client(chat(model="hedged")), answer)
-    assert asked(house) == ["a"]
-
-
-async def test_the_client_leaves_while_two_are_asked(house: OneWorker) -> None:
-    spent, _ = await house.standing()
-    client = Client(chat(model="hedged", stream=True))
-    both = asyncio.Event()
-
-    async def told() -> None:
-        both.set()
-        await silence()
-
-    first, second = Answer(ROLE, silence), Answer(ROLE, told)
-    call = asyncio.ensure_future(house.call(client, first, second))
-    await both.wait()
-    call.cancel()
-    await asyncio.wait([call])
-    assert first.aborted.is_set()
-    assert second.aborted.is_set()
-    assert await settled(house, spent) > 0
-
-
 async def test_targets_that_want_to_be_left_alone_are_passed_by(house: OneWorker) -> None:
     await house.call(Client(chat(model="both")), refusal(429, "x", (b"retry-after", b"30")), whole())
     client = await house.call(Client(chat(model="both")), whole())
@@ -483,56 +288,3 @@ async def test_tokens_are_held_anew_too(tmp_path: Path) -> None:
         await house.call(Client(chat(model="both")), dead, whole())
         assert asked(house) == [], "there is not enough for one more"
         await house.parts.ledger.close()
-
-
-async def test_start_up_events_are_held_back_within_bounds(house: OneWorker) -> None:
-    """Past the bound the stream is its client's, and a failure is told within it."""
-    thinking = [b": still thinking\n\n"] * 4000
-    cut = UpstreamFailed("reset", "", sent=True)
-    client = await house.call(Client(chat(model="both", stream=True)), Answer(ROLE, *thinking, cut), whole())
-    assert asked(house) == ["a"]
-    assert client.text.startswith(ROLE + thinking[0])
-    assert b"upstream_truncated" in client.text
-    client = await house.call(
-        Client(chat(model="both", stream=True)), Answer(ROLE, *thinking[:400], cut), Answer(ROLE, EVENT, USAGE, DONE)
-    )
-    assert (asked(house), client.text) == (["a", "b"], ROLE + EVENT + USAGE + DONE)
-
-
-async def test_no_event_is_held_back_for_longer_than_its_time(house: OneWorker) -> None:
-    async def a_while() -> None:
-        await asyncio.sleep(0.15)
-
-    cut = UpstreamFailed("reset", "", sent=True)
-    client = await house.call(Client(chat(model="hasty", stream=True)), Answer(ROLE, a_while, cut), whole())
-    assert asked(house) == ["a"]
-    assert client.text.startswith(ROLE)
-
-
-@pytest.mark.parametrize(
-    ("path", "body", "start_up", "error"),
-    [
-        (
-            "/v1/responses",
-            {"model": "both", "input": "Hello", "stream": True, "max_output_tokens": 50},
-            {"type": "response.created", "response": {"id": "r", "model": "m", "status": "in_progress"}},
-            {"type": "error", "code": "server_error", "message": "no"},
-        ),
-        (
-            "/v1/messages",
-            {"model": "claude", "messages": [{"role": "user", "content": "Hi"}], "stream": True, "max_tokens": 50},
-            {"type": "message_start", "message": {"id": "m", "model": "m", "usage": {"input_tokens": 7}}},
-            {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}},
-        ),
-    ],
-)
-async def test_start_up_events_of_other_endpoints_are_known(
-    house: OneWorker, path: str, body: dict[str, Any], start_up: dict[str, Any], error: dict[str, Any]
-) -> None:
-    """Another proxy once missed it: an overloaded provider's error within a stream never fell back."""
-    told = [f"event: {each['type']}\ndata: {json.dumps(each)}\n\n".encode() for each in (start_up, error)]
-    good = b"event: x\ndata: {}\n\n"
-    client = await house.call(Client(json.dumps(body).encode(), path=path), Answer(*told), Answer(told[0], good))
-    assert len(asked(house)) == 2
-    assert client.text.startswith(told[0] + good)
-    assert client.answered[b"x-flyball-reason"].startswith(b"fell back from ")
